@@ -1,0 +1,76 @@
+"""The terminal's clock: wall time from the battery clock, corrected by the switch, with a stated quality.
+
+Wall time orders nothing (SEQ does) and decides nothing about value by itself. Never goes back while running unless the
+switch says so.
+"""
+
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from firmware.core.calendar import from_utc, to_utc
+from firmware.core.types import CLOCK_DRIFTED, CLOCK_NEVER_SET, CLOCK_OK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.core.ports import Rtc
+
+# Drift that is corrected silently; more than this marks what was journalled before as drifted (technician.md T01: warn at 2 min).
+_TOLERATED_S = const(120)
+_TEHRAN_OFFSET_S = const(12600)  # +03:30 all year since 2022-09-21
+
+
+class Clock:
+    """Wall time in seconds since 1970 UTC. `floor_utc` is a time that has certainly passed (build or newest journal entry)."""
+
+    def __init__(self, rtc: "Rtc", floor_utc: int = 0) -> None:
+        self._rtc = rtc
+        self.floor_utc = floor_utc
+        self.quality = CLOCK_NEVER_SET
+        self._base_utc = floor_utc
+        self._base_ticks = ticks_ms()
+
+    def start(self) -> None:
+        """Read the battery clock once. A clock that stopped, or lies before the floor, is not believed."""
+        now = to_utc(*self._rtc.read())
+        if self._rtc.lost_power() or now < self.floor_utc:
+            self._set_base(self.floor_utc)
+            self.quality = CLOCK_NEVER_SET
+        else:
+            self._set_base(now)
+            self.quality = CLOCK_DRIFTED
+
+    def now_utc(self) -> int:
+        """Seconds since 1970-01-01 UTC; call at least once a day so that the tick counter cannot wrap unseen."""
+        elapsed_s = ticks_diff(ticks_ms(), self._base_ticks) // 1000
+        if elapsed_s >= 3600:
+            self._base_utc += elapsed_s
+            self._base_ticks = ticks_add(self._base_ticks, elapsed_s * 1000)
+            elapsed_s = 0
+        return self._base_utc + elapsed_s
+
+    def now_local(self) -> "tuple[int, int, int, int, int, int]":
+        """(year, month, day, hour, minute, second) in Tehran."""
+        return from_utc(self.now_utc() + _TEHRAN_OFFSET_S)
+
+    def set_from_switch(self, host_utc: int) -> int:
+        """Take the time of an authentic answer; returns the correction in seconds and writes the battery clock if it matters."""
+        correction_s = host_utc - self.now_utc()
+        if self.quality != CLOCK_OK or abs(correction_s) >= 2:
+            self._set_base(host_utc)
+            self._rtc.write(*from_utc(host_utc))
+        self.quality = CLOCK_OK
+        return correction_s
+
+    def drifted(self, correction_s: int) -> bool:
+        """Whether a correction is large enough to be told to a person."""
+        return abs(correction_s) > _TOLERATED_S
+
+    def _set_base(self, utc: int) -> None:
+        self._base_utc = utc
+        self._base_ticks = ticks_ms()
+
+
+def local_time(utc: int) -> "tuple[int, int, int, int, int, int]":
+    """(year, month, day, hour, minute, second) in Tehran of seconds since 1970 UTC."""
+    return from_utc(utc + _TEHRAN_OFFSET_S)

@@ -1,0 +1,68 @@
+"""AES-CMAC (RFC 4493, NIST SP 800-38B) on AES-128 ECB, the only cipher every board's `cryptolib` has.
+
+Used for message MACs, card keys and sealing. `tag_equal` compares in time that does not depend on the bytes.
+"""
+
+from cryptolib import aes
+from micropython import const
+
+_ECB = const(1)
+_RB = const(0x87)  # SP 800-38B 5.3 for a 128-bit block
+
+
+def _double(block: bytes) -> bytes:
+    """Multiply by x in GF(2^128)."""
+    value = int.from_bytes(block, "big") << 1
+    if value >> 128:
+        value = (value ^ _RB) & ((1 << 128) - 1)
+    return value.to_bytes(16, "big")
+
+
+class Cmac:
+    """A MAC key, set up once. Holds key material: never log or return it."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 16:
+            raise ValueError("AES-128 key must be 16 bytes")
+        self._aes = aes(key, _ECB)
+        self._k1 = _double(self._aes.encrypt(bytes(16)))
+        self._k2 = _double(self._k1)
+
+    def tag(self, message: "bytes | bytearray | memoryview") -> bytes:
+        """The 16-byte tag of a message of any length."""
+        return self._run(message, len(message))
+
+    def tag_padded_to(self, message: bytes, length: int) -> bytes:
+        """CMAC of a message that is always padded (80 00..) to `length` bytes when shorter: AN10922's rule for 32 bytes."""
+        if len(message) >= length:
+            return self._run(message, len(message))
+        return self._chain(message + b"\x80" + bytes(length - len(message) - 1), self._k2)
+
+    def _run(self, message: "bytes | bytearray | memoryview", size: int) -> bytes:
+        if size and size % 16 == 0:
+            return self._chain(message, self._k1)
+        return self._chain(bytes(message) + b"\x80" + bytes((-size - 1) % 16), self._k2)
+
+    def _chain(self, padded: "bytes | bytearray | memoryview", last_mask: bytes) -> bytes:
+        state = bytearray(16)
+        view = memoryview(padded)
+        last = len(padded) - 16
+        for at in range(0, len(padded), 16):
+            block = view[at : at + 16]
+            for i in range(16):
+                state[i] ^= block[i]
+            if at == last:
+                for i in range(16):
+                    state[i] ^= last_mask[i]
+            state[:] = self._aes.encrypt(state)
+        return bytes(state)
+
+
+def tag_equal(one: "bytes | memoryview", other: "bytes | memoryview") -> bool:
+    """Compare two tags without telling where they differ by the time it takes."""
+    if len(one) != len(other):
+        return False
+    difference = 0
+    for i in range(len(one)):
+        difference |= one[i] ^ other[i]
+    return difference == 0

@@ -1,0 +1,148 @@
+"""What one room of the house asks of another, as Protocols. Nothing here exists at run time.
+
+Drivers and rooms satisfy these structurally; `app.py` joins them and the type checker compares. A port says what, in
+which unit, how long it may take and what it raises.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, Protocol
+
+    from firmware.core.types import CardData, JournalEntry, Member, Reply, Result, Transaction
+
+    class BlockDevice(Protocol):
+        """Raw NOR flash by MicroPython's extended block protocol; 4096-byte blocks.
+
+        `writeblocks` with an offset programs without erasing: bits only go from 1 to 0. `ioctl(4, 0)` is the number
+        of blocks, `ioctl(5, 0)` the block size, `ioctl(6, n)` erases block n. Raises OSError.
+        """
+
+        def readblocks(self, block_num: int, buf: bytearray | memoryview, offset: int = 0) -> object: ...
+        def writeblocks(self, block_num: int, buf: bytes | bytearray | memoryview, offset: int = 0) -> object: ...
+        def ioctl(self, op: int, arg: int) -> int | None: ...
+
+    class Rtc(Protocol):
+        """A battery clock (DS3231): UTC calendar time, and whether it stopped since it was last set."""
+
+        def read(self) -> tuple[int, int, int, int, int, int]: ...
+        def write(self, year: int, month: int, day: int, hour: int, minute: int, second: int) -> None: ...
+        def lost_power(self) -> bool: ...
+
+    class Reader(Protocol):
+        """The card reader task's outside. Waits end by a card, by the deadline or by cancellation."""
+
+        async def wait_card(self, timeout_ms: int) -> CardData:
+            """The next card newly laid on the reader, identified and authenticated as far as it allows.
+
+            Raises CardTimeout, TwoCards, CardLeft, CardUnreadable (all `firmware.core.errors.CardError`).
+            """
+            ...
+
+        def healthy(self) -> bool: ...
+
+    class Journal(Protocol):
+        """The journal of transactions on raw flash. When a call returns, what it wrote survives a power cut."""
+
+        def open(self) -> None:
+            """Recover whatever a power cut left; bounded. Raises StoreError when the flash is not ours."""
+            ...
+
+        def next_seq(self) -> int:
+            """The sequence number for the next transaction. Raises StoreNotReady on a fresh store before sign-on."""
+            ...
+
+        def continue_above(self, high_seq: int) -> None:
+            """Take the switch's HIGH_SEQ at sign-on: a fresh store continues at high_seq + 1000, another never goes back."""
+            ...
+
+        def append(self, transaction: Transaction) -> None:
+            """Write an intent. Raises StoreFull (nothing was written) or StoreError."""
+            ...
+
+        def append_result(self, result: Result) -> None: ...
+        def settle(self, seq: int) -> None:
+            """The switch has it for good."""
+            ...
+
+        def bury(self, seq: int, rc: str) -> None:
+            """The switch refused it for good: a dead letter, listed until a person resolves it."""
+            ...
+
+        def find(self, seq: int) -> JournalEntry | None: ...
+        def last(self) -> JournalEntry | None:
+            """The newest accrual or redemption, for the reprint after a power cut."""
+            ...
+
+        def unanswered(self) -> Iterator[Transaction]:
+            """ONLINE transactions with neither result nor reversal: each needs a reversal."""
+            ...
+
+        def pending(self) -> Iterator[Transaction]:
+            """What the switch still has to hear of, reversals first, then advices, oldest first."""
+            ...
+
+        def pending_count(self) -> int: ...
+        def dead_count(self) -> int: ...
+        def oldest_pending_utc(self) -> int:
+            """Time of the oldest pending transaction, 0 when none."""
+            ...
+
+        def pending_points(self, uid: bytes) -> int:
+            """Signed points of this card that were approved here and are not settled."""
+            ...
+
+        def idle_work(self) -> bool:
+            """One bounded piece of housekeeping (an erase ahead of need); True when there is more to do."""
+            ...
+
+    class Members(Protocol):
+        """The member cache; advisory, may be dropped whole."""
+
+        def open(self) -> None: ...
+        def get(self, uid: bytes) -> Member | None: ...
+        def put(self, member: Member) -> None: ...
+
+    class Switch(Protocol):
+        """The session with the loyalty switch."""
+
+        def online(self) -> bool:
+            """Signed on and, as far as known, reachable."""
+            ...
+
+        async def inquire(self, uid: bytes, auth: int, member_no: int) -> Reply:
+            """0100/0110, processing code 31. Raises LinkError (LinkDown, NoAnswer, BadAnswer)."""
+            ...
+
+        async def request(self, transaction: Transaction) -> Reply:
+            """0200/0210 for an ONLINE transaction already in the journal; one send, never repeated. Raises LinkError."""
+            ...
+
+        def wake(self) -> None:
+            """Something was appended to the queue."""
+            ...
+
+    class Display(Protocol):
+        """128x64, one bit, MONO_VLSB: `buffer` holds 8 pages of 128 bytes; `show` sends what changed."""
+
+        buffer: bytearray
+        width: int
+        height: int
+
+        def show(self) -> None: ...
+
+    class Keypad(Protocol):
+        """`scan` returns the index of a newly pressed key (row * columns + column) or -1; debounces by itself."""
+
+        def scan(self) -> int: ...
+
+    class Sounder(Protocol):
+        """Starts a tone and returns at once; `hz` 0 is silence."""
+
+        def tone(self, hz: int) -> None: ...
+
+    class Printer(Protocol):
+        """Line printer. `ready` says whether paper can be printed now; nothing is ever lost when it is not."""
+
+        def ready(self) -> bool: ...
+        def line(self, text: str) -> None: ...
+        def cut(self) -> None: ...

@@ -1,0 +1,184 @@
+"""The records that travel along the way of a tap, and the numbers they are made of.
+
+`CardSeen -> CardData -> Member -> Transaction -> JournalEntry -> Reply -> Outcome`. Records are small and are never
+changed after they were made. This module knows no chip, no store and no wire format.
+
+Units: money in minor units of the terminal's currency (rial has none, so rial), points as signed whole points, time
+as whole seconds since 1970-01-01 UTC, durations in milliseconds.
+"""
+
+from micropython import const
+
+# How the cardholder was recognised (LT-87 tag 09). A UID alone earns and never spends.
+AUTH_UID = const(0)
+AUTH_LEGACY = const(1)
+AUTH_AES = const(2)
+
+# Verbs of a transaction.
+ACCRUAL = const(1)
+REDEMPTION = const(2)
+REVERSAL = const(3)
+
+# Who approves: ONLINE waits for the switch's answer, OFFLINE was approved here and travels as an advice.
+ONLINE = const(0)
+OFFLINE = const(1)
+
+# Why a transaction was approved offline (LT-87 tag 0D).
+OFFLINE_LINK_DOWN = const(1)
+OFFLINE_NO_ANSWER = const(2)
+OFFLINE_SWITCH_DOWN = const(3)
+OFFLINE_FORCED = const(4)
+
+# Quality of the clock (LT-87 tag 0A).
+CLOCK_NEVER_SET = const(0)
+CLOCK_DRIFTED = const(1)
+CLOCK_OK = const(2)
+
+# State of a journal entry, derived from its frames.
+OPEN = const(0)  # intent without result: the outcome is unknown
+APPROVED = const(1)
+REFUSED = const(2)
+REVERSED = const(3)  # a reversal of it is in the journal
+SETTLED = const(4)  # the switch has acknowledged it
+DEAD = const(5)  # the switch refused it for good; a person has to look at it
+
+# Tiers (LT-87 tag 10).
+TIER_NONE = const(0)
+TIER_BRONZE = const(1)
+TIER_SILVER = const(2)
+TIER_GOLD = const(3)
+
+
+class CardSeen:
+    """A card answered in the field: `uid` of 4, 7 or 10 bytes, final `sak`, `atqa` (ISO 14443-3)."""
+
+    def __init__(self, uid: bytes, sak: int, atqa: int) -> None:
+        self.uid = uid
+        self.sak = sak
+        self.atqa = atqa
+
+
+class CardData:
+    """What was read from a card: `kind` is a short name ("classic-1k", "ntag213"), `member_no` 0 when it holds none."""
+
+    def __init__(self, uid: bytes, kind: str, auth: int, member_no: int = 0) -> None:
+        self.uid = uid
+        self.kind = kind
+        self.auth = auth
+        self.member_no = member_no
+
+
+class Member:
+    """A member as the switch last told us: `points` were confirmed at `as_of_utc`.
+
+    The balance a person may be shown is `points` plus what this terminal approved since and has not settled; that sum
+    is an estimate.
+    """
+
+    def __init__(
+        self,
+        uid: bytes,
+        member_no: int,
+        name: str,
+        points: int,
+        as_of_utc: int,
+        tier: int = TIER_NONE,
+        visits: int = 0,
+        last_visit_utc: int = 0,
+    ) -> None:
+        self.uid = uid
+        self.member_no = member_no
+        self.name = name
+        self.points = points
+        self.as_of_utc = as_of_utc
+        self.tier = tier
+        self.visits = visits
+        self.last_visit_utc = last_visit_utc
+
+
+class Transaction:
+    """One intent: everything a message about it needs, fixed before anything is sent or shown.
+
+    `seq` is the idempotency key together with the terminal id, never reused. `amount` is money; `points` is signed
+    (an accrual's estimate is positive, a redemption negative). `original_seq` names what a reversal undoes, else 0.
+    """
+
+    def __init__(
+        self,
+        seq: int,
+        verb: int,
+        mode: int,
+        uid: bytes,
+        auth: int,
+        amount: int,
+        points: int,
+        time_utc: int,
+        clock: int,
+        member_no: int = 0,
+        offline_reason: int = 0,
+        original_seq: int = 0,
+        ruleset: int = 0,
+        clerk: int = 0,
+    ) -> None:
+        self.seq = seq
+        self.verb = verb
+        self.mode = mode
+        self.uid = uid
+        self.auth = auth
+        self.amount = amount
+        self.points = points
+        self.time_utc = time_utc
+        self.clock = clock
+        self.member_no = member_no
+        self.offline_reason = offline_reason
+        self.original_seq = original_seq
+        self.ruleset = ruleset
+        self.clerk = clerk
+
+
+class Result:
+    """What the switch answered to an ONLINE transaction: `state` APPROVED or REFUSED, `rc` the two characters of DE39.
+
+    `points` are the points the switch booked, `balance` the confirmed balance after it or None when it gave none,
+    `approval` DE38 or "".
+    """
+
+    def __init__(self, seq: int, state: int, rc: str, points: int, balance: "int | None", approval: str) -> None:
+        self.seq = seq
+        self.state = state
+        self.rc = rc
+        self.points = points
+        self.balance = balance
+        self.approval = approval
+
+
+class JournalEntry:
+    """A transaction with all the journal knows of it. `result` is None until an answer was written down."""
+
+    def __init__(self, transaction: Transaction, state: int, result: "Result | None" = None) -> None:
+        self.transaction = transaction
+        self.state = state
+        self.result = result
+
+
+class Reply:
+    """The part of an answer the rest of the terminal may act on; its MAC has been checked.
+
+    `member` is what the switch said of the cardholder, or None; `text` is a line to show, or "".
+    """
+
+    def __init__(
+        self,
+        rc: str,
+        points: int = 0,
+        balance: "int | None" = None,
+        approval: str = "",
+        member: "Member | None" = None,
+        text: str = "",
+    ) -> None:
+        self.rc = rc
+        self.points = points
+        self.balance = balance
+        self.approval = approval
+        self.member = member
+        self.text = text

@@ -1,0 +1,242 @@
+"""Lets the firmware's modules run under CPython: the few names MicroPython has and CPython lacks.
+
+`install()` adds `micropython`, `cryptolib`, `framebuf` and `tls` modules, the tick functions of `time`, and the
+millisecond functions of `asyncio`. Ticks read `ticks_source`, which a virtual-time event loop replaces. The firmware
+itself never knows; nothing here is shipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import selectors
+import ssl
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+_TICKS_MASK = (1 << 30) - 1
+_HALF = 1 << 29
+
+T = TypeVar("T")
+
+
+def _real_us() -> int:
+    return time.monotonic_ns() // 1000
+
+
+ticks_source: Callable[[], int] = _real_us
+
+
+def _ticks_us() -> int:
+    return ticks_source() & _TICKS_MASK
+
+
+def _ticks_ms() -> int:
+    return ticks_source() // 1000 & _TICKS_MASK
+
+
+def _ticks_add(ticks: int, delta: int) -> int:
+    return (ticks + delta) & _TICKS_MASK
+
+
+def _ticks_diff(one: int, other: int) -> int:
+    return ((one - other + _HALF) & _TICKS_MASK) - _HALF
+
+
+class _Aes:
+    """`cryptolib.aes`: mode 1 is ECB, 2 is CBC with a running IV."""
+
+    def __init__(self, key: bytes, mode: int, iv: bytes | None = None) -> None:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        if mode not in (1, 2):
+            raise ValueError("mode")
+        cipher = Cipher(algorithms.AES(key), modes.ECB() if mode == 1 else modes.CBC(iv or bytes(16)))
+        self._encryptor: Any = cipher.encryptor()
+        self._decryptor: Any = cipher.decryptor()
+
+    def encrypt(self, data: bytes, out: bytearray | None = None) -> Any:
+        return self._into(self._encryptor.update(bytes(data)), out)
+
+    def decrypt(self, data: bytes, out: bytearray | None = None) -> Any:
+        return self._into(self._decryptor.update(bytes(data)), out)
+
+    @staticmethod
+    def _into(result: bytes, out: bytearray | None) -> Any:
+        if out is None:
+            return result
+        out[:] = result
+        return out
+
+
+@functools.cache
+def font8x8() -> dict[str, bytes]:
+    """The built-in 8x8 font of MicroPython's framebuf, read out of the interpreter: 8 column bytes a printable character."""
+    program = (
+        "import framebuf,sys\n"
+        "for c in range(32,127):\n"
+        " b=bytearray(8);f=framebuf.FrameBuffer(b,8,8,framebuf.MONO_VLSB);f.text(chr(c),0,0,1)\n"
+        " print(b.hex())"
+    )
+    lines = subprocess.run(
+        [sys.executable, "-m", "micropython_unix", "-c", program], check=True, capture_output=True, text=True, timeout=30
+    ).stdout.split()
+    return {chr(32 + i): bytes.fromhex(line) for i, line in enumerate(lines)}
+
+
+class FrameBuffer:
+    """`framebuf.FrameBuffer` for MONO_VLSB, as far as the firmware draws."""
+
+    def __init__(self, buffer: bytearray, width: int, height: int, mode: int) -> None:
+        if mode != 0:
+            raise ValueError("only MONO_VLSB is modelled")
+        self._buffer, self._width, self._height = buffer, width, height
+
+    def pixel(self, x: int, y: int, colour: int | None = None) -> int | None:
+        if not (0 <= x < self._width and 0 <= y < self._height):
+            return 0 if colour is None else None
+        at, bit = (y >> 3) * self._width + x, 1 << (y & 7)
+        if colour is None:
+            return 1 if self._buffer[at] & bit else 0
+        self._buffer[at] = self._buffer[at] | bit if colour else self._buffer[at] & ~bit
+        return None
+
+    def fill(self, colour: int) -> None:
+        self._buffer[:] = bytes([255 if colour else 0]) * len(self._buffer)
+
+    def fill_rect(self, x: int, y: int, width: int, height: int, colour: int) -> None:
+        for row in range(y, y + height):
+            for column in range(x, x + width):
+                self.pixel(column, row, colour)
+
+    def hline(self, x: int, y: int, width: int, colour: int) -> None:
+        self.fill_rect(x, y, width, 1, colour)
+
+    def vline(self, x: int, y: int, height: int, colour: int) -> None:
+        self.fill_rect(x, y, 1, height, colour)
+
+    def rect(self, x: int, y: int, width: int, height: int, colour: int, fill: bool = False) -> None:
+        if fill:
+            self.fill_rect(x, y, width, height, colour)
+            return
+        self.hline(x, y, width, colour)
+        self.hline(x, y + height - 1, width, colour)
+        self.vline(x, y, height, colour)
+        self.vline(x + width - 1, y, height, colour)
+
+    def line(self, x1: int, y1: int, x2: int, y2: int, colour: int) -> None:
+        steps = max(abs(x2 - x1), abs(y2 - y1), 1)
+        for step in range(steps + 1):
+            self.pixel(x1 + (x2 - x1) * step // steps, y1 + (y2 - y1) * step // steps, colour)
+
+    def text(self, text: str, x: int, y: int, colour: int = 1) -> None:
+        font = font8x8()
+        for i, character in enumerate(text):
+            for column, bits in enumerate(font.get(character, font["?"])):
+                for row in range(8):
+                    if bits >> row & 1:
+                        self.pixel(x + i * 8 + column, y + row, colour)
+
+    def blit(self, source: FrameBuffer, x: int, y: int, key: int = -1) -> None:
+        for row in range(source._height):
+            for column in range(source._width):
+                colour = source.pixel(column, row)
+                if colour != key:
+                    self.pixel(x + column, y + row, colour)
+
+
+class _TlsContext(ssl.SSLContext):
+    """`tls.SSLContext`: the CA comes as DER bytes in the first argument's keyword `cadata`, as on the device."""
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        super().load_verify_locations(cafile=cafile, capath=capath, cadata=bytes(cadata) if cadata is not None else None)
+
+
+def _module(name: str, **members: object) -> None:
+    module = types.ModuleType(name)
+    for key, value in members.items():
+        setattr(module, key, value)
+    sys.modules.setdefault(name, module)
+
+
+async def _sleep_ms(ms: int) -> None:
+    await asyncio.sleep(ms / 1000)
+
+
+async def _wait_for_ms(awaitable: Any, timeout_ms: int) -> Any:
+    return await asyncio.wait_for(awaitable, timeout_ms / 1000)
+
+
+def install() -> None:
+    """Make the names available, once; harmless to call again."""
+    _module("micropython", const=lambda value: value, kbd_intr=lambda _char: None, native=lambda f: f, viper=lambda f: f)
+    _module("cryptolib", aes=_Aes)
+    _module("framebuf", FrameBuffer=FrameBuffer, MONO_VLSB=0)
+    _module(
+        "tls",
+        SSLContext=_TlsContext,
+        PROTOCOL_TLS_CLIENT=ssl.PROTOCOL_TLS_CLIENT,
+        CERT_REQUIRED=ssl.CERT_REQUIRED,
+    )
+    extras: dict[str, object] = {
+        "ticks_us": _ticks_us,
+        "ticks_ms": _ticks_ms,
+        "ticks_add": _ticks_add,
+        "ticks_diff": _ticks_diff,
+        "sleep_ms": lambda ms: time.sleep(ms / 1000),
+        "sleep_us": lambda us: time.sleep(us / 1_000_000),
+    }
+    for name, value in extras.items():
+        setattr(time, name, value)
+    asyncio.sleep_ms = _sleep_ms  # type: ignore[attr-defined]
+    asyncio.wait_for_ms = _wait_for_ms  # type: ignore[attr-defined]
+
+
+class _LeapingSelector(selectors.DefaultSelector):
+    """Advances a virtual clock instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_us = 1_000_000
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready:
+            if timeout is None:
+                raise RuntimeError("deadlock: every task waits and no timer runs")
+            self.now_us += round(timeout * 1_000_000)
+        return ready
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop on which `sleep` takes no time; deterministic. No sockets: a waiting socket does not hold the clock."""
+
+    def __init__(self) -> None:
+        self._leaping = _LeapingSelector()
+        super().__init__(self._leaping)
+
+    def time(self) -> float:
+        return self._leaping.now_us / 1_000_000
+
+    def advance_us(self, us: int) -> None:
+        """Let the modelled hardware take time."""
+        self._leaping.now_us += us
+
+    def ticks_us(self) -> int:
+        return self._leaping.now_us
+
+
+def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a firmware coroutine to its end on virtual time."""
+    global ticks_source
+    loop = VirtualTimeLoop()
+    before, ticks_source = ticks_source, loop.ticks_us
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        ticks_source = before
+        loop.close()
