@@ -83,7 +83,11 @@ def font8x8() -> dict[str, bytes]:
         " print(b.hex())"
     )
     lines = subprocess.run(
-        [sys.executable, "-m", "micropython_unix", "-c", program], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "micropython_unix", "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
     ).stdout.split()
     return {chr(32 + i): bytes.fromhex(line) for i, line in enumerate(lines)}
 
@@ -153,7 +157,9 @@ class _TlsContext(ssl.SSLContext):
     """`tls.SSLContext`: the CA comes as DER bytes in the first argument's keyword `cadata`, as on the device."""
 
     def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        super().load_verify_locations(cafile=cafile, capath=capath, cadata=bytes(cadata) if cadata is not None else None)
+        super().load_verify_locations(
+            cafile=cafile, capath=capath, cadata=bytes(cadata) if cadata is not None else None
+        )
 
 
 def _module(name: str, **members: object) -> None:
@@ -173,7 +179,9 @@ async def _wait_for_ms(awaitable: Any, timeout_ms: int) -> Any:
 
 def install() -> None:
     """Make the names available, once; harmless to call again."""
-    _module("micropython", const=lambda value: value, kbd_intr=lambda _char: None, native=lambda f: f, viper=lambda f: f)
+    _module(
+        "micropython", const=lambda value: value, kbd_intr=lambda _char: None, native=lambda f: f, viper=lambda f: f
+    )
     _module("cryptolib", aes=_Aes)
     _module("framebuf", FrameBuffer=FrameBuffer, MONO_VLSB=0)
     _module(

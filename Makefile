@@ -1,0 +1,66 @@
+# The only entry point for people. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := boot.py main.py firmware drivers tools host_tests
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench power soak mutants lint lint-check types layers docs-check lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock requirements-stubs.lock tools/bootstrap.sh
+	@PYTHON=$(PYTHON) tools/bootstrap.sh $(VENV)
+
+run: $(READY) ## Start bench switch, terminal and panel (Ctrl-C stops all); PORT=8087
+	@$(BIN)/python -m tools.sim $(if $(PORT),--port $(PORT))
+
+demo: $(READY) ## Play the story: sell, lose network and power, settle every point
+	@$(BIN)/python -m tools.sim.scenario --show tools/sim/stories/demo.txt
+
+test: $(READY) ## Run the whole suite
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+check: $(READY) lint-check types layers docs-check ## Lint, format, types, layers, spelling: everything that needs no run
+
+lint: $(READY) ## Fix format and lint in place (twin of lint-check)
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix $(CODE)
+
+lint-check: $(READY) ## Say what lint would change
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/vulture
+
+types: $(READY) ## Check types, the device's part against MicroPython's stubs
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python -p tools/types/device.json
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python -p tools/types/host.json
+
+layers: $(READY) ## Check the layers of ARCHITECTURE.md
+	@$(BIN)/lint-imports --no-cache
+
+docs-check: $(READY) ## Check spelling in code and docs
+	@$(BIN)/codespell
+
+bench: $(READY) ## Measure; prints a table, writes build/bench.json
+	@$(BIN)/python -m tools.bench
+
+power: $(READY) ## Cut power at every flash operation, the long form
+	@VAFA_POWER=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --timeout 1800 host_tests/power host_tests/terminal/test_power_sweep.py
+
+soak: $(READY) ## Play random days from seeds; SEEDS=200
+	@$(BIN)/python -m tools.sim.soak --seeds $(or $(SEEDS),200)
+
+mutants: $(READY) ## Break the product in each named way and see its test turn red
+	@$(BIN)/python -m tools.mutants
+
+lock: ## Renew requirements.lock from requirements.in (exact versions, hashes)
+	@$(PYTHON) -m venv build/lock-venv && build/lock-venv/bin/pip install -q uv==0.13.9
+	@for name in requirements requirements-stubs; do build/lock-venv/bin/uv pip compile -q --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build

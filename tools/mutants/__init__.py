@@ -1,0 +1,1 @@
+"""Named small mutations of the product, each with the test that must notice it."""
