@@ -1,0 +1,40 @@
+"""Numbers, ages and times as people read them. Every digit a person sees passes through here.
+
+Another script's digits and separators are a change of this module only.
+"""
+
+
+def number(value: int) -> str:
+    """`12450` as `12,450`."""
+    return "{:,}".format(value)
+
+
+def signed(value: int) -> str:
+    """`125` as `+125`, `-500` as `-500`, with separators."""
+    return ("+" if value > 0 else "") + number(value)
+
+
+def plain(value: int) -> str:
+    """Digits without separators, for a number that would not fit otherwise."""
+    return str(value)
+
+
+def clock_time(hour: int, minute: int) -> str:
+    """`14:05`."""
+    return "{:02d}:{:02d}".format(hour, minute)
+
+
+def date(year: int, month: int, day: int) -> str:
+    """`2026-11-22`."""
+    return "{}-{:02d}-{:02d}".format(year, month, day)
+
+
+def age(seconds: int) -> "tuple[str, int]":
+    """(catalogue name, count) of an age in its largest whole unit; an age below a minute or below zero is "just now"."""
+    if seconds < 60:
+        return "age_now", 0
+    if seconds < 3600:
+        return "age_minutes", seconds // 60
+    if seconds < 2 * 86400:
+        return "age_hours", seconds // 3600
+    return "age_days", min(seconds // 86400, 999)
