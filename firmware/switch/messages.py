@@ -1,0 +1,310 @@
+"""Records to messages and answers to replies: the only module that knows which field carries what (docs/lt87.md).
+
+Everything a message says is a function of the record, the identity and the time of sending; nothing is remembered here.
+Times are UTC seconds, money and points as in `firmware.core.types`.
+"""
+
+from firmware.core.calendar import from_utc
+from firmware.core.clock import local_time
+from firmware.core.errors import BadAnswer, BadMessage
+from firmware.core.reference import rrn_of, stan_of
+from firmware.core.types import (
+    ACCRUAL,
+    AUTH_UID,
+    OFFLINE,
+    REDEMPTION,
+    REVERSAL,
+    TIER_NONE,
+    Member,
+    Reply,
+    Transaction,
+)
+from firmware.switch import iso8583, tlv
+from firmware.switch.profile import (
+    ACCOUNT_POINTS,
+    AMOUNT_AVAILABLE,
+    AMOUNT_LEDGER,
+    ANSWERS,
+    CODE_ACCRUAL,
+    CODE_INQUIRY,
+    CODE_REDEMPTION,
+    SESSION_BIT,
+    SIGN_ON,
+    TAG_AUTH,
+    TAG_CLERK,
+    TAG_CLOCK,
+    TAG_EST,
+    TAG_FW,
+    TAG_HIGH_SEQ,
+    TAG_HOST_TIME,
+    TAG_KID,
+    TAG_LAST_VISIT,
+    TAG_NAME,
+    TAG_OFFLINE,
+    TAG_POINTS,
+    TAG_RULESET,
+    TAG_SEQ,
+    TAG_TEXT,
+    TAG_TIER,
+    TAG_UID,
+    TAG_VISITS,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.switch.mac import MacKeys
+
+_CODES = {ACCRUAL: CODE_ACCRUAL, REDEMPTION: CODE_REDEMPTION}
+
+
+class Identity:
+    """Who speaks: `nii` and `currency` are numbers of up to three digits, `firmware` a version, 1-32 letters."""
+
+    def __init__(
+        self, terminal_id: str, merchant_id: str, nii: int, currency: int, ruleset: int = 0, firmware: str = "vafa"
+    ) -> None:
+        self.terminal = _pad(terminal_id, 8)
+        self.merchant = _pad(merchant_id, 15)
+        self.nii = "{:03d}".format(nii)
+        self.currency = "{:03d}".format(currency)
+        self.ruleset = ruleset
+        self.firmware = firmware
+
+
+class Outgoing:
+    """A message ready to be framed, and the key its answer must have: (answer MTI, DE 7, DE 11, DE 41, SEQ)."""
+
+    def __init__(self, raw: bytes, key: "tuple[str, str, str, str, int]") -> None:
+        self.raw = raw
+        self.key = key
+
+
+class Answer:
+    """An authentic, well-formed answer; whether it answers anything asked is for `key` to tell."""
+
+    def __init__(
+        self,
+        key: "tuple[str, str, str, str, int]",
+        rc: str,
+        host_utc: int,
+        fields: "dict[int, iso8583.Value]",
+        tags: "dict[int, bytes]",
+    ) -> None:
+        self.key = key
+        self.rc = rc
+        self.host_utc = host_utc
+        self.fields = fields
+        self.tags = tags
+
+
+def reversal_of(original: Transaction, seq: int, time_utc: int, clock: int) -> Transaction:
+    """The record that undoes `original`, whose outcome is unknown; amount and points repeat the original's."""
+    return Transaction(
+        seq,
+        REVERSAL,
+        OFFLINE,
+        original.uid,
+        original.auth,
+        original.amount,
+        original.points,
+        time_utc,
+        clock,
+        member_no=original.member_no,
+        original_seq=original.seq,
+        ruleset=original.ruleset,
+        clerk=original.clerk,
+    )
+
+
+class Messages:
+    """Builds and reads the messages of one terminal."""
+
+    def __init__(self, identity: Identity, keys: "MacKeys") -> None:
+        self._identity = identity
+        self._keys = keys
+
+    # --- terminal to switch -------------------------------------------------------------------------------------------
+
+    def network(self, function: int, session_number: int, sent_utc: int, clock: int) -> Outgoing:
+        """0800: sign-on, sign-off or echo by `function` (DE 70)."""
+        tags = [(TAG_RULESET, tlv.from_unsigned(self._identity.ruleset, 2)), (TAG_CLOCK, bytes([clock]))]
+        if function == SIGN_ON:
+            tags.append((TAG_FW, self._identity.firmware.encode()))
+        return self._finish("0800", {70: "{:03d}".format(function)}, session_number | SESSION_BIT, sent_utc, tags)
+
+    def inquiry(self, uid: bytes, auth: int, session_number: int, sent_utc: int, clock: int) -> Outgoing:
+        """0100: who is this card and what has it."""
+        seq = session_number | SESSION_BIT
+        fields = self._card_fields(CODE_INQUIRY, seq, sent_utc, auth, "00")
+        return self._finish("0100", fields, seq, sent_utc, self._card_tags(uid, auth, clock, self._identity.ruleset))
+
+    def request(self, transaction: Transaction) -> Outgoing:
+        """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it."""
+        fields, tags = self._value_parts(transaction, transaction, "00")
+        return self._finish("0200", fields, transaction.seq, transaction.time_utc, tags)
+
+    def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
+        """0220, or 0221 as `repeat`, of an OFFLINE accrual."""
+        fields, tags = self._value_parts(transaction, transaction, "06")
+        fields[38] = "F{:05d}".format(transaction.seq % 100_000)
+        tags.append((TAG_EST, tlv.from_signed32(transaction.points)))
+        tags.append((TAG_OFFLINE, bytes([transaction.offline_reason])))
+        return self._finish("0221" if repeat else "0220", fields, transaction.seq, sent_utc, tags)
+
+    def reversal(self, transaction: Transaction, original: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
+        """0420, or 0421 as `repeat`, undoing the 0200 of `original` (ISO element 90)."""
+        fields, tags = self._value_parts(transaction, original, "00")
+        fields[90] = "0200{:06d}{}".format(stan_of(original.seq), _de7(original.time_utc)) + "0" * 22
+        return self._finish("0421" if repeat else "0420", fields, transaction.seq, sent_utc, tags)
+
+    def _value_parts(
+        self, record: Transaction, booked: Transaction, condition: str
+    ) -> "tuple[dict[int, iso8583.Value], list[tuple[int, bytes]]]":
+        """What every value message carries: times and SEQ of `record`, verb, money and points of `booked`."""
+        fields = self._card_fields(_CODES[booked.verb], record.seq, record.time_utc, booked.auth, condition)
+        fields[4] = "{:012d}".format(booked.amount)
+        tags = self._card_tags(booked.uid, booked.auth, record.clock, record.ruleset)
+        tags.append((TAG_POINTS, tlv.from_signed32(booked.points)))
+        if record.clerk:
+            tags.append((TAG_CLERK, str(record.clerk).encode()))
+        return fields, tags
+
+    def _card_fields(self, code: str, seq: int, time_utc: int, auth: int, condition: str) -> "dict[int, iso8583.Value]":
+        _, month, day, hour, minute, second = local_time(time_utc)
+        return {
+            3: code,
+            12: "{:02d}{:02d}{:02d}".format(hour, minute, second),
+            13: "{:02d}{:02d}".format(month, day),
+            22: "081" if auth == AUTH_UID else "071",
+            25: condition,
+            37: rrn_of(seq, time_utc),
+            49: self._identity.currency,
+        }
+
+    def _card_tags(self, uid: bytes, auth: int, clock: int, ruleset: int) -> "list[tuple[int, bytes]]":
+        return [
+            (TAG_RULESET, tlv.from_unsigned(ruleset, 2)),
+            (TAG_UID, bytes(uid)),
+            (TAG_AUTH, bytes([auth])),
+            (TAG_CLOCK, bytes([clock])),
+        ]
+
+    def _finish(
+        self,
+        mti: str,
+        fields: "dict[int, iso8583.Value]",
+        seq: int,
+        sent_utc: int,
+        tags: "list[tuple[int, bytes]]",
+    ) -> Outgoing:
+        """Add what every message carries, encode and seal."""
+        identity = self._identity
+        tags.append((TAG_SEQ, tlv.from_unsigned(seq, 4)))
+        tags.append((TAG_KID, bytes([self._keys.kid])))
+        sent = _de7(sent_utc)
+        stan = "{:06d}".format(stan_of(seq))
+        fields[7] = sent
+        fields[11] = stan
+        fields[24] = identity.nii
+        fields[41] = identity.terminal
+        fields[42] = identity.merchant
+        fields[48] = tlv.pack(tags)
+        raw = self._keys.seal(iso8583.encode(mti, fields))
+        return Outgoing(raw, (ANSWERS[mti], sent, stan, identity.terminal, seq))
+
+    # --- switch to terminal -------------------------------------------------------------------------------------------
+
+    def read_answer(self, raw: "bytes | memoryview") -> Answer:
+        """Check the MAC on raw bytes, then parse. Raises BadAnswer (not authentic), BadMessage (not the profile)."""
+        if not self._keys.authentic(raw):
+            raise BadAnswer("MAC is wrong")
+        mti, fields = iso8583.decode(raw)
+        for de in (7, 11, 39, 41, 48):
+            if de not in fields:
+                raise BadMessage("DE {} is missing".format(de))
+        tags = tlv.parse(_binary(fields, 48))
+        for tag in (TAG_SEQ, TAG_HOST_TIME, TAG_KID):
+            if tag not in tags:
+                raise BadMessage("tag {:02X} is missing".format(tag))
+        if tags[TAG_KID][0] != self._keys.kid:
+            raise BadAnswer("KID is not ours")
+        key = (mti, _string(fields, 7), _string(fields, 11), _string(fields, 41), tlv.unsigned(tags[TAG_SEQ]))
+        return Answer(key, _string(fields, 39), tlv.unsigned(tags[TAG_HOST_TIME]), fields, tags)
+
+    def high_seq(self, answer: Answer) -> int:
+        """HIGH_SEQ of a sign-on answer. Raises BadMessage when it has none or names a session number."""
+        if TAG_HIGH_SEQ not in answer.tags:
+            raise BadMessage("HIGH_SEQ is missing")
+        high = tlv.unsigned(answer.tags[TAG_HIGH_SEQ])
+        if high >= SESSION_BIT:
+            raise BadMessage("HIGH_SEQ is a session number")
+        return high
+
+    def reply(self, answer: Answer, uid: bytes, member_no: int = 0) -> Reply:
+        """What the rest of the terminal may act on. Raises BadMessage when a value makes no sense."""
+        tags = answer.tags
+        balance = _balance(_string(answer.fields, 54)) if 54 in answer.fields else None
+        member = None
+        if balance is not None:
+            member = Member(
+                uid,
+                member_no,
+                tlv.text(tags[TAG_NAME]) if TAG_NAME in tags else "",
+                balance,
+                answer.host_utc,
+                tags[TAG_TIER][0] if TAG_TIER in tags else TIER_NONE,
+                tlv.unsigned(tags[TAG_VISITS]) if TAG_VISITS in tags else 0,
+                tlv.date_utc(tags[TAG_LAST_VISIT]) if TAG_LAST_VISIT in tags else 0,
+            )
+        return Reply(
+            answer.rc,
+            tlv.signed32(tags[TAG_POINTS]) if TAG_POINTS in tags else 0,
+            balance,
+            _string(answer.fields, 38).strip() if 38 in answer.fields else "",
+            member,
+            tlv.text(tags[TAG_TEXT]) if TAG_TEXT in tags else "",
+        )
+
+
+def _pad(text: str, width: int) -> str:
+    """Text filled with spaces on the right; a longer one breaks the table and is refused by the codec."""
+    return text + " " * (width - len(text))
+
+
+def _de7(utc: int) -> str:
+    """MMDDhhmmss in UTC (DE 7)."""
+    _, month, day, hour, minute, second = from_utc(utc)
+    return "{:02d}{:02d}{:02d}{:02d}{:02d}".format(month, day, hour, minute, second)
+
+
+def _string(fields: "dict[int, iso8583.Value]", de: int) -> str:
+    value = fields[de]
+    if not isinstance(value, str):
+        raise BadMessage("DE {} is binary".format(de))
+    return value
+
+
+def _binary(fields: "dict[int, iso8583.Value]", de: int) -> bytes:
+    value = fields[de]
+    if isinstance(value, str):
+        raise BadMessage("DE {} is text".format(de))
+    return value
+
+
+def _balance(amounts: str) -> "int | None":
+    """The available balance of the points account in DE 54, else its ledger balance, else None."""
+    if len(amounts) % 20:
+        raise BadMessage("DE 54 is cut short")
+    ledger = None
+    for at in range(0, len(amounts), 20):
+        kind, sign, digits = amounts[at + 2 : at + 4], amounts[at + 7], amounts[at + 8 : at + 20]
+        if sign not in "CD" or not digits.isdigit():
+            raise BadMessage("DE 54 is no amount")
+        if amounts[at : at + 2] != ACCOUNT_POINTS:
+            continue
+        points = int(digits) if sign == "C" else -int(digits)
+        if kind == AMOUNT_AVAILABLE:
+            return points
+        if kind == AMOUNT_LEDGER:
+            ledger = points
+    return ledger

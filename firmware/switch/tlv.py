@@ -1,0 +1,95 @@
+"""The content of DE 48: tag byte, length byte, value. Unknown tags are skipped, malformed ones are BadMessage.
+
+Knows the lengths `profile` allows and the number formats, not what a tag means.
+"""
+
+from firmware.core.calendar import to_utc
+from firmware.core.errors import BadMessage
+from firmware.switch.profile import TAGS
+
+_DAYS = b"\x1f\x1d\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"
+_TEHRAN_OFFSET_S = 12600
+
+
+def pack(items: "list[tuple[int, bytes]]") -> bytes:
+    """Bytes of tags in ascending order. Raises BadMessage when a value breaks the table."""
+    out = bytearray()
+    for tag, value in sorted(items):
+        shortest, longest = TAGS[tag]
+        if not shortest <= len(value) <= longest:
+            raise BadMessage("tag {:02X} has a wrong length".format(tag))
+        out.append(tag)
+        out.append(len(value))
+        out += value
+    return bytes(out)
+
+
+def parse(content: bytes) -> "dict[int, bytes]":
+    """The known tags of DE 48. Raises BadMessage."""
+    tags: "dict[int, bytes]" = {}
+    at = 0
+    while at < len(content):
+        if at + 2 > len(content):
+            raise BadMessage("a tag without length")
+        tag, length = content[at], content[at + 1]
+        at += 2
+        value = content[at : at + length]
+        if len(value) != length:
+            raise BadMessage("tag {:02X} is cut short".format(tag))
+        at += length
+        if tag not in TAGS:
+            continue
+        shortest, longest = TAGS[tag]
+        if not shortest <= length <= longest or tag in tags:
+            raise BadMessage("tag {:02X} is malformed".format(tag))
+        tags[tag] = value
+    return tags
+
+
+def unsigned(value: bytes) -> int:
+    """A big-endian unsigned integer."""
+    return int.from_bytes(value, "big")
+
+
+def signed32(value: bytes) -> int:
+    """A big-endian two's complement 32-bit integer."""
+    number = int.from_bytes(value, "big")
+    return number - (1 << 32) if number >> 31 else number
+
+
+def from_unsigned(number: int, length: int) -> bytes:
+    """Big-endian bytes of a number that has to fit. Raises BadMessage."""
+    if not 0 <= number < 1 << (8 * length):
+        raise BadMessage("a number does not fit {} bytes".format(length))
+    return number.to_bytes(length, "big")
+
+
+def from_signed32(number: int) -> bytes:
+    """Big-endian two's complement. Raises BadMessage."""
+    if not -(1 << 31) <= number < 1 << 31:
+        raise BadMessage("a number does not fit 32 bits")
+    return (number & 0xFFFFFFFF).to_bytes(4, "big")
+
+
+def text(value: bytes) -> str:
+    """UTF-8 text. Raises BadMessage."""
+    try:
+        return value.decode()
+    except UnicodeError:
+        pass
+    raise BadMessage("a text is not UTF-8")  # outside the handler: the device's compiler warns about chained exceptions
+
+
+def date_utc(value: bytes) -> int:
+    """First second of a BCD YYMMDD Gregorian day in Tehran, as UTC seconds; 0 for 000000. Raises BadMessage."""
+    if value == b"\x00\x00\x00":
+        return 0
+    numbers = []
+    for byte in value:
+        if byte >> 4 > 9 or byte & 15 > 9:
+            raise BadMessage("a date is not BCD")
+        numbers.append((byte >> 4) * 10 + (byte & 15))
+    year, month, day = numbers
+    if not 1 <= month <= 12 or not 1 <= day <= _DAYS[month - 1] or (month == 2 and day == 29 and year % 4):
+        raise BadMessage("a date is no day")
+    return to_utc(2000 + year, month, day, 0, 0, 0) - _TEHRAN_OFFSET_S
