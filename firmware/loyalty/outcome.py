@@ -1,0 +1,94 @@
+"""What a person may be told of a transaction, derived from its journal entry and nothing else that could disagree with it.
+
+Screen and receipt both read the `Outcome`, so the same words come again after a power cut. A number in it is either
+confirmed by the switch or marked as an estimate with the age of its data.
+"""
+
+from micropython import const
+
+from firmware.core.reference import rrn_of, stan_of
+from firmware.core.refusals import host_refusal
+from firmware.core.types import ACCRUAL, APPROVED, DEAD, OFFLINE, OPEN, REFUSED, REVERSED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.core.types import JournalEntry, Member
+
+DONE = const(0)  # points are booked or will be
+DECLINED = const(1)  # the switch said no
+UNDONE = const(2)  # a reversal took it back: as if it had never been
+UNKNOWN = const(3)  # sent, no answer yet
+REJECTED = const(4)  # approved here, refused by the switch for good
+
+
+class Balance:
+    """Points a member may be told: `confirmed` by the switch, or an estimate on data `age_s` seconds old."""
+
+    def __init__(self, points: int, confirmed: bool, age_s: int) -> None:
+        self.points = points
+        self.confirmed = confirmed
+        self.age_s = age_s
+
+
+class Outcome:
+    """See the module; `points` is signed, `code` a refusal code or ""."""
+
+    def __init__(self, entry: "JournalEntry", kind: int, points: int, estimated: bool, code: str) -> None:
+        transaction = entry.transaction
+        self.kind = kind
+        self.verb = transaction.verb
+        self.offline = transaction.mode == OFFLINE
+        self.amount = transaction.amount
+        self.points = points
+        self.estimated = estimated
+        self.code = code
+        self.uid = transaction.uid
+        self.member_no = transaction.member_no
+        self.time_utc = transaction.time_utc
+        self.stan = stan_of(transaction.seq)
+        self.rrn = rrn_of(transaction.seq, transaction.time_utc)
+        self.approval = entry.result.approval if entry.result is not None else ""
+        self.balance: "Balance | None" = None
+        self.under_review = False
+
+
+def outcome_of(
+    entry: "JournalEntry", member: "Member | None", pending_points: int, now_utc: int, review_above: int = -1
+) -> Outcome:
+    """The outcome of an entry.
+
+    `member` is what the cache holds of the card, `pending_points` what the journal holds of it unsettled, this
+    transaction included. `review_above` < 0 means that no amount is under review.
+    """
+    transaction, result = entry.transaction, entry.result
+    if transaction.mode == OFFLINE:
+        outcome = Outcome(entry, REJECTED if entry.state == DEAD else DONE, transaction.points, True, "")
+        if outcome.kind == DONE:
+            outcome.balance = estimated_balance(member, pending_points, now_utc)
+            outcome.under_review = 0 <= review_above < transaction.amount
+    elif entry.state == REVERSED:
+        outcome = Outcome(entry, UNDONE, 0, False, "")
+    elif result is None or entry.state == OPEN:
+        outcome = Outcome(entry, UNKNOWN, 0, False, "")
+    elif result.state == APPROVED:
+        outcome = Outcome(entry, DONE, result.points, False, "")
+    else:
+        outcome = Outcome(entry, DECLINED, 0, False, host_refusal(result.rc))
+    if result is not None and result.balance is not None and outcome.kind in (DONE, DECLINED):
+        # The switch's own figure, of the moment of the transaction.
+        outcome.balance = Balance(result.balance, True, max(0, now_utc - transaction.time_utc))
+    if not outcome.member_no and member is not None:
+        outcome.member_no = member.member_no
+    return outcome
+
+
+def estimated_balance(member: "Member | None", pending_points: int, now_utc: int) -> "Balance | None":
+    """The last confirmed points plus what was approved here since; None when the switch never told us of this card."""
+    if member is None:
+        return None
+    return Balance(member.points + pending_points, False, max(0, now_utc - member.as_of_utc))
+
+
+def counts_as_sale(entry: "JournalEntry") -> bool:
+    """Whether an entry is an accrual that stands, for the question "again?"."""
+    return entry.transaction.verb == ACCRUAL and entry.state not in (REFUSED, REVERSED, DEAD)

@@ -1,0 +1,89 @@
+"""The screens that tell an outcome or a balance: what, points, balance and how sure it is, reference, next step. Pure."""
+
+from firmware.core.types import ACCRUAL
+from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, UNDONE
+from firmware.screen.lines import BIG, HINT, NOTE, TEXT, fitting, pair
+from firmware.text import digits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.loyalty.outcome import Balance, Outcome
+    from firmware.screen.lines import Line
+    from firmware.text.catalogue import Catalogue
+
+
+def outcome(text: "Catalogue", told: "Outcome") -> "list[Line]":
+    """The outcome of one transaction."""
+    if told.kind == DONE:
+        lines = [(BIG, text.get(_done_word(told))), (TEXT, _points(text, told.points, told.estimated))]
+        lines += _balance(text, told.balance)
+        step = "next_sms" if told.estimated else "next_goodbye"
+        if told.under_review:
+            lines.append((NOTE, text.get("under_review")))
+        elif told.estimated:
+            lines.append((NOTE, text.get("to_be_confirmed")))
+    elif told.kind == DECLINED:
+        what, _ = text.error(told.code)
+        lines = [(BIG, text.get("big_refused")), (NOTE, what)] + _balance(text, told.balance)
+        step = ""
+    elif told.kind == UNDONE:
+        lines = [(BIG, text.get("big_not_done" if told.verb == ACCRUAL else "big_not_used"))]
+        lines += [(NOTE, text.get("next_safe"))]
+        step = "next_again"
+    elif told.kind == REJECTED:
+        lines = [(BIG, text.get("big_refused")), (TEXT, _points(text, told.points, True))]
+        step = "next_supervisor"
+    else:
+        lines = [(BIG, text.get("big_checking")), (NOTE, text.get("next_safe"))]
+        step = ""
+    lines.append((TEXT, fitting([text.get("ref_label") + " " + told.rrn, told.rrn])))
+    if told.kind == DECLINED:
+        lines.append((HINT, pair(text.get("hint_next"), told.code)))
+    else:
+        lines.append((HINT, text.get(step) if step else text.get("hint_next")))
+    return lines
+
+
+def balance(text: "Catalogue", told: "Balance", name: str) -> "list[Line]":
+    """The answer to a tap: how many points, and how sure."""
+    return [
+        (BIG, fitting([digits.number(told.points), digits.plain(told.points)])),
+        (TEXT, text.get("points_word")),
+        (TEXT if told.confirmed else NOTE, _sureness(text, told)),
+        (TEXT, name[:16]),
+        (HINT, text.get("hint_next")),
+    ]
+
+
+def _done_word(told: "Outcome") -> str:
+    if told.verb != ACCRUAL:
+        return "big_used"
+    return "big_saved" if told.offline else "big_earned"
+
+
+def _points(text: "Catalogue", points: int, estimated: bool) -> str:
+    number = digits.signed(points)
+    word = text.get("points_word")
+    if not estimated:
+        return fitting([number + " " + word, number])
+    about = text.get("about", number)
+    return fitting([about + " " + word, about, text.get("about_short", number)])
+
+
+def _balance(text: "Catalogue", told: "Balance | None") -> "list[Line]":
+    if told is None:
+        return [(TEXT, text.get("balance_unknown"))]
+    number = digits.number(told.points)
+    if told.confirmed:
+        value = fitting([number, digits.plain(told.points)])
+    else:
+        value = fitting([text.get("about", number), text.get("about_short", number), text.get("about_short", told.points)])
+    return [(TEXT, pair(text.get("balance_label"), value)), (TEXT, _sureness(text, told))]
+
+
+def _sureness(text: "Catalogue", told: "Balance") -> str:
+    """Confirmed, with its age once it is older than a minute, or estimated with the age of its data."""
+    age = text.age(told.age_s)
+    if not told.confirmed:
+        return text.get("estimated", age)
+    return text.get("confirmed") if told.age_s < 60 else fitting([text.get("as_of", age), age])

@@ -1,0 +1,100 @@
+"""Light and sound: a click when a card is seen and three patterns, told apart without looking.
+
+Starting one returns at once; a task plays it. Knows neither PWM nor pins.
+"""
+
+import asyncio
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Protocol
+
+    from firmware.core.ports import Sounder
+
+    class Light(Protocol):
+        """One LED: `value(1)` is lit."""
+
+        def value(self, level: int) -> object: ...
+
+
+# (hertz, milliseconds); 0 hertz is a pause.
+_CLICK = ((2400, 12),)
+_OK = ((1800, 90), (2400, 140))
+_OFFLINE_OK = ((1800, 90), (0, 60), (1800, 90), (0, 60), (1800, 90))
+_REFUSED = ((400, 450),)
+
+_GREEN = 1
+_RED = 2
+_LIT_MS = 1500
+_IDLE_BEAT_MS = 1000
+
+
+class Signals:
+    """Plays the newest pattern asked for; a newer one ends an older."""
+
+    def __init__(self, sounder: "Sounder", green: "Light", red: "Light") -> None:
+        self._sounder = sounder
+        self._green = green
+        self._red = red
+        self._asked = asyncio.Event()
+        self._pattern: "tuple[tuple[int, int], ...]" = ()
+        self._light = 0
+
+    def click(self) -> None:
+        """A card was seen."""
+        self._ask(_CLICK, _GREEN)
+
+    def ok(self) -> None:
+        """Done and confirmed."""
+        self._ask(_OK, _GREEN)
+
+    def offline_ok(self) -> None:
+        """Done, to be confirmed later."""
+        self._ask(_OFFLINE_OK, _GREEN)
+
+    def refused(self) -> None:
+        """Not done; the screen says why."""
+        self._ask(_REFUSED, _RED)
+
+    def _ask(self, pattern: "tuple[tuple[int, int], ...]", light: int) -> None:
+        # The first tone and the light start here, before any other task gets its turn: a tap is answered at once.
+        self._pattern, self._light = pattern, light
+        self._green.value(1 if light == _GREEN else 0)
+        self._red.value(1 if light == _RED else 0)
+        self._sounder.tone(pattern[0][0])
+        self._asked.set()
+
+    async def run(self, beat: "Callable[[], None]") -> None:
+        """Play for ever."""
+        try:
+            while True:
+                beat()
+                if await self._asked_within(_IDLE_BEAT_MS):
+                    await self._play()
+        finally:
+            self._sounder.tone(0)
+
+    async def _asked_within(self, timeout_ms: int) -> bool:
+        try:
+            await asyncio.wait_for_ms(self._asked.wait(), timeout_ms)
+        except asyncio.TimeoutError:
+            return False
+        self._asked.clear()
+        return True
+
+    async def _play(self) -> None:
+        for hertz, duration_ms in self._pattern:
+            self._sounder.tone(hertz)
+            if await self._interrupted(duration_ms):
+                return
+        self._sounder.tone(0)
+        if not await self._interrupted(_LIT_MS):
+            self._green.value(0)
+            self._red.value(0)
+
+    async def _interrupted(self, duration_ms: int) -> bool:
+        """Wait; True when a newer pattern was asked for meanwhile, which the main loop then plays."""
+        if await self._asked_within(duration_ms):
+            self._asked.set()
+            return True
+        return False

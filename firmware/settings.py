@@ -1,0 +1,198 @@
+"""Every setting of the terminal, declared once. Loads /config/settings.json and /config/keys.json.
+
+A setting that is missing without a default, of the wrong type or out of range raises SettingsError naming the setting, never
+its value. Secrets come wrapped, so that no log line or error can print them by accident.
+"""
+
+import json
+from binascii import unhexlify
+
+from micropython import const
+
+from firmware.core.errors import SettingsError
+from firmware.text.catalogue import LANGUAGES
+
+# Who may change a setting.
+TECHNICIAN = const(1)
+SUPERVISOR = const(2)
+SWITCH = const(3)  # remote configuration
+
+_REQUIRED = None
+
+
+class Secret:
+    """A value that must be asked for by name: `reveal()`."""
+
+    def __init__(self, value: "str | bytes") -> None:
+        self._value = value
+
+    def reveal(self) -> "str | bytes":
+        """The value itself, for the one who uses it."""
+        return self._value
+
+
+class Setting:
+    """One declaration. For "int" `low` and `high` bound the value, for "text" and "hex" the length in characters and bytes."""
+
+    def __init__(
+        self, name: str, kind: str, default: object, low: int, high: int, who: int = TECHNICIAN, secret: bool = False
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.default = default
+        self.low = low
+        self.high = high
+        self.who = who
+        self.secret = secret
+
+    def checked(self, value: object) -> object:
+        """The value in the form the firmware uses, or SettingsError."""
+        if self.kind == "int":
+            if not isinstance(value, int) or isinstance(value, bool) or not self.low <= value <= self.high:
+                raise SettingsError("{}: whole number {}..{}".format(self.name, self.low, self.high))
+            return value
+        if self.kind == "bool":
+            if not isinstance(value, bool):
+                raise SettingsError("{}: true or false".format(self.name))
+            return value
+        if not isinstance(value, str):
+            raise SettingsError("{}: text".format(self.name))
+        checked = self._unhex(value) if self.kind == "hex" else value
+        if not self.low <= len(checked) <= self.high:
+            raise SettingsError("{}: length {}..{}".format(self.name, self.low, self.high))
+        if self.name == "language" and value not in LANGUAGES:
+            raise SettingsError("language: one of " + " ".join(LANGUAGES))
+        return Secret(checked) if self.secret else checked
+
+    def _unhex(self, value: str) -> bytes:
+        try:
+            return unhexlify(value)
+        except ValueError:
+            raise SettingsError("{}: hexadecimal digits".format(self.name)) from None
+
+
+SETTINGS = (
+    # who this terminal is
+    Setting("terminal_id", "text", _REQUIRED, 8, 8),
+    Setting("merchant_id", "text", _REQUIRED, 15, 15),
+    Setting("merchant_name", "text", "", 0, 32, SWITCH),
+    Setting("language", "text", "en", 2, 2, SUPERVISOR),
+    # how it reaches the switch
+    Setting("wifi_ssid", "text", "", 0, 32),
+    Setting("switch_host", "text", _REQUIRED, 1, 64),
+    Setting("switch_port", "int", _REQUIRED, 1, 65535),
+    Setting("switch_name", "text", _REQUIRED, 1, 64),
+    Setting("nii", "int", 1, 0, 999),
+    Setting("currency", "int", 364, 0, 999, SWITCH),
+    # the programme; amounts in minor units
+    Setting("earn_unit", "int", 1000, 1, 10**12, SWITCH),
+    Setting("earn_rate", "int", 1, 0, 1000, SWITCH),
+    Setting("redeem_threshold", "int", 500, 1, 10**9, SWITCH),
+    Setting("redeem_step", "int", 100, 1, 10**9, SWITCH),
+    Setting("point_value", "int", 100, 1, 100_000, SWITCH),
+    Setting("ruleset", "int", 1, 0, 65535, SWITCH),
+    # limits
+    Setting("max_amount", "int", 1_000_000_000, 1, 10**12 - 1, SWITCH),
+    Setting("offline_earn", "bool", True, 0, 1, SWITCH),
+    Setting("offline_records", "int", 500, 1, 15_000, SWITCH),
+    Setting("offline_review_above", "int", 100_000_000, 0, 10**12 - 1, SWITCH),
+    Setting("again_within_s", "int", 120, 0, 3600, SWITCH),
+    # times a person waits
+    Setting("question_s", "int", 60, 10, 600, SUPERVISOR),
+    Setting("card_s", "int", 30, 10, 600, SUPERVISOR),
+    Setting("outcome_s", "int", 20, 3, 120, SUPERVISOR),
+)
+
+KEYS = (
+    Setting("kid", "int", _REQUIRED, 0, 255),
+    Setting("mac_out", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
+    Setting("mac_in", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
+    Setting("card_group", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
+    Setting("wifi_psk", "text", "", 0, 64, TECHNICIAN, True),
+)
+
+
+class Settings:
+    """Checked values by name. `unknown` lists names in the files that nothing declares: mistyped, or of a newer version."""
+
+    def __init__(self, values: "dict[str, object]", unknown: "list[str] | None" = None) -> None:
+        self._values = values
+        self.unknown = unknown or []
+
+    def number(self, name: str) -> int:
+        """A whole number."""
+        value = self._values[name]
+        assert isinstance(value, int)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """A yes or no."""
+        return self._values[name] is True
+
+    def text(self, name: str) -> str:
+        """A plain text."""
+        value = self._values[name]
+        assert isinstance(value, str)
+        return value
+
+    def secret_bytes(self, name: str) -> bytes:
+        """A key; hand it to its user and keep no copy."""
+        value = self._secret(name)
+        assert isinstance(value, bytes)
+        return value
+
+    def secret_text(self, name: str) -> str:
+        """A password; hand it to its user and keep no copy."""
+        value = self._secret(name)
+        assert isinstance(value, str)
+        return value
+
+    def _secret(self, name: str) -> "str | bytes":
+        value = self._values[name]
+        assert isinstance(value, Secret)
+        return value.reveal()
+
+
+def check(declared: "tuple[Setting, ...]", given: object) -> "dict[str, object]":
+    """The declared values out of a parsed file, defaults filled in."""
+    if not isinstance(given, dict):
+        raise SettingsError("settings: an object of names and values")
+    values: "dict[str, object]" = {}
+    for setting in declared:
+        value = given.get(setting.name, setting.default)
+        if value is _REQUIRED:
+            raise SettingsError("{}: missing".format(setting.name))
+        values[setting.name] = setting.checked(value)
+    return values
+
+
+def load(folder: str = "/config") -> Settings:
+    """The settings of this terminal; SettingsError when it is not provisioned or a file is damaged."""
+    plain, keys = _parsed(folder + "/settings.json"), _parsed(folder + "/keys.json")
+    values = check(SETTINGS, plain)
+    values.update(check(KEYS, keys))
+    return Settings(values, _undeclared(SETTINGS, plain) + _undeclared(KEYS, keys))
+
+
+def _undeclared(declared: "tuple[Setting, ...]", given: object) -> "list[str]":
+    known = [setting.name for setting in declared]
+    return [name for name in given if name not in known] if isinstance(given, dict) else []
+
+
+def load_ca(folder: str = "/config") -> bytes:
+    """The pinned certificate authority, DER."""
+    try:
+        with open(folder + "/ca.der", "rb") as file:
+            return file.read()
+    except OSError:
+        raise SettingsError("ca.der: missing") from None
+
+
+def _parsed(path: str) -> object:
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except OSError:
+        raise SettingsError(path + ": missing") from None
+    except ValueError:
+        raise SettingsError(path + ": damaged") from None
