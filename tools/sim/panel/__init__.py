@@ -1,0 +1,1 @@
+"""The simulated terminal's front panel: a page in the browser."""

@@ -1,0 +1,98 @@
+"""The people, cards and keys of the demo: what `make run`, the stories and the terminal tests start from.
+
+Everything secret here is public on purpose: it belongs to the demo and to no shop. It enters a terminal through the
+same files that provisioning writes (settings.json, keys.json, ca.der), and the bench switch through its ledger.
+Units: points as whole points, money in rial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TERMINAL_ID = "VAFA0001"
+MERCHANT_ID = "DEMO-SHOP-00001"
+SWITCH_NAME = "switch.vafa.test"  # RFC 6761: "test" never resolves in the public DNS
+NII = 311
+KID = 1
+MAC_OUT = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+MAC_IN = bytes.fromhex("f0e1d2c3b4a5968778695a4b3c2d1e0f")
+CARD_GROUP = bytes.fromhex("00112233445566778899aabbccddeeff")
+WIFI_SSID = "demo-shop"
+WIFI_PSK = "demo-wifi-key"
+
+
+@dataclass(frozen=True)
+class DemoMember:
+    """A member of the programme; `tier` 0 none, 1 bronze, 2 silver, 3 gold."""
+
+    name: str
+    member_no: int
+    points: int
+    tier: int
+    visits: int
+
+
+@dataclass(frozen=True)
+class DemoCard:
+    """A card in the tray: `kind` as `tools.sim.cards.make_card` takes it, `member` "" when nobody has it.
+
+    `key` says whether the card was issued by the programme and opens with its keys; one that was not earns by its UID
+    and never spends.
+    """
+
+    name: str
+    kind: str
+    uid: bytes
+    member: str
+    key: bool
+    label: str
+
+
+MEMBERS: dict[str, DemoMember] = {
+    m.name: m
+    for m in (
+        DemoMember("ali", 1001, 1000, 3, 41),
+        DemoMember("sara", 1002, 640, 2, 17),
+        DemoMember("reza", 1003, 120, 1, 3),
+        DemoMember("maryam", 1004, 800, 1, 6),
+    )
+}
+
+CARDS: dict[str, DemoCard] = {
+    c.name: c
+    for c in (
+        DemoCard("gold-card", "classic-1k", bytes.fromhex("9C599B32"), "ali", True, "Ali, gold"),
+        DemoCard("silver-card", "ntag213", bytes.fromhex("04A1B2C3D4E5F6"), "sara", True, "Sara, silver"),
+        DemoCard("bronze-card", "classic-1k", bytes.fromhex("5D0C7A11"), "reza", True, "Reza, bronze"),
+        DemoCard("plain-card", "ntag213", bytes.fromhex("04112233445580"), "maryam", False, "Maryam, no key"),
+        DemoCard("stranger-card", "classic-1k", bytes.fromhex("A1B2C3D4"), "", False, "unknown to the switch"),
+        DemoCard("desfire-card", "desfire", bytes.fromhex("04DE5F1EACC040"), "", False, "a family it cannot read"),
+    )
+}
+
+
+def settings(switch_host: str, switch_port: int, **changes: object) -> dict[str, object]:
+    """settings.json of the demo terminal."""
+    return {
+        "terminal_id": TERMINAL_ID,
+        "merchant_id": MERCHANT_ID,
+        "wifi_ssid": WIFI_SSID,
+        "switch_host": switch_host,
+        "switch_port": switch_port,
+        "switch_name": SWITCH_NAME,
+        "nii": NII,
+        "currency": 364,
+        "language": "en",
+        **changes,
+    }
+
+
+def keys() -> dict[str, object]:
+    """keys.json of the demo terminal."""
+    return {
+        "kid": KID,
+        "mac_out": MAC_OUT.hex(),
+        "mac_in": MAC_IN.hex(),
+        "card_group": CARD_GROUP.hex(),
+        "wifi_psk": WIFI_PSK,
+    }

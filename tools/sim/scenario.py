@@ -1,0 +1,74 @@
+"""Runs scenario files headless: `python -m tools.sim.scenario FILE...` (docs/scenarios.md has the language).
+
+Prints one JSON line per file on stdout; exits 0 when all passed, 1 when one did not. `--show` draws every note and the
+screen after every step on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from tools.sim.scenario_parser import Step
+from tools.sim.scenario_runner import run_file
+from tools.sim.scenario_stage import Stage
+
+_UPPER, _LOWER, _BOTH, _NONE = "▀", "▄", "█", " "
+
+
+def blocks(page_buffer: bytes, width: int = 128) -> list[str]:
+    """The screen as text, two pixels a character cell from top to bottom."""
+    rows: list[str] = []
+    for y in range(0, len(page_buffer) * 8 // width, 2):
+        page = page_buffer[y // 8 * width : (y // 8 + 1) * width]
+        pairs = [(byte >> y % 8) & 3 for byte in page]
+        rows.append("".join((_NONE, _UPPER, _LOWER, _BOTH)[pair] for pair in pairs))
+    return rows
+
+
+class Show:
+    """Draws what happens for a person; the screen only when it changed."""
+
+    def __init__(self) -> None:
+        self._last = b""
+        self._receipts = 0
+
+    def __call__(self, step: Step, stage: Stage) -> None:
+        if step.usage.startswith("note"):
+            click.secho(f"\n{step.one('TEXT')}", bold=True, err=True)
+            return
+        click.secho(f"  {step.text}", fg="cyan", err=True)
+        screen = stage.screen()
+        if screen != self._last and any(screen):
+            click.echo("  ┌" + "─" * 128 + "┐", err=True)
+            for row in blocks(screen):
+                click.echo("  │" + click.style(row, fg="yellow") + "│", err=True)
+            click.echo("  └" + "─" * 128 + "┘", err=True)
+        self._last = screen
+        printed = stage.receipts()
+        for receipt in printed[self._receipts :]:
+            for line in ["- - 8< - - - - - - - - - -", *receipt]:
+                click.secho(f"      {line}", fg="green", err=True)
+        self._receipts = len(printed)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--show", is_flag=True, help="Draw notes, screens and receipts on stderr while it runs.")
+def main(files: tuple[Path, ...], show: bool) -> None:
+    """Run scenario FILES on simulated time; one JSON line each."""
+    failed = False
+    for path in files:
+        report = run_file(path, Show() if show else None)
+        click.echo(json.dumps(report, sort_keys=True))
+        for failure in report["failures"]:
+            click.secho(f"FAILED {failure}", fg="red", err=True)
+        failed = failed or not report["passed"]
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

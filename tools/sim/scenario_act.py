@@ -1,0 +1,139 @@
+"""What a scenario does: the verbs of the cashier's, the customer's and the technician's hands, and of bad luck.
+
+Each function takes the stage and a step; none looks at a result (`scenario_expect` does). Times are simulated
+milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tools.sim.scenario_parser import ScenarioError, Step
+
+if TYPE_CHECKING:
+    from tools.sim.scenario_stage import Stage
+
+KEY_NAMES = (
+    "SALE", "REDEEM", "BALANCE", "MENU",
+    "1", "2", "3", "UP",
+    "4", "5", "6", "DOWN",
+    "7", "8", "9", "CANCEL",
+    "CLEAR", "0", "000", "OK",
+)  # fmt: skip
+SETTLE_MS = 30  # what the poll loop of a person's finger and the keypad's debounce need between two keys
+
+
+def tap(stage: Stage, step: Step) -> None:
+    for name in step.all("NAME"):
+        stage.lay(_card(stage, step, name))
+    stage.run(SETTLE_MS)
+
+
+def remove(stage: Stage, step: Step) -> None:
+    stage.remove(_card(stage, step, step.opt("NAME")) if step.opt("NAME") else None)
+    stage.run(SETTLE_MS)
+
+
+def pull(stage: Stage, step: Step) -> None:
+    stage.pull_at_frame(_card(stage, step, step.one("NAME")), step.number("N"))
+
+
+def _card(stage: Stage, step: Step, name: str) -> str:
+    if name not in stage.start.cards:
+        raise ScenarioError(step.where, f"no card {name!r}; cards are: {', '.join(stage.start.cards)}")
+    return name
+
+
+def expand_keys(step: Step) -> list[str]:
+    """`125000 OK` as single keys; the word 000 is the key of that name."""
+    keys: list[str] = []
+    for word in [*step.all("KEYS"), *step.all("KEY")]:
+        name = word.upper()
+        if name in KEY_NAMES:
+            keys.append(name)
+        elif word.isdigit():
+            keys += word
+        else:
+            raise ScenarioError(
+                step.where, f"no key {word!r}; keys are digits and {', '.join(k for k in KEY_NAMES if len(k) > 1)}"
+            )
+    return keys
+
+
+def keys(stage: Stage, step: Step) -> None:
+    for name in expand_keys(step):
+        stage.press(name)
+
+
+def hold(stage: Stage, step: Step) -> None:
+    for name in expand_keys(step):
+        stage.hold(name, step.number("MS"))
+
+
+def wait(stage: Stage, step: Step) -> None:
+    stage.run(step.number("MS"))
+
+
+def net(stage: Stage, step: Step) -> None:
+    if "latency" in step.words:
+        stage.net_latency(step.number("MS"))
+    else:
+        stage.net("up" in step.words)
+
+
+FAULTS = (
+    "silent",
+    "deaf",
+    "garbage",
+    "close",
+    "replay",
+    "wrong-mac",
+    "wrong-certificate",
+    "duplicate",
+    "refuse",
+    "late",
+)
+
+
+def switch(stage: Stage, step: Step) -> None:
+    if "normal" in step.words:
+        stage.switch_normal()
+        return
+    kind = next(fault for fault in FAULTS if fault in step.words)
+    stage.switch_fault(
+        kind,
+        times=step.number("N", 1) if "N" in step.args else None,
+        mti=step.opt("MTI"),
+        rc=step.opt("RC"),
+        ms=step.number("MS"),
+    )
+
+
+def cut(stage: Stage, step: Step) -> None:
+    if "N" in step.args:
+        stage.cut_at(step.number("N"), step.opt("KIND") or None)
+    else:
+        stage.cut_now()
+
+
+def power(stage: Stage, step: Step) -> None:
+    if "on" in step.words:
+        stage.power_on()
+    else:
+        stage.cut_now()
+
+
+def reset(stage: Stage, step: Step) -> None:
+    stage.reset()
+
+
+def printer(stage: Stage, step: Step) -> None:
+    stage.printer(next(word for word in ("unplug", "plug", "paper-out", "paper-in") if word in step.words))
+
+
+def screenshot(stage: Stage, step: Step) -> None:
+    stage.screenshot(step.one("FILE"))
+
+
+def note(stage: Stage, step: Step) -> None:
+    stage.note(step.one("TEXT"))

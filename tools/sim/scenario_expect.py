@@ -1,0 +1,190 @@
+"""What a scenario expects: each looks again and again until it holds or the simulated time-out is over.
+
+A failure says what was expected and what there was instead, with the screen. Functions take the stage and a step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tools.sim.scenario_parser import ScenarioError, Step
+
+if TYPE_CHECKING:
+    from tools.sim.scenario_stage import Stage
+
+_POINTS = re.compile(r"Points:\s*(?:about\s*)?([+-]?\d[\d,]*)")
+_CARD = re.compile(r"Card:\s*\*+([0-9A-Fa-f]+)")
+_REFERENCE = re.compile(r"Ref:\s*(\w+)")
+_NOTHING_MOVED = re.compile(r"REFUSED|NOT BOOKED|REJECTED")
+_SETTLE_MS = 300  # how long something must stay away to count as "no"
+
+
+def _until(stage: Stage, step: Step, holds: Callable[[], bool], expected: str, found: Callable[[], str]) -> None:
+    limit_ms = step.number("MS", stage.start.timeout_ms)
+    if not stage.run_until(holds, limit_ms):
+        shown = " | ".join(line for line in stage.screen_lines() if line) or "(dark)"
+        raise ScenarioError(
+            step.where, f"expected {expected} within {limit_ms} ms; {found()}; the screen showed: {shown}"
+        )
+
+
+def _never(stage: Stage, step: Step, holds: Callable[[], bool], expected: str) -> None:
+    if stage.run_until(holds, step.number("MS", _SETTLE_MS)):
+        shown = " | ".join(line for line in stage.screen_lines() if line) or "(dark)"
+        raise ScenarioError(step.where, f"expected {expected}; it was there; the screen showed: {shown}")
+
+
+def contains(lines: list[str], text: str) -> bool:
+    """Whether a text stands in one line or runs over several."""
+    wanted = " ".join(text.split())
+    return wanted in " ".join(" ".join(lines).split()) or any(wanted in " ".join(line.split()) for line in lines)
+
+
+def screen(stage: Stage, step: Step) -> None:
+    text = step.one("TEXT")
+    if "no" in step.words:
+        _never(stage, step, lambda: contains(stage.screen_lines(), text), f'no screen "{text}"')
+    else:
+        _until(stage, step, lambda: contains(stage.screen_lines(), text), f'screen "{text}"', lambda: "it never came")
+
+
+def receipt(stage: Stage, step: Step) -> None:
+    text = step.one("TEXT")
+
+    def holds() -> bool:
+        printed = stage.receipts()
+        return bool(printed) and contains(printed[-1], text)
+
+    if "no" in step.words:
+        _never(stage, step, holds, f'no "{text}" on the last receipt')
+    else:
+        _until(
+            stage,
+            step,
+            holds,
+            f'"{text}" on the last receipt',
+            lambda: f"it was: {' / '.join((stage.receipts() or [['(none)']])[-1])}",
+        )
+
+
+def serial(stage: Stage, step: Step) -> None:
+    text = step.one("TEXT")
+    if "no" in step.words:
+        _never(stage, step, lambda: text in stage.serial(), f'no "{text}" on the serial port')
+    else:
+        _until(
+            stage,
+            step,
+            lambda: text in stage.serial(),
+            f'"{text}" on the serial port',
+            lambda: f"it said: {stage.serial()[-200:]!r}",
+        )
+
+
+def ledger(stage: Stage, step: Step) -> None:
+    name, points = step.one("MEMBER"), step.number("POINTS")
+    if name not in stage.start.members:
+        raise ScenarioError(step.where, f"no member {name!r}; members are: {', '.join(stage.start.members)}")
+    _until(
+        stage, step, lambda: stage.ledger().get(name) == points, f"{name} to have {points} points in the ledger",
+        lambda: f"there were {stage.ledger().get(name)}",
+    )  # fmt: skip
+
+
+def receipt_points(receipts: list[list[str]], cards: dict[str, str]) -> dict[str, int]:
+    """Points on receipts by member; `cards` gives the member of a card by the last digits of its UID in hex.
+
+    A reprint has the reference of its original and takes its place; what a receipt calls refused or not booked moved
+    nothing.
+    """
+    by_reference: dict[str, tuple[str, int]] = {}
+    for number, lines in enumerate(receipts):
+        text = "\n".join(lines)
+        points, card, reference = _POINTS.search(text), _CARD.search(text), _REFERENCE.search(text)
+        if not points or not card:
+            continue
+        tail = card.group(1).upper()
+        owner = next((name for uid, name in cards.items() if uid.endswith(tail)), f"****{tail}")
+        moved = 0 if _NOTHING_MOVED.search(text) else int(points.group(1).replace(",", ""))
+        by_reference[reference.group(1) if reference else f"#{number}"] = (owner, moved)
+    sums: dict[str, int] = {}
+    for owner, moved in by_reference.values():
+        sums[owner] = sums.get(owner, 0) + moved
+    return {owner: moved for owner, moved in sums.items() if moved}
+
+
+def ledger_matches_receipts(stage: Stage, step: Step) -> None:
+    cards = {card.uid.hex().upper(): card.member or name for name, card in stage.start.cards.items()}
+    opening = {name: member.points for name, member in stage.start.members.items()}
+
+    def moved() -> dict[str, int]:
+        return {n: now - opening.get(n, 0) for n, now in stage.ledger().items() if now != opening.get(n, 0)}
+
+    def printed() -> dict[str, int]:
+        return receipt_points(stage.receipts(), cards)
+
+    _until(
+        stage, step, lambda: moved() == printed(), "the ledger to match the receipts",
+        lambda: f"the ledger moved by {moved()}, receipts say {printed()}",
+    )  # fmt: skip
+
+
+def ledger_check(stage: Stage, step: Step) -> None:
+    problems = stage.ledger_problems()
+    if problems:
+        raise ScenarioError(step.where, f"the switch's books do not add up: {'; '.join(problems)}")
+
+
+def pending(stage: Stage, step: Step) -> None:
+    _until(
+        stage, step, lambda: stage.journal()["pending"] == step.number("N"), f"{step.number('N')} pending in the journal",
+        lambda: f"there were {stage.journal()['pending']}",
+    )  # fmt: skip
+
+
+def dead(stage: Stage, step: Step) -> None:
+    _until(
+        stage, step, lambda: stage.journal()["dead"] == step.number("N"), f"{step.number('N')} dead letters in the journal",
+        lambda: f"there were {stage.journal()['dead']}",
+    )  # fmt: skip
+
+
+def sound(stage: Stage, step: Step) -> None:
+    kind = next(word for word in ("ok", "offline", "refused") if word in step.words)
+    _until(
+        stage,
+        step,
+        lambda: kind in stage.sounds(),
+        f"the sound {kind}",
+        lambda: f"heard since the last step: {stage.sounds() or 'nothing'}",
+    )
+
+
+def led(stage: Stage, step: Step) -> None:
+    colour = "green" if "green" in step.words else "red"
+    wanted = "on" in step.words
+    _until(
+        stage,
+        step,
+        lambda: stage.leds()[colour] is wanted,
+        f"the {colour} LED {'on' if wanted else 'off'}",
+        lambda: f"it was {stage.leds()}",
+    )
+
+
+def reset_cause(stage: Stage, step: Step) -> None:
+    cause = next(word for word in ("watchdog", "power-on", "hard", "soft") if word in step.words)
+    _until(
+        stage,
+        step,
+        lambda: stage.reset_cause() == cause,
+        f"a {cause} reset",
+        lambda: f"the last was {stage.reset_cause()}",
+    )
+
+
+def power_state(stage: Stage, step: Step) -> None:
+    wanted = "on" in step.words
+    _until(stage, step, lambda: stage.powered() is wanted, f"power {'on' if wanted else 'off'}", lambda: "it was not")

@@ -1,0 +1,64 @@
+"""The lines at the top of a scenario: which terminal, which members and cards, before anything happens.
+
+Starts from the demo's people and changes only what a line says. Points are whole points, times simulated milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from tools.sim import demo
+from tools.sim.scenario_parser import ScenarioError, Step
+
+
+@dataclass
+class Start:
+    """What the stage is built from."""
+
+    board: str = "s3"
+    provisioned: bool = True
+    powered: bool = True
+    members: dict[str, demo.DemoMember] = field(default_factory=lambda: dict(demo.MEMBERS))
+    cards: dict[str, demo.DemoCard] = field(default_factory=lambda: dict(demo.CARDS))
+    settings: dict[str, object] = field(default_factory=dict)
+    timeout_ms: int = 10_000
+    seed: int = 1
+
+
+def board(start: Start, step: Step) -> None:
+    start.board = "pico" if "pico" in step.words else "s3"
+
+
+def start_as(start: Start, step: Step) -> None:
+    start.provisioned = "unprovisioned" not in step.words
+    start.powered = "off" not in step.words
+
+
+def member(start: Start, step: Step) -> None:
+    name, points = step.one("MEMBER"), step.number("POINTS")
+    known = start.members.get(name)
+    if known is None:
+        known = demo.DemoMember(name, 2000 + len(start.members), points, 0, 0)
+    start.members[name] = replace(known, points=points)
+
+
+def card(start: Start, step: Step) -> None:
+    name, owner = step.one("NAME"), step.opt("MEMBER")
+    if owner and owner not in start.members:
+        raise ScenarioError(step.where, f"no member {owner!r}; write `member {owner} 0` above")
+    start.cards[name] = demo.DemoCard(
+        name, step.one("KIND"), bytes.fromhex(step.one("UID")), owner, bool(owner) and "without" not in step.words, name
+    )
+
+
+def setting(start: Start, step: Step) -> None:
+    value = step.one("VALUE")
+    start.settings[step.one("SETTING")] = int(value) if value.lstrip("-").isdigit() else value
+
+
+def timeout(start: Start, step: Step) -> None:
+    start.timeout_ms = step.number("MS")
+
+
+def seed(start: Start, step: Step) -> None:
+    start.seed = step.number("N")

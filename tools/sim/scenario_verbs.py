@@ -1,0 +1,95 @@
+"""The verb table of the scenario language: usage, one line of help, and what does it.
+
+docs/scenarios.md shows the same table to people; a test compares the two. A usage's first word is the verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tools.sim import scenario_act as act
+from tools.sim import scenario_expect as expect
+from tools.sim import scenario_start as start
+from tools.sim.scenario_parser import Grammar
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`does(stage, step)`, or `does(start, step)` for the lines at the top."""
+
+    usage: str
+    help: str
+    does: Callable[..., Any]
+
+
+def _included(_stage: object, _step: object) -> None:
+    """`include` is resolved while reading and never comes to be run."""
+
+
+START: tuple[Verb, ...] = (
+    Verb("board s3|pico", "which hardware; s3 when nothing is said", start.board),
+    Verb(
+        "start provisioned|unprovisioned|off",
+        "ready at its idle screen (the default), factory-fresh, or not yet switched on",
+        start.start_as,
+    ),
+    Verb("member MEMBER POINTS", "opening balance of a member; a new name becomes a new member", start.member),
+    Verb(
+        "card NAME KIND UID [of MEMBER] [without key]",
+        "a card more: kind classic-1k, ntag213, desfire; its UID in hex; whose it is",
+        start.card,
+    ),
+    Verb("set SETTING VALUE", "a setting of settings.json", start.setting),
+    Verb("timeout MS", "how long an expect waits, in simulated time; 10000 when nothing is said", start.timeout),
+    Verb("seed N", "the seed of everything random; 1 when nothing is said", start.seed),
+)
+
+ACT: tuple[Verb, ...] = (
+    Verb("tap NAME [and NAME]...", "lay one or several cards on the reader; they stay until removed", act.tap),
+    Verb("remove [NAME]", "take one card away, or all", act.remove),
+    Verb("pull NAME at frame N", "the card is laid on and leaves the field at the N-th frame it hears", act.pull),
+    Verb("keys KEYS...", "type: digits one by one, other keys by name (000 alone is the key 000)", act.keys),
+    Verb("press KEY", "one key", act.keys),
+    Verb("hold KEY MS [ms]", "keep one key down", act.hold),
+    Verb("wait MS [ms]", "let simulated time pass", act.wait),
+    Verb("net up|down", "plug the network in or pull it", act.net),
+    Verb("net latency MS [ms]", "every answer takes this long more", act.net),
+    Verb("switch normal", "forget all faults asked for", act.switch),
+    Verb("switch refuse RC [times N] [for MTI]", "answer with this response code", act.switch),
+    Verb("switch late MS [ms] [times N] [for MTI]", "answer, but so much later", act.switch),
+    Verb("switch silent|deaf|garbage|close|replay|wrong-mac|wrong-certificate|duplicate [times N] [for MTI]", "misbehave once, or N times; for one message type, or any. silent has booked it, deaf never saw it", act.switch),
+    Verb("cut power", "now", act.cut),
+    Verb("cut power at flash op N [torn KIND]", "at the N-th program or erase from here; torn: nothing, done, half, prefix-64, random-bits, one-bit", act.cut),
+    Verb("power on|off", "the plug", act.power),
+    Verb("reset", "the reset button; power stays on", act.reset),
+    Verb("printer unplug|plug|paper-out|paper-in", "the receipt printer", act.printer),
+    Verb("screenshot FILE", "write the screen as PNG to build/screenshots", act.screenshot),
+    Verb("note TEXT", "a line for the person who watches the demo", act.note),
+    Verb("include FILE", "put another file's lines here", _included),
+)  # fmt: skip
+
+EXPECT: tuple[Verb, ...] = (
+    Verb("expect [no] screen TEXT [within MS]", "the text is on the screen, in one line or running over several", expect.screen),
+    Verb("expect [no] receipt TEXT [within MS]", "the text is on the last receipt printed", expect.receipt),
+    Verb("expect [no] serial TEXT [within MS]", "the text came out of the serial port", expect.serial),
+    Verb("expect ledger matches receipts", "for every member: balance at the switch - opening balance = points on printed receipts", expect.ledger_matches_receipts),
+    Verb("expect ledger check", "the switch's books balance: postings add up, no transaction twice", expect.ledger_check),
+    Verb("expect ledger MEMBER POINTS [within MS]", "a balance at the switch", expect.ledger),
+    Verb("expect pending N [within MS]", "so many transactions in the journal wait for the switch", expect.pending),
+    Verb("expect dead N [within MS]", "so many were refused for good and wait for a person", expect.dead),
+    Verb("expect sound ok|offline|refused", "the sound was heard since the last tap or key", expect.sound),
+    Verb("expect led green|red on|off", "a light", expect.led),
+    Verb("expect reset power-on|watchdog|hard|soft", "why the terminal started last", expect.reset_cause),
+    Verb("expect power on|off [within MS]", "whether the terminal has power, for instance after a cut at a flash operation", expect.power_state),
+)  # fmt: skip
+
+VERBS: tuple[Verb, ...] = (*START, *ACT, *EXPECT)
+BY_USAGE = {verb.usage: verb for verb in VERBS}
+START_USAGES = frozenset(verb.usage for verb in START)
+
+
+def grammar() -> Grammar:
+    """The whole language."""
+    return Grammar([verb.usage for verb in VERBS])
