@@ -1,0 +1,205 @@
+"""The line to the switch: Wi-Fi, TCP, TLS with one pinned CA, and length-framed messages. The only module with sockets.
+
+Knows no message and no key. Every wait has a bound; whatever goes wrong is a LinkError whose code names the step that
+failed (docs/troubleshooting.md). Never falls back to plain TCP or an unchecked certificate. Durations in milliseconds.
+"""
+
+import asyncio
+from time import ticks_add, ticks_diff, ticks_ms
+
+import tls
+from micropython import const
+
+from firmware.core.errors import CertificateRefused, LinkDown
+from firmware.switch.profile import MESSAGE_MAX, MESSAGE_MIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Wlan(Protocol):
+        """The part of `network.WLAN` used here."""
+
+        def active(self, up: bool = ...) -> object: ...
+        def connect(self, ssid: str, psk: "str | None" = ...) -> object: ...
+        def disconnect(self) -> object: ...
+        def isconnected(self) -> bool: ...
+
+
+_JOIN_MS = const(15000)
+_CONNECT_MS = const(5000)
+_CLOSE_MS = const(1000)
+_POLL_MS = const(100)
+
+
+class WifiDown(LinkDown):
+    """The access point cannot be joined: name, password or address."""
+
+    code = "L01"
+
+
+class NameUnknown(LinkDown):
+    """The switch's host name cannot be resolved."""
+
+    code = "L04"
+
+
+class ConnectionRefused(LinkDown):
+    """Nothing listens at the switch's address, or it does not answer."""
+
+    code = "L05"
+
+
+class HandshakeFailed(LinkDown):
+    """TLS could not be agreed, for another reason than the certificate."""
+
+    code = "L06"
+
+
+class LinkClosed(LinkDown):
+    """An open connection ended, or sent what is no frame."""
+
+    code = "L03"
+
+
+class Connection:
+    """One TLS connection. On the device the handshake happens within the first `send`: its caller bounds it."""
+
+    def __init__(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
+        self._reader = reader
+        self._writer = writer
+        self._shaken = False
+
+    async def send(self, message: bytes) -> None:
+        """Write one frame; by one task at a time. Raises LinkClosed, CertificateRefused, HandshakeFailed."""
+        try:
+            self._writer.write(len(message).to_bytes(2, "big") + message)
+            await self._writer.drain()
+            self._shaken = True
+        except ValueError as error:
+            refusal = CertificateRefused(_reason(error))
+        except OSError as error:
+            refusal = (LinkClosed if self._shaken else HandshakeFailed)(_reason(error))
+        else:
+            return
+        raise refusal
+
+    async def receive(self) -> bytes:
+        """The next frame, however long that takes. Raises LinkClosed, CertificateRefused."""
+        try:
+            head = await self._reader.readexactly(2)
+            length = head[0] << 8 | head[1]
+            if MESSAGE_MIN <= length <= MESSAGE_MAX:
+                return await self._reader.readexactly(length)
+            refusal = LinkClosed("a frame of {} bytes".format(length))
+        except ValueError as error:
+            refusal = CertificateRefused(_reason(error))
+        except (OSError, EOFError) as error:
+            refusal = LinkClosed(_reason(error))
+        raise refusal
+
+    async def close(self) -> None:
+        """Give the connection back; bounded, never raises."""
+        try:
+            self._writer.close()
+            await asyncio.wait_for_ms(self._writer.wait_closed(), _CLOSE_MS)
+        except (OSError, ValueError, asyncio.TimeoutError):
+            return
+
+
+class Link:
+    """Makes connections. `wlan` is the station interface; without one it is created at the first use."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        name: str,
+        ca_der: bytes,
+        ssid: str,
+        psk: str,
+        wlan: "Wlan | None" = None,
+        join_ms: int = _JOIN_MS,
+        connect_ms: int = _CONNECT_MS,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._name = name
+        self._ca_der = ca_der
+        self._ssid = ssid
+        self._psk = psk
+        self._wlan = wlan
+        self._join_ms = join_ms
+        self._connect_ms = connect_ms
+        self._context: "tls.SSLContext | None" = None
+
+    def up(self) -> bool:
+        """Whether the Wi-Fi is joined, as far as the radio knows; cheap."""
+        return self._station().isconnected()
+
+    async def connect(self) -> Connection:
+        """Join if need be, resolve, connect, prepare TLS. Raises a LinkError that names the step."""
+        await self._join()
+        context = self._tls()
+        try:
+            reader, writer = await asyncio.wait_for_ms(
+                asyncio.open_connection(self._host, self._port, ssl=context, server_hostname=self._name),
+                self._connect_ms,
+            )
+            return Connection(reader, writer)
+        except asyncio.TimeoutError:
+            refusal = ConnectionRefused("no answer in {} ms".format(self._connect_ms))
+        except ValueError as error:
+            refusal = CertificateRefused(_reason(error))
+        except OSError as error:
+            # Resolvers report outside errno: a negative number, or a text on the unix port.
+            number = error.errno
+            unresolved = not isinstance(number, int) or number < 0
+            refusal = (NameUnknown if unresolved else ConnectionRefused)(_reason(error))
+        raise refusal
+
+    def _station(self) -> "Wlan":
+        if self._wlan is None:
+            import network
+
+            self._wlan = network.WLAN(network.STA_IF)
+        return self._wlan
+
+    async def _join(self) -> None:
+        station = self._station()
+        if station.isconnected():
+            return
+        try:
+            station.active(True)
+            station.disconnect()  # a join left half done by a reset makes connect() fail on ESP32
+            station.connect(self._ssid, self._psk or None)
+        except OSError as error:
+            refusal = WifiDown(_reason(error))
+        else:
+            deadline = ticks_add(ticks_ms(), self._join_ms)
+            while ticks_diff(deadline, ticks_ms()) > 0:
+                if station.isconnected():
+                    return
+                await asyncio.sleep_ms(_POLL_MS)
+            refusal = WifiDown("not joined in {} ms".format(self._join_ms))
+        raise refusal
+
+    def _tls(self) -> "tls.SSLContext":
+        """The context, made once. CERT_REQUIRED is the default of `tls`, and set all the same."""
+        if self._context is None:
+            context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+            context.verify_mode = tls.CERT_REQUIRED
+            try:
+                context.load_verify_locations(cadata=self._ca_der)
+            except (ValueError, OSError) as error:
+                refusal = CertificateRefused("pinned CA: " + _reason(error))
+            else:
+                self._context = context
+                return context
+            raise refusal
+        return self._context
+
+
+def _reason(error: Exception) -> str:
+    """Short text of a library error for the log."""
+    return "{} {}".format(type(error).__name__, error)[:80]

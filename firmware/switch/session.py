@@ -1,0 +1,363 @@
+"""The session with the switch, the `Switch` port: sign-on, echo, requests in flight, each answer to its request.
+
+Knows messages and the link, not the queue (`forward`) and not the journal beyond HIGH_SEQ. No call waits longer than
+its time-out, 6 s by default. An answer is believed only when its MAC is right and MTI class, DE 7, 11, 41 and SEQ fit a
+request in flight; anything else is logged and changes nothing. Durations in milliseconds.
+"""
+
+import asyncio
+from binascii import crc32
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused
+from firmware.switch.profile import ECHO, RC_SECURITY, SIGN_OFF, SIGN_ON, UNABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from firmware.core.clock import Clock
+    from firmware.core.log import Log
+    from firmware.core.ports import Journal
+    from firmware.core.types import Reply, Transaction
+    from firmware.switch.link import Connection, Link
+    from firmware.switch.messages import Answer, Messages, Outgoing
+
+_IN_FLIGHT = const(8)
+_BACK_OFF_MS = (5000, 15000, 45000, 120000)
+_SLICE_MS = const(250)
+_SIGN_ON_MS = const(10000)  # holds a full TLS handshake on a slow board
+_MAC_REFUSALS = const(3)
+_WORKED_MS = const(5000)  # a session that lasted this long is worth another try at once
+
+
+class SwitchUnable(BadAnswer):
+    """The switch answered that it has not decided (63, 68, 91, 96): the outcome is unknown. `rc` says which."""
+
+    def __init__(self, rc: str) -> None:
+        super().__init__("response code " + rc)
+        self.rc = rc
+
+
+def back_off_ms(tries: int, jitter: int) -> int:
+    """How long to wait after the `tries`-th failure in a row, counted from 0 (docs/lt87.md section 9)."""
+    wait = _BACK_OFF_MS[min(tries, len(_BACK_OFF_MS) - 1)]
+    return wait + wait * jitter // 1000
+
+
+def jitter_of(terminal_id: str) -> int:
+    """0..100 thousandths: the same for one terminal, spread over many."""
+    return crc32(terminal_id.encode()) % 101
+
+
+class _Waiter:
+    """A request in flight."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.answer: "Answer | None" = None
+        self.sent = False  # whether a byte of it may be on the line
+
+
+class Session:
+    """`run` keeps the session up; the other coroutines use it. `session_number` gives 31 fresh random bits a call."""
+
+    def __init__(
+        self,
+        link: "Link",
+        messages: "Messages",
+        clock: "Clock",
+        journal: "Journal",
+        log: "Log",
+        session_number: "Callable[[], int]",
+        timeout_ms: int = 6000,
+        echo_after_ms: int = 300_000,
+        jitter: int = 0,
+    ) -> None:
+        self._link = link
+        self._messages = messages
+        self._clock = clock
+        self._journal = journal
+        self._log = log
+        self._session_number = session_number
+        self._timeout_ms = timeout_ms
+        self._echo_after_ms = echo_after_ms
+        self._jitter = jitter
+        self._connection: "Connection | None" = None
+        self._reading: "asyncio.Task[None] | None" = None
+        self._error: "LinkError | None" = None
+        self._signed_on = False
+        self._probe = False
+        self._send_lock = asyncio.Lock()
+        self._waiting: "dict[tuple[str, str, str, str, int], _Waiter]" = {}
+        self._heard = ticks_ms()
+        self._mac_refusals = 0
+        self._lost = asyncio.Event()
+        self.queued = asyncio.Event()  # set by `wake` and by every sign-on; store-and-forward waits for it
+        self.sign_ons = 0
+        self.fault = ""  # code of what keeps the terminal offline, "" when nothing does
+
+    # --- the Switch port ----------------------------------------------------------------------------------------------
+
+    def online(self) -> bool:
+        """Signed on and, as far as known, reachable."""
+        return self._signed_on and not self._lost.is_set() and self._link.up()
+
+    def value_stopped(self) -> bool:
+        """The switch refused our MAC three times in a row: no value until a sign-on succeeds."""
+        return self._mac_refusals >= _MAC_REFUSALS
+
+    def wake(self) -> None:
+        """Something was appended to the queue."""
+        self.queued.set()
+
+    async def inquire(self, uid: bytes, auth: int, member_no: int) -> "Reply":
+        """0100/0110. Raises LinkDown, NoAnswer, BadAnswer."""
+        number = self._session_number()
+        answer = await self._live(self._messages.inquiry(uid, auth, number, self._clock.now_utc(), self._clock.quality))
+        return self._reply(answer, uid, member_no)
+
+    async def request(self, transaction: "Transaction") -> "Reply":
+        """0200/0210 of an ONLINE transaction in the journal; sent once. Raises LinkDown, NoAnswer, BadAnswer."""
+        answer = await self._live(self._messages.request(transaction))
+        return self._reply(answer, transaction.uid, transaction.member_no)
+
+    async def deliver(self, outgoing: "Outgoing") -> "Answer":
+        """One queued message and its answer, whatever its code. Raises LinkDown, NoAnswer.
+
+        Silence on a queued message closes nothing by itself: an echo finds out whether it is the line or the message.
+        """
+        self._need_online()
+        try:
+            answer = await self._exchange(outgoing, self._timeout_ms)
+        except NoAnswer:
+            self._probe = True
+            raise
+        self._count_security(answer.rc)
+        return answer
+
+    # --- keeping it up ------------------------------------------------------------------------------------------------
+
+    async def run(self, alive: "Callable[[], object] | None" = None) -> None:
+        """Connect, sign on, watch, reconnect; for ever. `alive` is called several times a second, at least every 40 s."""
+        failures = 0
+        while True:
+            signed_on = None
+            try:
+                await self._open(alive)
+                signed_on = ticks_ms()
+                await self._watch(alive)
+            except LinkError as error:
+                self._log.error(error, "session")
+                self.fault = error.code
+            except BadMessage as error:
+                self._log.error(error, "sign-on")
+                self.fault = error.code
+            finally:
+                await self._close()
+            if signed_on is not None and ticks_diff(ticks_ms(), signed_on) >= _WORKED_MS:
+                failures = 0
+                wait_ms = _SLICE_MS + 20 * self._jitter  # the jitter keeps a town from coming back in one moment
+            else:
+                wait_ms = back_off_ms(failures, self._jitter)
+                failures += 1
+            if await self._rest(wait_ms, alive):
+                failures = 0
+
+    async def sign_off(self) -> None:
+        """Say good-bye before an orderly stop; errors do not matter then."""
+        if not self.online():
+            return
+        try:
+            await self._exchange(self._network(SIGN_OFF), self._timeout_ms)
+        except LinkError as error:
+            self._log.error(error, "sign-off")
+        self._drop()
+
+    def _network(self, function: int) -> "Outgoing":
+        return self._messages.network(function, self._session_number(), self._clock.now_utc(), self._clock.quality)
+
+    async def _open(self, alive: "Callable[[], object] | None") -> None:
+        """A connection with a successful sign-on, or LinkError."""
+        if alive is not None:
+            alive()
+        connection = await self._link.connect()
+        self._lost.clear()
+        self._error = None
+        self._connection = connection
+        self._probe = False
+        try:
+            answer = await self._exchange(self._network(SIGN_ON), _SIGN_ON_MS)
+        except LinkError:
+            self._raise_cause()
+            raise
+        self._count_security(answer.rc)
+        if answer.rc != "00":
+            raise SignOnRefused("response code " + answer.rc)
+        self._journal.continue_above(self._messages.high_seq(answer))
+        self._mac_refusals = 0
+        self._signed_on = True
+        self.sign_ons += 1
+        self.fault = ""
+        self._log.event("signed on")
+        self.queued.set()
+
+    async def _watch(self, alive: "Callable[[], object] | None") -> None:
+        """Ends by a LinkError when the connection is lost or proves dead."""
+        while not self._lost.is_set():
+            if alive is not None:
+                alive()
+            if not self._link.up():
+                raise LinkDown("Wi-Fi lost")
+            if self._probe or ticks_diff(ticks_ms(), self._heard) >= self._echo_after_ms:
+                self._probe = False
+                await self._exchange(self._network(ECHO), self._timeout_ms)
+            try:
+                await asyncio.wait_for_ms(self._lost.wait(), _SLICE_MS)
+            except asyncio.TimeoutError:
+                continue
+        self._raise_cause()
+
+    def _raise_cause(self) -> None:
+        """Raise what the connection ended by, when it is known: it says more than a missing answer."""
+        if self._error is not None:
+            raise self._error
+
+    async def _rest(self, wait_ms: int, alive: "Callable[[], object] | None") -> bool:
+        """Back off; True when the Wi-Fi came up meanwhile, which ends the wait at once."""
+        was_up = self._link.up()
+        deadline = ticks_add(ticks_ms(), wait_ms)
+        while (left := ticks_diff(deadline, ticks_ms())) > 0:
+            if alive is not None:
+                alive()
+            await asyncio.sleep_ms(min(left, _SLICE_MS))
+            is_up = self._link.up()
+            if is_up and not was_up:
+                return True
+            was_up = is_up
+        return False
+
+    def _drop(self) -> None:
+        """Believe in this connection no longer: requests in flight end unanswered, `run` closes and reconnects."""
+        self._signed_on = False
+        for waiter in self._waiting.values():
+            waiter.event.set()
+        self._lost.set()
+
+    async def _close(self) -> None:
+        self._drop()
+        reader, self._reading = self._reading, None
+        if reader is not None:
+            reader.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    # --- one exchange -------------------------------------------------------------------------------------------------
+
+    def _need_online(self) -> None:
+        if not self.online():
+            raise LinkDown("not signed on")
+
+    async def _live(self, outgoing: "Outgoing") -> "Answer":
+        """An exchange a person waits for: silence is taken for a dead line, so the next sale goes offline at once."""
+        self._need_online()
+        try:
+            return await self._exchange(outgoing, self._timeout_ms)
+        except NoAnswer:
+            self._drop()
+            raise
+
+    async def _exchange(self, outgoing: "Outgoing", timeout_ms: int) -> "Answer":
+        """Send, wait for the matching answer. LinkDown: certainly nothing was sent. NoAnswer: something may have been."""
+        connection = self._connection
+        if connection is None or self._lost.is_set():
+            raise LinkDown("no connection")
+        if len(self._waiting) >= _IN_FLIGHT or outgoing.key in self._waiting:
+            raise LinkDown("too many in flight")
+        waiter = _Waiter()
+        self._waiting[outgoing.key] = waiter
+        try:
+            await asyncio.wait_for_ms(self._converse(connection, outgoing.raw, waiter), timeout_ms)
+        except asyncio.TimeoutError:
+            self._log.fault(NoAnswer.code, "no answer to STAN {} in {} ms".format(outgoing.key[2], timeout_ms))
+        finally:
+            del self._waiting[outgoing.key]
+        if waiter.answer is not None:
+            return waiter.answer
+        if waiter.sent:
+            raise NoAnswer("STAN {} unanswered".format(outgoing.key[2]))
+        raise LinkDown("nothing was sent")
+
+    async def _converse(self, connection: "Connection", raw: bytes, waiter: _Waiter) -> None:
+        async with self._send_lock:
+            if self._lost.is_set():
+                return
+            waiter.sent = True
+            whole = False
+            try:
+                await connection.send(raw)
+                whole = True
+            except LinkError as error:
+                self._error = error
+            finally:
+                if not whole:  # half a frame may be out: nothing sent after it could be understood
+                    self._drop()
+        if whole and self._reading is None:
+            # Only now: on the device two tasks must not drive one TLS handshake.
+            self._reading = asyncio.create_task(self._read(connection))
+        await waiter.event.wait()
+
+    async def _read(self, connection: "Connection") -> None:
+        """Hand every answer to its request until the connection ends."""
+        try:
+            while True:
+                self._take(await connection.receive())
+        except LinkError as error:
+            if connection is self._connection:
+                self._error = error
+        finally:
+            if connection is self._connection:
+                self._drop()
+
+    def _take(self, raw: bytes) -> None:
+        """Believe one message, or log it and forget it."""
+        try:
+            answer = self._messages.read_answer(raw)
+        except (BadAnswer, BadMessage) as error:
+            self._log.error(error, "answer")
+            return
+        waiter = self._waiting.get(answer.key)
+        if waiter is None or waiter.answer is not None:
+            self._log.fault(BadAnswer.code, "{} STAN {} answers nothing".format(answer.key[0], answer.key[2]))
+            return
+        waiter.answer = answer
+        waiter.event.set()
+        self._heard = ticks_ms()
+        try:
+            self._clock.set_from_switch(answer.host_utc)
+        except OSError as error:  # the battery clock's bus; the time itself is set
+            self._log.error(error, "battery clock")
+
+    def _reply(self, answer: "Answer", uid: bytes, member_no: int) -> "Reply":
+        """What a flow may act on, or BadAnswer when the switch has not decided."""
+        self._count_security(answer.rc)
+        if answer.rc == RC_SECURITY or answer.rc in UNABLE:
+            raise SwitchUnable(answer.rc)
+        try:
+            return self._messages.reply(answer, uid, member_no)
+        except BadMessage as error:
+            refusal = BadAnswer(str(error))
+        raise refusal
+
+    def _count_security(self, rc: str) -> None:
+        """Response code 63 three times in a row: our key is wrong; only a sign-on can show that it is right again."""
+        if rc != RC_SECURITY:
+            self._mac_refusals = 0
+            return
+        self._mac_refusals += 1
+        self._log.fault(SignOnRefused.code, "the switch refuses our MAC, {} in a row".format(self._mac_refusals))
+        if self._mac_refusals >= _MAC_REFUSALS:
+            self._drop()
