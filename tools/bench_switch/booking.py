@@ -1,0 +1,315 @@
+"""How one value message changes the books: the rules of LT-87 section 8, inside one database transaction.
+
+The caller opens the database transaction and commits it. Everything here first updates the terminal's row and then
+the member's: the update is a lock on PostgreSQL and takes SQLite's one write lock, so two messages of one terminal, or
+two spends of one member, happen one after the other whatever the threads do. Knows no bytes and no sockets. Money in
+rial, points signed whole points.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from tools.bench_switch.programme import Programme
+from tools.bench_switch.schema import (
+    ACCRUAL,
+    APPROVED,
+    ISSUED,
+    MEMBER,
+    REDEEMED,
+    REDEMPTION,
+    REVERSAL,
+    CardRow,
+    MarkRow,
+    MemberRow,
+    PostingRow,
+    TerminalRow,
+    TransactionRow,
+)
+
+# The response codes the books themselves give (DE39).
+RC_APPROVED = APPROVED
+RC_INVALID = "12"
+RC_BAD_AMOUNT = "13"
+RC_UNKNOWN_CARD = "14"
+RC_NOT_FOUND = "25"
+RC_LOST = "41"
+RC_STOLEN = "43"
+RC_NO_FUNDS = "51"
+RC_NOT_FOR_CARD = "57"
+RC_LATE = "68"
+RC_DUPLICATE = "94"
+CARD_STATES = {"active": RC_APPROVED, "lost": RC_LOST, "stolen": RC_STOLEN}
+
+AUTH_UID = 0
+ONLINE_REQUEST = "0200"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value message as the books see it. `advice`: a person has already seen it approved."""
+
+    terminal_id: str
+    seq: int
+    mti: str
+    verb: str
+    advice: bool
+    stan: int
+    de7: str
+    rrn: str
+    merchant_id: str
+    uid: str
+    auth: int
+    amount: int
+    points: int
+    business_day: datetime.date
+    original_stan: int = 0
+    original_de7: str = ""
+
+    @property
+    def content(self) -> str:
+        """What has to be the same in a repeat."""
+        return f"{self.verb} {self.uid} {self.amount} {self.points} {self.original_stan} {self.original_de7}".strip()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the switch tells of a member."""
+
+    member_no: int | None
+    name: str
+    balance: int
+    tier: int
+    visits: int
+    last_visit: datetime.date | None
+    purchases: int
+
+
+@dataclass
+class Booked:
+    """The outcome of a value message: code, points booked, approval code, and the member's present standing."""
+
+    rc: str
+    points: int = 0
+    approval: str = ""
+    standing: Standing | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+def balance_of(session: Session, member_id: int) -> int:
+    """The member's points: the sum of the postings, there is no other balance."""
+    total = session.scalar(
+        select(func.coalesce(func.sum(PostingRow.points), 0)).where(
+            PostingRow.account == MEMBER, PostingRow.member_id == member_id
+        )
+    )
+    return int(total or 0)
+
+
+def standing_of(session: Session, member: MemberRow, programme: Programme) -> Standing:
+    """Balance, tier and visits, each derived from what is booked and not reversed."""
+    undoing = aliased(TransactionRow)
+    purchases = (
+        select(TransactionRow)
+        .outerjoin(undoing, undoing.original_id == TransactionRow.id)
+        .where(
+            TransactionRow.member_id == member.id,
+            TransactionRow.verb == ACCRUAL,
+            TransactionRow.rc == APPROVED,
+            undoing.id.is_(None),
+        )
+    )
+    visits = (
+        purchases.with_only_columns(TransactionRow.uid, TransactionRow.merchant_id, TransactionRow.business_day)
+        .distinct()
+        .subquery()
+    )
+    bought = session.scalar(purchases.with_only_columns(func.coalesce(func.sum(TransactionRow.amount), 0)))
+    count, last_day = session.execute(select(func.count(), func.max(visits.c.business_day)).select_from(visits)).one()
+    return Standing(
+        member_no=member.member_no,
+        name=member.name,
+        balance=balance_of(session, member.id),
+        tier=programme.tier(int(bought or 0), member.tier_floor),
+        visits=count,
+        last_visit=datetime.date.fromisoformat(last_day) if last_day else None,
+        purchases=int(bought or 0),
+    )
+
+
+def lock_terminal(session: Session, terminal_id: str, seq: int) -> None:
+    """Serialise this terminal's messages and remember the highest SEQ seen."""
+    session.execute(
+        update(TerminalRow)
+        .where(TerminalRow.terminal_id == terminal_id)
+        .values(high_seq=case((TerminalRow.high_seq < seq, seq), else_=TerminalRow.high_seq))
+    )
+
+
+def _lock_member(session: Session, member_id: int) -> MemberRow:
+    session.execute(update(MemberRow).where(MemberRow.id == member_id).values(touched=MemberRow.touched + 1))
+    return session.get_one(MemberRow, member_id)
+
+
+def post(session: Session, transaction: TransactionRow, member_id: int, points: int, other_account: str) -> None:
+    """Book `points` (signed) to the member against `other_account`."""
+    if points:
+        session.add(PostingRow(transaction_id=transaction.id, account=MEMBER, member_id=member_id, points=points))
+        session.add(PostingRow(transaction_id=transaction.id, account=other_account, member_id=None, points=-points))
+
+
+def book(session: Session, value: Value, programme: Programme, now_utc: int) -> Booked:
+    """Process a value message once; a repeat gets the outcome of the first time."""
+    lock_terminal(session, value.terminal_id, value.seq)
+    first = session.scalar(
+        select(TransactionRow).where(TransactionRow.terminal_id == value.terminal_id, TransactionRow.seq == value.seq)
+    )
+    if first is not None:
+        return _repeat(session, first, value, programme)
+    if value.verb == REVERSAL:
+        return _reverse(session, value, programme, now_utc)
+    if value.mti == ONLINE_REQUEST and _marked(session, value.terminal_id, value.stan, value.de7):
+        return Booked(RC_LATE, remarks=["came after its reversal"])
+    return _exchange(session, value, programme, now_utc)
+
+
+def _repeat(session: Session, first: TransactionRow, value: Value, programme: Programme) -> Booked:
+    if first.content != value.content:
+        return Booked(RC_INVALID, remarks=[f"SEQ {value.seq} was used for {first.content!r}"])
+    member = session.get(MemberRow, first.member_id) if first.member_id is not None else None
+    standing = standing_of(session, member, programme) if member is not None else None
+    if first.rc != APPROVED:
+        return Booked(first.rc, standing=standing, remarks=["repeat of a refusal"])
+    if value.mti == ONLINE_REQUEST and _reversal_of(session, first.id) is not None:
+        return Booked(RC_LATE, standing=standing, remarks=["repeat of a reversed request"])
+    return Booked(RC_DUPLICATE, first.points, first.approval, standing, ["repeat"])
+
+
+def _reversal_of(session: Session, transaction_id: int) -> TransactionRow | None:
+    return session.scalar(select(TransactionRow).where(TransactionRow.original_id == transaction_id))
+
+
+def _marked(session: Session, terminal_id: str, stan: int, de7: str) -> bool:
+    """Whether a reversal came for this message before the message did."""
+    mark = select(MarkRow).where(MarkRow.terminal_id == terminal_id, MarkRow.stan == stan, MarkRow.de7 == de7)
+    return session.scalar(mark) is not None
+
+
+def _record(session: Session, value: Value, rc: str, points: int, now_utc: int) -> TransactionRow:
+    """The message's row, with an id."""
+    row = TransactionRow(
+        terminal_id=value.terminal_id,
+        seq=value.seq,
+        mti=value.mti,
+        verb=value.verb,
+        stan=value.stan,
+        de7=value.de7,
+        rrn=value.rrn,
+        merchant_id=value.merchant_id,
+        uid=value.uid,
+        auth=value.auth,
+        amount=value.amount,
+        points=points,
+        rc=rc,
+        approval="",
+        business_day=value.business_day.isoformat(),
+        booked_utc=now_utc,
+        content=value.content,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _reverse(session: Session, value: Value, programme: Programme, now_utc: int) -> Booked:
+    """Undo the original, exactly what was booked for it; or leave a mark when it never came."""
+    original = session.scalar(
+        select(TransactionRow)
+        .where(
+            TransactionRow.terminal_id == value.terminal_id,
+            TransactionRow.stan == value.original_stan,
+            TransactionRow.de7 == value.original_de7,
+            TransactionRow.mti == ONLINE_REQUEST,
+        )
+        .order_by(TransactionRow.id.desc())
+        .limit(1)
+    )
+    if original is None:
+        _record(session, value, RC_NOT_FOUND, 0, now_utc)
+        if not _marked(session, value.terminal_id, value.original_stan, value.original_de7):
+            session.add(MarkRow(terminal_id=value.terminal_id, stan=value.original_stan, de7=value.original_de7))
+        return Booked(RC_NOT_FOUND, remarks=["original never seen, marked"])
+    if original.rc != APPROVED or original.member_id is None or _reversal_of(session, original.id) is not None:
+        _record(session, value, APPROVED, 0, now_utc)
+        return Booked(RC_APPROVED, remarks=["nothing to undo"])
+    member = _lock_member(session, original.member_id)
+    row = _record(session, value, APPROVED, -original.points, now_utc)
+    row.member_id = member.id
+    row.original_id = original.id
+    for posting in session.scalars(select(PostingRow).where(PostingRow.transaction_id == original.id)):
+        session.add(
+            PostingRow(
+                transaction_id=row.id,
+                account=posting.account,
+                member_id=posting.member_id,
+                points=-posting.points,
+            )
+        )
+    session.flush()
+    return Booked(RC_APPROVED, row.points, standing=standing_of(session, member, programme))
+
+
+def _exchange(session: Session, value: Value, programme: Programme, now_utc: int) -> Booked:
+    """An accrual or a redemption that is seen for the first time."""
+    rc = _hard_refusal(value, programme)
+    card = session.get(CardRow, value.uid)
+    if rc == RC_APPROVED and card is not None:
+        rc = CARD_STATES[card.state]
+    if rc == RC_APPROVED and card is None:
+        if value.verb == ACCRUAL and programme.open_provisional:
+            member = MemberRow(member_no=None, name="", provisional=True, tier_floor=0, touched=0)
+            session.add(member)
+            session.flush()
+            card = CardRow(uid=value.uid, member_id=member.id, state="active")
+            session.add(card)
+        else:
+            rc = RC_UNKNOWN_CARD
+    if card is None:
+        _record(session, value, rc, 0, now_utc)
+        return Booked(rc)
+
+    member = _lock_member(session, card.member_id)
+    remarks: list[str] = []
+    points = value.points
+    if value.verb == ACCRUAL:
+        tier = standing_of(session, member, programme).tier
+        ruled = programme.accrual_points(value.amount, tier)
+        if ruled != value.points:
+            remarks.append(f"terminal computed {value.points} points, the rule gives {ruled}")
+        # A promise a person has seen is kept; before that the switch's rule is the truth.
+        points = value.points if value.advice else ruled
+    elif rc == RC_APPROVED and balance_of(session, member.id) + value.points < 0:
+        rc = RC_NO_FUNDS
+    row = _record(session, value, rc, points if rc == RC_APPROVED else 0, now_utc)
+    row.member_id = member.id
+    if rc == RC_APPROVED:
+        row.approval = f"{row.id % 1_000_000:06d}"
+        post(session, row, member.id, points, ISSUED if value.verb == ACCRUAL else REDEEMED)
+    session.flush()
+    return Booked(rc, row.points, row.approval, standing_of(session, member, programme), remarks)
+
+
+def _hard_refusal(value: Value, programme: Programme) -> str:
+    """What can be refused without looking at the card, or 00."""
+    if value.verb == ACCRUAL:
+        return RC_BAD_AMOUNT if value.points < 0 or value.amount == 0 else RC_APPROVED
+    if value.verb == REDEMPTION:
+        # A UID alone can be copied by anyone: it never spends. Offline nobody has checked the balance.
+        if value.auth == AUTH_UID or value.advice:
+            return RC_NOT_FOR_CARD
+        return RC_APPROVED if programme.redemption_allowed(-value.points) else RC_BAD_AMOUNT
+    return RC_INVALID

@@ -1,0 +1,199 @@
+"""The message desk: one request's bytes in, what to do on the wire out.
+
+Splits, checks the MAC, lets the books decide, builds the answer and spoils it when a fault is scripted. No sockets:
+everything here can be tried with bytes alone.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tools.bench_switch import messages, tlv, wire
+from tools.bench_switch.booking import Standing
+from tools.bench_switch.faults import Fault, FaultScript
+from tools.bench_switch.ledger import Ledger
+from tools.bench_switch.log import IN, OUT, MessageLog
+from tools.bench_switch.schema import TerminalRow
+
+RC_BLOCKED = "58"
+RC_SECURITY = "63"
+RC_MALFUNCTION = "96"
+_GARBAGE_SIZE = 64
+_KEPT_ANSWERS = 16
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What the connection shall do: send `data` (frames, ready for the wire) after `delay_ms`, then maybe close.
+
+    No data and no close is a deliberate silence; `reason` says why, for the log and for who waits.
+    """
+
+    data: bytes = b""
+    delay_ms: int = 0
+    close: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The content of an answer before it is joined to bytes."""
+
+    rc: str
+    tags: dict[int, bytes]
+    approval: str = ""
+    standing: Standing | None = None
+
+
+class Desk:
+    """Answers requests from `ledger`; safe to call from several connections' threads at once."""
+
+    def __init__(self, ledger: Ledger, faults: FaultScript, log: MessageLog, clock: Callable[[], int]) -> None:
+        self._ledger = ledger
+        self._faults = faults
+        self._log = log
+        self._clock = clock
+        self._random = random.Random(87)  # repeatable garbage
+        self._sent: dict[str, deque[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def handle(self, raw: bytes) -> Reaction:
+        """React to one message (without its frame length). Never raises for what the bytes hold."""
+        try:
+            request = wire.split(raw)
+        except wire.WireError as error:
+            return self._hang_up(f"unreadable message: {error}")
+        if request.mti not in messages.ANSWERS:
+            return self._hang_up(f"message type {request.mti!r} is not for a switch")
+        terminal = self._ledger.terminal(messages.terminal_id(request))
+        if terminal is None:
+            return self._hang_up(f"unknown terminal {messages.terminal_id(request)!r}")
+
+        fault = self._faults.take(request.mti)
+        self._log.message(IN, request, f"fault: {fault.kind}" if fault else "")
+        if fault is not None and fault.kind in ("silent", "close") and not fault.books:
+            return self._without_answer(fault)
+        answer = self._answer(request, terminal, fault)
+        if fault is not None and fault.kind in ("silent", "close"):
+            return self._without_answer(fault)
+        message = wire.join(
+            messages.answer_fields(request, answer.rc, answer.tags, answer.approval, answer.standing),
+            bytes.fromhex(terminal.mac_in),
+        )
+        return self._spoil(message, terminal.terminal_id, fault)
+
+    def _hang_up(self, reason: str) -> Reaction:
+        self._log.note(reason)
+        return Reaction(close=True, reason=reason)
+
+    def _without_answer(self, fault: Fault) -> Reaction:
+        reason = f"{fault.kind} {fault.when} booking"
+        return Reaction(close=fault.kind == "close", reason=reason)
+
+    def _answer(self, request: wire.Split, terminal: TerminalRow, fault: Fault | None) -> _Answer:
+        tags, tlv_fault = messages.salvage(request)
+        now_utc = self._clock()
+        if fault is not None and fault.kind == "wrong_clock":
+            now_utc += fault.seconds
+        base = {
+            tlv.SEQ: tags.get(tlv.SEQ, bytes(4)),
+            tlv.HOST_TIME: tlv.u(max(now_utc, 0), 4),
+            tlv.KID: tlv.u(terminal.kid, 1),
+        }
+        nothing_booked = {**base, tlv.POINTS: tlv.i32(0)} if request.mti in ("0200", "0220", "0221") else base
+        kid_known = tags.get(tlv.KID) == base[tlv.KID]
+        if not (kid_known and request.mac_right(bytes.fromhex(terminal.mac_out))):
+            self._log.note("MAC wrong" if kid_known else "KID unknown", terminal.terminal_id)
+            return _Answer(RC_SECURITY, nothing_booked)
+        if terminal.blocked:
+            return _Answer(RC_BLOCKED, nothing_booked)
+        try:
+            messages.demand_complete(request, tags, tlv_fault)
+            return self._process(request, terminal, tags, base, fault)
+        except messages.Refused as refusal:
+            self._log.note(str(refusal), terminal.terminal_id)
+            return _Answer(refusal.rc, nothing_booked)
+        except SQLAlchemyError as error:
+            self._log.note(f"database: {type(error).__name__}", terminal.terminal_id)
+            return _Answer(RC_MALFUNCTION, nothing_booked)
+
+    def _process(
+        self,
+        request: wire.Split,
+        terminal: TerminalRow,
+        tags: dict[int, bytes],
+        base: dict[int, bytes],
+        fault: Fault | None,
+    ) -> _Answer:
+        refused_with = fault.rc if fault is not None and fault.kind == "refuse" else ""
+        if request.mti == "0800":
+            return self._manage(request, terminal, base, refused_with)
+        if request.mti == "0100":
+            if request.fields["3"] != messages.INQUIRY:
+                raise messages.Refused(messages.RC_INVALID, f"processing code {request.fields['3']}")
+            if refused_with:
+                return _Answer(refused_with, base)
+            rc, standing = self._ledger.inquire(tags[tlv.UID].hex().upper())
+            return _Answer(rc, {**base, **self._member_tags(standing)}, standing=standing)
+
+        value = messages.read_value(request, tags, self._clock())
+        reversal = request.mti in ("0420", "0421")
+        if refused_with:
+            self._ledger.saw(value.terminal_id, value.seq)
+            return _Answer(refused_with, base if reversal else {**base, tlv.POINTS: tlv.i32(0)})
+        booked = self._ledger.book(value, self._clock())
+        for remark in booked.remarks:
+            self._log.note(remark, terminal.terminal_id)
+        if reversal:
+            return _Answer(booked.rc, base)
+        answer_tags = {**base, tlv.POINTS: tlv.i32(booked.points), **self._member_tags(booked.standing)}
+        return _Answer(booked.rc, answer_tags, booked.approval, booked.standing)
+
+    def _manage(self, request: wire.Split, terminal: TerminalRow, base: dict[int, bytes], refused_with: str) -> _Answer:
+        function = request.fields["70"]
+        if function not in (messages.SIGN_ON, messages.SIGN_OFF, messages.ECHO):
+            raise messages.Refused(messages.RC_INVALID, f"network function {function}")
+        tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == messages.SIGN_ON else base
+        return _Answer(refused_with or "00", tags)
+
+    def _member_tags(self, standing: Standing | None) -> dict[int, bytes]:
+        return messages.standing_tags(standing, self._ledger.programme) if standing is not None else {}
+
+    def _spoil(self, message: bytes, terminal_id: str, fault: Fault | None) -> Reaction:
+        """The reaction that carries the answer, as the fault wants it."""
+        with self._lock:
+            earlier = self._sent.setdefault(terminal_id, deque(maxlen=_KEPT_ANSWERS))
+            replayed = earlier[-1] if earlier else None
+            earlier.append(message)
+        kind = fault.kind if fault is not None else ""
+        if fault is None or kind in ("refuse", "wrong_clock"):
+            return self._send(message)
+        if kind == "replay":
+            if replayed is None:
+                return Reaction(reason="replay, but nothing was sent before")
+            return self._send(replayed, "replayed")
+        if kind == "late":
+            return replace(self._send(message, f"{fault.ms} ms late"), delay_ms=fault.ms)
+        if kind == "duplicate":
+            once = self._send(message, "sent twice")
+            return replace(once, data=once.data * 2)
+        if kind == "wrong_mac":
+            return self._send(message[:-1] + bytes((message[-1] ^ 0x01,)), "MAC spoilt")
+        if kind == "close_after_bytes":
+            sent = self._send(message, f"cut after {fault.n} bytes")
+            return replace(sent, data=sent.data[: fault.n], close=True)
+        # Garbage: in a good frame, or without one when `n` says how many bytes.
+        with self._lock:
+            garbage = self._random.randbytes(fault.n or _GARBAGE_SIZE)
+        self._log.note(f"{len(garbage)} bytes of garbage sent", terminal_id)
+        return Reaction(garbage if fault.n else wire.frame(garbage))
+
+    def _send(self, message: bytes, note: str = "") -> Reaction:
+        self._log.message(OUT, wire.split(message), note)
+        return Reaction(wire.frame(message))

@@ -1,0 +1,108 @@
+"""Faults on request: what the switch does wrong to the next N requests.
+
+The script is a list; the oldest entry that fits a request's message type and has turns left is used, once for one
+request. It knows no sockets and no ledger: it only says what shall go wrong. Durations in milliseconds, clock offsets
+in seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+KINDS = {
+    "silent": "swallow the request; when=after (booked, the answer is lost) or when=before (never seen)",
+    "late": "book at once, answer after `ms` milliseconds",
+    "refuse": "refuse with response code `rc`, nothing is booked",
+    "garbage": "answer with bytes that are no message",
+    "close": "close the connection instead of answering; when=after or before booking",
+    "close_after_bytes": "send the first `n` bytes of the answer, then close",
+    "duplicate": "send the answer twice",
+    "replay": "send the answer of an earlier request instead",
+    "wrong_mac": "answer with a spoilt MAC",
+    "wrong_clock": "answer with a HOST_TIME that is `seconds` off",
+}
+
+
+class FaultError(ValueError):
+    """A fault that cannot be scripted; the text says what is possible."""
+
+
+@dataclass
+class Fault:
+    """One scripted fault with `count` turns left; `mti` limits it to one message type, None means any."""
+
+    kind: str
+    count: int = 1
+    mti: str | None = None
+    when: str = "after"
+    ms: int = 0
+    rc: str = "96"
+    n: int = 0
+    seconds: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise FaultError(f"unknown fault {self.kind!r}; possible: {', '.join(KINDS)}")
+        if self.count < 1:
+            raise FaultError("count must be 1 or more")
+        if self.mti is not None and not (len(self.mti) == 4 and self.mti.isdigit()):
+            raise FaultError(f"mti must be four digits, not {self.mti!r}")
+        if self.when not in ("before", "after"):
+            raise FaultError(f"when must be 'before' or 'after', not {self.when!r}")
+        if self.ms < 0 or self.n < 0:
+            raise FaultError("ms and n cannot be negative")
+        if not (len(self.rc) == 2 and self.rc.isalnum() and self.rc.isascii()):
+            raise FaultError(f"rc must be two letters or digits (DE39), not {self.rc!r}")
+
+    @property
+    def books(self) -> bool:
+        """Whether the ledger still sees the request."""
+        return self.kind != "refuse" and not (self.kind in ("silent", "close") and self.when == "before")
+
+
+@dataclass
+class FaultScript:
+    """The faults waiting for their request; safe to use from any thread."""
+
+    _waiting: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    # A second source, asked when this script has nothing: what another process wrote into the database.
+    other: Callable[[str], Fault | None] | None = None
+
+    def next(
+        self,
+        kind: str,
+        count: int = 1,
+        mti: str | None = None,
+        *,
+        when: str = "after",
+        ms: int = 0,
+        rc: str = "96",
+        n: int = 0,
+        seconds: int = 0,
+    ) -> None:
+        """Let the next `count` requests (of type `mti`) meet the fault `kind`."""
+        fault = Fault(kind, count, mti, when, ms, rc, n, seconds)
+        with self._lock:
+            self._waiting.append(fault)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._waiting.clear()
+
+    def pending(self) -> list[Fault]:
+        with self._lock:
+            return list(self._waiting)
+
+    def take(self, mti: str) -> Fault | None:
+        """The fault the request of type `mti` meets, one turn of it used up."""
+        with self._lock:
+            for fault in self._waiting:
+                if fault.mti is None or fault.mti == mti:
+                    fault.count -= 1
+                    if fault.count == 0:
+                        self._waiting.remove(fault)
+                    return fault
+        return self.other(mti) if self.other is not None else None

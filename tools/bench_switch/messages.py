@@ -1,0 +1,191 @@
+"""What each LT-87 message must carry and what its answer says, between raw fields and the books.
+
+A table of mandatory fields and tags, the reading of a request into a `Value`, and the building of answers. Knows no
+sockets, no faults and no database.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from tools.bench_switch import tlv, wire
+from tools.bench_switch.booking import Standing, Value
+from tools.bench_switch.programme import Programme
+from tools.bench_switch.schema import ACCRUAL, REDEMPTION, REVERSAL
+
+TEHRAN = datetime.timezone(datetime.timedelta(hours=3, minutes=30))
+
+SIGN_ON, SIGN_OFF, ECHO = "001", "002", "301"
+INQUIRY = "319100"
+VERBS = {"210091": ACCRUAL, "009100": REDEMPTION}
+
+ANSWERS = {
+    "0800": "0810",
+    "0100": "0110",
+    "0200": "0210",
+    "0220": "0230",
+    "0221": "0230",
+    "0420": "0430",
+    "0421": "0430",
+}
+VALUE_MESSAGES = ("0200", "0220", "0221", "0420", "0421")
+
+_HEAD = ("7", "11", "24", "41", "42", "48")
+_CARD = (*_HEAD, "3", "12", "13", "22", "25", "37", "49")
+_VALUE = (*_CARD, "4")
+MANDATORY = {
+    "0800": (*_HEAD, "70"),
+    "0100": _CARD,
+    "0200": _VALUE,
+    "0220": (*_VALUE, "38"),
+    "0221": (*_VALUE, "38"),
+    "0420": (*_VALUE, "90"),
+    "0421": (*_VALUE, "90"),
+}
+_SESSION_TAGS = (tlv.SEQ, tlv.RULESET, tlv.CLOCK, tlv.KID)
+_CARD_TAGS = (*_SESSION_TAGS, tlv.UID, tlv.AUTH)
+MANDATORY_TAGS = {
+    "0800": _SESSION_TAGS,
+    "0100": _CARD_TAGS,
+    "0200": (*_CARD_TAGS, tlv.POINTS),
+    "0220": (*_CARD_TAGS, tlv.POINTS, tlv.EST, tlv.OFFLINE),
+    "0221": (*_CARD_TAGS, tlv.POINTS, tlv.EST, tlv.OFFLINE),
+    "0420": (*_CARD_TAGS, tlv.POINTS),
+    "0421": (*_CARD_TAGS, tlv.POINTS),
+}
+ECHOED = {
+    "0810": ("7", "11", "24", "41", "42", "70"),
+    "0110": ("3", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
+    "0210": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
+    "0230": ("3", "4", "7", "11", "12", "13", "24", "37", "38", "41", "42", "49"),
+    "0430": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
+}
+RC_BAD_AMOUNT = "13"
+RC_FORMAT = "30"
+RC_INVALID = "12"
+HIGHEST_SEQ = 0x7FFFFFFF
+ORIGINAL_TAIL = "0" * 22
+
+
+class Refused(Exception):
+    """An authentic request that cannot be processed: `rc` to answer, and why, for the log."""
+
+    def __init__(self, rc: str, reason: str) -> None:
+        super().__init__(reason)
+        self.rc = rc
+
+
+def salvage(message: wire.Split) -> tuple[dict[int, bytes], str]:
+    """The tags of DE48, and what is wrong with it ("" when nothing): the answer needs SEQ even from a bad one."""
+    try:
+        return tlv.read(message.de48), ""
+    except tlv.TlvError as error:
+        return error.found, str(error)
+
+
+def demand_complete(message: wire.Split, tags: dict[int, bytes], tlv_fault: str) -> None:
+    """Raises Refused unless all that the message must carry is there and spelt right."""
+    missing = [de for de in MANDATORY[message.mti] if de not in message.fields]
+    if missing:
+        raise Refused(RC_FORMAT, f"without DE {', '.join(missing)}")
+    bad = message.bad_characters()
+    if bad:
+        raise Refused(RC_BAD_AMOUNT if bad == ["4"] else RC_FORMAT, f"bad characters in DE {', '.join(bad)}")
+    if tlv_fault:
+        raise Refused(RC_FORMAT, f"DE48: {tlv_fault}")
+    missing_tags = [tlv.TAGS[tag][0] for tag in MANDATORY_TAGS[message.mti] if tag not in tags]
+    if missing_tags:
+        raise Refused(RC_FORMAT, f"DE48 without {', '.join(missing_tags)}")
+
+
+def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int) -> Value:
+    """The value message for the books. Raises Refused."""
+    fields = message.fields
+    seq = tlv.number(tags, tlv.SEQ)
+    if not 1 <= seq <= HIGHEST_SEQ:
+        raise Refused(RC_FORMAT, f"SEQ {seq} is no journal number")
+    verb = VERBS.get(fields["3"])
+    if verb is None:
+        raise Refused(RC_INVALID, f"processing code {fields['3']}")
+    reversal = message.mti in ("0420", "0421")
+    original_stan, original_de7 = 0, ""
+    if reversal:
+        original_mti, stan, de7, tail = fields["90"][:4], fields["90"][4:10], fields["90"][10:20], fields["90"][20:]
+        if original_mti != "0200" or tail != ORIGINAL_TAIL:
+            raise Refused(RC_FORMAT, "DE90 names no 0200")
+        original_stan, original_de7 = int(stan), de7
+    return Value(
+        terminal_id=terminal_id(message),
+        seq=seq,
+        mti=message.mti,
+        verb=REVERSAL if reversal else verb,
+        advice=message.mti in ("0220", "0221"),
+        stan=int(fields["11"]),
+        de7=fields["7"],
+        rrn=fields["37"],
+        merchant_id=fields["42"].rstrip(),
+        uid=tags[tlv.UID].hex().upper(),
+        auth=tlv.number(tags, tlv.AUTH),
+        amount=int(fields["4"]),
+        points=tlv.number(tags, tlv.POINTS),
+        business_day=business_day(fields["13"], tlv.number(tags, tlv.CLOCK), now_utc),
+        original_stan=original_stan,
+        original_de7=original_de7,
+    )
+
+
+def terminal_id(message: wire.Split) -> str:
+    """DE41 without its filling; empty when there is none."""
+    return message.fields.get("41", "").rstrip()
+
+
+def business_day(mmdd: str, clock: int, now_utc: int) -> datetime.date:
+    """DE13 with the year that brings it nearest to the switch's day; the switch's day when it is worth nothing."""
+    today = datetime.datetime.fromtimestamp(now_utc, TEHRAN).date()
+    if clock == 0:
+        return today
+    candidates: list[datetime.date] = []
+    for year in (today.year - 1, today.year, today.year + 1):
+        try:
+            candidates.append(datetime.date(year, int(mmdd[:2]), int(mmdd[2:])))
+        except ValueError:
+            continue  # no such day, or no 29 February in that year
+    if not candidates:
+        raise Refused(RC_FORMAT, f"DE13 {mmdd} is no day")
+    return min(candidates, key=lambda day: abs((day - today).days))
+
+
+def amounts(balance: int) -> str:
+    """DE54: ledger and available balance of the points account; here they are the same."""
+    sign = "D" if balance < 0 else "C"
+    return "".join(f"91{kind}000{sign}{abs(balance):012d}" for kind in ("01", "02"))
+
+
+def standing_tags(standing: Standing, programme: Programme) -> dict[int, bytes]:
+    """What an answer tells of a known member."""
+    tags = {
+        tlv.TIER: tlv.u(standing.tier, 1) + tlv.NO_DATE,
+        tlv.VISITS: tlv.u(standing.visits, 2),
+        tlv.LASTVISIT: tlv.bcd_date(standing.last_visit),
+        tlv.NAME: tlv.text(standing.name, 60),
+    }
+    step = programme.next_step(standing.balance, standing.purchases, standing.tier)
+    if step is not None:
+        kind, missing, text = step
+        tags[tlv.NEXT] = tlv.u(kind, 1) + tlv.u(missing, 4) + tlv.text(text, 60)
+    return tags
+
+
+def answer_fields(
+    request: wire.Split, rc: str, tags: dict[int, bytes], approval: str = "", standing: Standing | None = None
+) -> dict[str, str]:
+    """An answer's fields without the MAC: what is echoed, the code, and DE48."""
+    mti = ANSWERS[request.mti]
+    fields = {"t": mti, **{de: request.fields[de] for de in ECHOED[mti] if de in request.fields}}
+    fields["39"] = rc
+    if approval and mti == "0210":
+        fields["38"] = approval
+    if standing is not None and mti in ("0110", "0210", "0230"):
+        fields["54"] = amounts(standing.balance)
+    fields["48"] = tlv.write(tags).hex()
+    return fields

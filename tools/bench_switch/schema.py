@@ -1,0 +1,144 @@
+"""The tables of the ledger, in SQL that SQLite and PostgreSQL both understand.
+
+No balance is stored anywhere: a balance is the sum of a member's postings. What must be unique is unique by a
+constraint of the database, not by good behaviour of the code: (terminal, SEQ), one reversal per original, one mark per
+message reference, one member per card.
+
+Points are whole points, times are seconds since 1970-01-01 UTC, dates are ISO text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# Accounts of the double entry. A member's own account is MEMBER with the member's id beside it.
+MEMBER = "member"
+ISSUED = "issued"
+REDEEMED = "redeemed"
+ACCOUNTS = (MEMBER, ISSUED, REDEEMED)
+
+# Verbs of a transaction.
+OPENING = "opening"
+ACCRUAL = "accrual"
+REDEMPTION = "redemption"
+REVERSAL = "reversal"
+
+APPROVED = "00"
+
+# SQLite only numbers rows by itself when the key is spelt INTEGER.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """All tables of the switch."""
+
+
+class MemberRow(Base):
+    """A member; a provisional one was opened by an unknown card and has no number and no name.
+
+    `touched` is only there to be updated: the update locks the row for the rest of the transaction."""
+
+    __tablename__ = "members"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    member_no: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    name: Mapped[str] = mapped_column(String(60))
+    provisional: Mapped[bool] = mapped_column(default=False)
+    tier_floor: Mapped[int] = mapped_column(Integer, default=0)
+    touched: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class CardRow(Base):
+    """A card by its UID in upper-case hex; `state` is active, lost or stolen."""
+
+    __tablename__ = "cards"
+    uid: Mapped[str] = mapped_column(String(20), primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
+    state: Mapped[str] = mapped_column(String(10), default="active")
+
+
+class TerminalRow(Base):
+    """A terminal with its two MAC keys as hex: `mac_out` for what it sends, `mac_in` for what it gets."""
+
+    __tablename__ = "terminals"
+    terminal_id: Mapped[str] = mapped_column(String(8), primary_key=True)
+    merchant_id: Mapped[str] = mapped_column(String(15))
+    kid: Mapped[int] = mapped_column(Integer)
+    mac_out: Mapped[str] = mapped_column(String(32))
+    mac_in: Mapped[str] = mapped_column(String(32))
+    high_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    blocked: Mapped[bool] = mapped_column(default=False)
+
+
+class TransactionRow(Base):
+    """One value message, accepted or refused, with the answer it got: what a repeat is answered from.
+
+    Bookings of the office have no terminal. `original_id` of a reversal names what it undid; the unique constraint on
+    it makes a second undoing impossible. `content` is what two messages with the same SEQ are compared by.
+    """
+
+    __tablename__ = "transactions"
+    __table_args__ = (
+        UniqueConstraint("terminal_id", "seq", name="one_per_seq"),
+        UniqueConstraint("original_id", name="one_reversal_per_original"),
+        Index("by_message", "terminal_id", "stan", "de7"),
+        Index("by_member", "member_id"),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    terminal_id: Mapped[str | None] = mapped_column(ForeignKey("terminals.terminal_id"))
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    mti: Mapped[str] = mapped_column(String(4))
+    verb: Mapped[str] = mapped_column(String(10))
+    stan: Mapped[int] = mapped_column(Integer)
+    de7: Mapped[str] = mapped_column(String(10))
+    rrn: Mapped[str] = mapped_column(String(12))
+    merchant_id: Mapped[str] = mapped_column(String(15))
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
+    uid: Mapped[str] = mapped_column(String(20))
+    auth: Mapped[int] = mapped_column(Integer)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    points: Mapped[int] = mapped_column(BigInteger)
+    rc: Mapped[str] = mapped_column(String(2))
+    approval: Mapped[str] = mapped_column(String(6))
+    business_day: Mapped[str] = mapped_column(String(10))
+    booked_utc: Mapped[int] = mapped_column(BigInteger)
+    original_id: Mapped[int | None] = mapped_column(ForeignKey("transactions.id"))
+    content: Mapped[str] = mapped_column(String(120))
+
+
+class MarkRow(Base):
+    """A reversal came for a message never seen: should that message still arrive, it is refused."""
+
+    __tablename__ = "reversal_marks"
+    __table_args__ = (UniqueConstraint("terminal_id", "stan", "de7", name="one_mark_per_message"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"))
+    stan: Mapped[int] = mapped_column(Integer)
+    de7: Mapped[str] = mapped_column(String(10))
+
+
+class PostingRow(Base):
+    """One side of a booking; the postings of a transaction sum to zero."""
+
+    __tablename__ = "postings"
+    __table_args__ = (
+        CheckConstraint("account in ('member', 'issued', 'redeemed')", name="known_account"),
+        CheckConstraint("(account = 'member') = (member_id is not null)", name="member_account_has_member"),
+        Index("postings_by_member", "member_id"),
+        Index("postings_by_transaction", "transaction_id"),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("transactions.id"))
+    account: Mapped[str] = mapped_column(String(10))
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
+    points: Mapped[int] = mapped_column(BigInteger)
+
+
+class FaultRow(Base):
+    """A fault scripted from another process, see `faults.Fault`."""
+
+    __tablename__ = "faults"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    turns: Mapped[int] = mapped_column(Integer)
+    mti: Mapped[str | None] = mapped_column(String(4))
+    detail: Mapped[str] = mapped_column(Text)
