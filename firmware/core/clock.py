@@ -31,9 +31,13 @@ class Clock:
         self._base_ticks = ticks_ms()
 
     def start(self) -> None:
-        """Read the battery clock once. A clock that stopped, or lies before the floor, is not believed."""
-        now = to_utc(*self._rtc.read())
-        if self._rtc.lost_power() or now < self.floor_utc:
+        """Read the battery clock once. A clock that does not answer, stopped, or lies before the floor is not believed."""
+        try:
+            now = to_utc(*self._rtc.read())
+            lost = self._rtc.lost_power()
+        except OSError:
+            now, lost = self.floor_utc, True
+        if lost or now < self.floor_utc:
             self._set_base(self.floor_utc)
             self.quality = CLOCK_NEVER_SET
         else:
@@ -58,7 +62,10 @@ class Clock:
         correction_s = host_utc - self.now_utc()
         if self.quality != CLOCK_OK or abs(correction_s) >= 2:
             self._set_base(host_utc)
-            self._rtc.write(*from_utc(host_utc))
+            try:
+                self._rtc.write(*from_utc(host_utc))
+            except OSError:
+                pass  # without its battery clock the terminal keeps the switch's time until it is switched off
         self.quality = CLOCK_OK
         return correction_s
 

@@ -117,6 +117,10 @@ if TYPE_CHECKING:
             """0200/0210 for an ONLINE transaction already in the journal; one send, never repeated. Raises LinkError."""
             ...
 
+        def value_stopped(self) -> bool:
+            """The switch refused our MAC three times in a row: no value until a sign-on succeeds."""
+            ...
+
         def wake(self) -> None:
             """Something was appended to the queue."""
             ...

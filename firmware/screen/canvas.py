@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Sequence
 
+    from firmware.core.log import Log
     from firmware.core.ports import Display
     from firmware.screen.lines import Line
 
@@ -23,8 +24,9 @@ _DOUBLED = b"\x00\x03\x0c\x0f\x30\x33\x3c\x3f\xc0\xc3\xcc\xcf\xf0\xf3\xfc\xff"
 class Canvas:
     """The panel as a grid of characters."""
 
-    def __init__(self, display: "Display") -> None:
+    def __init__(self, display: "Display", log: "Log") -> None:
         self._display = display
+        self._log = log
         self._frame = FrameBuffer(display.buffer, display.width, display.height, MONO_VLSB)
         self._glyph_bytes = bytearray(_CELL)
         self._glyph = FrameBuffer(self._glyph_bytes, _CELL, _CELL, MONO_VLSB)
@@ -39,7 +41,13 @@ class Canvas:
             if row.inverse:
                 self._frame.fill_rect(0, row.row * _CELL, self._display.width, _CELL, 1)
             self._text(row.text[: (COLUMNS - row.column) // row.scale], row.column, row.row, row.scale, row.inverse)
-        self._display.show()
+        try:
+            self._display.show()
+        except OSError as error:
+            # A glitch on the display's bus must not end a sale; the next drawing sends everything again.
+            self._log.fault("R02", "display: {}".format(error))
+            self._shown = None
+            return
         self._shown = list(lines)
 
     def _text(self, text: str, column: int, row: int, scale: int, inverse: bool) -> None:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from firmware.core.ports import Sounder
 
-    class Light(Protocol):
-        """One LED: `value(1)` is lit."""
+    class Lamps(Protocol):
+        """A green and a red lamp: light exactly those named."""
 
-        def value(self, level: int) -> object: ...
+        def show(self, green: bool = False, red: bool = False) -> None: ...
 
 
 # (hertz, milliseconds); 0 hertz is a pause.
@@ -23,8 +23,6 @@ _OK = ((1800, 90), (2400, 140))
 _OFFLINE_OK = ((1800, 90), (0, 60), (1800, 90), (0, 60), (1800, 90))
 _REFUSED = ((400, 450),)
 
-_GREEN = 1
-_RED = 2
 _LIT_MS = 1500
 _IDLE_BEAT_MS = 1000
 
@@ -32,35 +30,32 @@ _IDLE_BEAT_MS = 1000
 class Signals:
     """Plays the newest pattern asked for; a newer one ends an older."""
 
-    def __init__(self, sounder: "Sounder", green: "Light", red: "Light") -> None:
+    def __init__(self, sounder: "Sounder", lamps: "Lamps") -> None:
         self._sounder = sounder
-        self._green = green
-        self._red = red
+        self._lamps = lamps
         self._asked = asyncio.Event()
         self._pattern: "tuple[tuple[int, int], ...]" = ()
-        self._light = 0
 
     def click(self) -> None:
         """A card was seen."""
-        self._ask(_CLICK, _GREEN)
+        self._ask(_CLICK)
 
     def ok(self) -> None:
         """Done and confirmed."""
-        self._ask(_OK, _GREEN)
+        self._ask(_OK)
 
     def offline_ok(self) -> None:
         """Done, to be confirmed later."""
-        self._ask(_OFFLINE_OK, _GREEN)
+        self._ask(_OFFLINE_OK)
 
     def refused(self) -> None:
         """Not done; the screen says why."""
-        self._ask(_REFUSED, _RED)
+        self._ask(_REFUSED, bad=True)
 
-    def _ask(self, pattern: "tuple[tuple[int, int], ...]", light: int) -> None:
+    def _ask(self, pattern: "tuple[tuple[int, int], ...]", bad: bool = False) -> None:
         # The first tone and the light start here, before any other task gets its turn: a tap is answered at once.
-        self._pattern, self._light = pattern, light
-        self._green.value(1 if light == _GREEN else 0)
-        self._red.value(1 if light == _RED else 0)
+        self._pattern = pattern
+        self._lamps.show(green=not bad, red=bad)
         self._sounder.tone(pattern[0][0])
         self._asked.set()
 
@@ -89,8 +84,7 @@ class Signals:
                 return
         self._sounder.tone(0)
         if not await self._interrupted(_LIT_MS):
-            self._green.value(0)
-            self._red.value(0)
+            self._lamps.show()
 
     async def _interrupted(self, duration_ms: int) -> bool:
         """Wait; True when a newer pattern was asked for meanwhile, which the main loop then plays."""

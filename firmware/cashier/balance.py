@@ -1,0 +1,42 @@
+"""How many points a card has: the switch's word, or what this terminal remembers with its age."""
+
+from firmware.cashier.books import is_approved
+from firmware.core.errors import LinkError, Refused
+from firmware.core.refusals import NO_BALANCE_KNOWN, host_refusal
+from firmware.loyalty.outcome import Balance
+from firmware.screen import outcomes, screens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.cashier.desk import Counter
+    from firmware.core.types import CardData
+
+
+async def balance(counter: "Counter", card: "CardData | None") -> int:
+    """Ask for a card unless one was tapped already, then show; returns the key that ended it."""
+    panel, books = counter.panel, counter.books
+    title = panel.text.get("title_balance")
+    if card is None:
+        card = await panel.card(title, None)
+    told = await _confirmed(counter, card, title) or books.estimate(card.uid)
+    if told is None:
+        raise Refused(NO_BALANCE_KNOWN)
+    member = books.member(card.uid)
+    panel.signals.ok() if told.confirmed else panel.signals.offline_ok()
+    return await panel.acknowledge(outcomes.balance(panel.text, told, member.name if member is not None else ""))
+
+
+async def _confirmed(counter: "Counter", card: "CardData", title: str) -> "Balance | None":
+    """The switch's figure, or None when it cannot be had now. Raises Refused when the switch refuses the card."""
+    if not counter.switch.online():
+        return None
+    counter.panel.show(screens.waiting(counter.panel.text, title, None))
+    try:
+        reply = await counter.switch.inquire(card.uid, card.auth, counter.books.member_no(card))
+    except LinkError as error:
+        counter.log.error(error, "inquiry")
+        return None
+    if not is_approved(reply):
+        raise Refused(host_refusal(reply.rc))
+    counter.books.remember(card.uid, reply)
+    return Balance(reply.balance, True, 0) if reply.balance is not None else None

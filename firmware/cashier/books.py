@@ -1,0 +1,213 @@
+"""The cashier's side of the journal: intents before anything is sent or shown, answers, reversals, outcomes.
+
+No function here awaits, so between a decision and its record no other task runs. Knows no screen and no key.
+"""
+
+from firmware.core.errors import StoreError
+from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, REDEMPTION, REFUSED, REVERSAL, Member, Result, Transaction
+from firmware.loyalty.outcome import counts_as_sale, estimated_balance, outcome_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.core.clock import Clock
+    from firmware.core.log import Log
+    from firmware.core.ports import Journal, Members, Switch
+    from firmware.core.types import CardData, JournalEntry, Reply
+    from firmware.loyalty.offline import OfflinePolicy
+    from firmware.loyalty.outcome import Balance, Outcome
+    from firmware.loyalty.rules import Rules
+
+# DE39 of an approval (LT-87 section 9). Codes that decide nothing never get here: the session raises SwitchUnable for them.
+_DONE = ("00", "10", "94")
+_RECENT = 8  # sales remembered for the question "again?"
+
+
+def is_approved(reply: "Reply") -> bool:
+    """Whether the switch said yes."""
+    return reply.rc in _DONE
+
+
+class Books:
+    """Writes what the flows decide. Raises StoreError (StoreFull, StoreNotReady) when nothing could be written."""
+
+    def __init__(
+        self,
+        journal: "Journal",
+        members: "Members",
+        switch: "Switch",
+        clock: "Clock",
+        rules: "Rules",
+        policy: "OfflinePolicy",
+        log: "Log",
+    ) -> None:
+        self._journal = journal
+        self._members = members
+        self._switch = switch
+        self._clock = clock
+        self._log = log
+        self.rules = rules
+        self.policy = policy
+        self._recent: "list[tuple[bytes, int, int]]" = []
+        self._in_doubt: "list[int]" = []  # SEQ of intents sent and neither answered nor reversed yet
+        self._recovered = False
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def accrual(self, card: "CardData", amount: int, mode: int, offline_reason: int = 0) -> Transaction:
+        """Append the intent of a sale."""
+        return self._append(ACCRUAL, mode, card, amount, self.rules.earned(amount), offline_reason)
+
+    def redemption(self, card: "CardData", points: int) -> Transaction:
+        """Append the intent to spend points."""
+        return self._append(REDEMPTION, ONLINE, card, self.rules.worth(points), -points, 0)
+
+    def answer(self, intent: Transaction, reply: "Reply") -> None:
+        """Write down what the switch decided."""
+        state = APPROVED if is_approved(reply) else REFUSED
+        points = reply.points if state == APPROVED else 0
+        self._journal.append_result(Result(intent.seq, state, reply.rc, points, reply.balance, reply.approval))
+        self._in_doubt.remove(intent.seq)
+        self.remember(intent.uid, reply)
+
+    def reverse(self, intent: Transaction) -> None:
+        """The outcome of this intent is unknown: undo it, whatever it was."""
+        reversal = Transaction(
+            self._journal.next_seq(),
+            REVERSAL,
+            OFFLINE,
+            intent.uid,
+            intent.auth,
+            intent.amount,
+            intent.points,
+            self._clock.now_utc(),
+            self._clock.quality,
+            intent.member_no,
+            original_seq=intent.seq,
+            ruleset=intent.ruleset,
+        )
+        self._journal.append(reversal)
+        if intent.seq in self._in_doubt:
+            self._in_doubt.remove(intent.seq)
+        self._log.event("reversal {} of {}".format(reversal.seq, intent.seq))
+        self._switch.wake()
+
+    def recover(self) -> int:
+        """Reverse every intent that a power cut or a fault left without an answer; how many. Only while no flow runs."""
+        count = 0
+        try:
+            for intent in list(self._journal.unanswered()):
+                self.reverse(intent)
+                count += 1
+        except StoreError as error:
+            self._log.error(error, "recovery")  # stays due: tried again when the store has room
+            self._recovered = False
+            return count
+        self._recovered = True
+        self._in_doubt = []
+        return count
+
+    def recovery_due(self) -> bool:
+        """Whether an intent without an answer may stand in the journal: after a start, and after a flow that failed."""
+        return not self._recovered or len(self._in_doubt) > 0
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    def outcome(self, seq: int) -> "Outcome":
+        """What may be told of a transaction of this journal."""
+        entry = self._journal.find(seq)
+        assert entry is not None
+        return self.outcome_of_entry(entry)
+
+    def last_entry(self) -> "JournalEntry | None":
+        """The newest accrual or redemption, or None in an empty journal."""
+        return self._journal.last()
+
+    def outcome_of_entry(self, entry: "JournalEntry") -> "Outcome":
+        """What may be told of an entry."""
+        uid = entry.transaction.uid
+        return outcome_of(
+            entry,
+            self._members.get(uid),
+            self._journal.pending_points(uid),
+            self._clock.now_utc(),
+            self.policy.review_above,
+        )
+
+    def estimate(self, uid: bytes) -> "Balance | None":
+        """The balance as far as this terminal knows it without asking."""
+        return estimated_balance(self._members.get(uid), self._journal.pending_points(uid), self._clock.now_utc())
+
+    def member(self, uid: bytes) -> "Member | None":
+        """What the cache holds of a card."""
+        return self._members.get(uid)
+
+    def pending_count(self) -> int:
+        """How many transactions the switch has still to hear of."""
+        return self._journal.pending_count()
+
+    def member_no(self, card: "CardData") -> int:
+        """The member's number: from the card, else from the cache, else 0."""
+        if card.member_no:
+            return card.member_no
+        member = self._members.get(card.uid)
+        return member.member_no if member is not None else 0
+
+    def remember(self, uid: bytes, reply: "Reply") -> None:
+        """Keep what an authentic answer said of a member."""
+        if reply.member is not None:
+            self._members.put(reply.member)
+            return
+        known = self._members.get(uid)
+        if known is not None and reply.balance is not None:
+            self._members.put(
+                Member(
+                    uid,
+                    known.member_no,
+                    known.name,
+                    reply.balance,
+                    self._clock.now_utc(),
+                    known.tier,
+                    known.visits,
+                    known.last_visit_utc,
+                )
+            )
+
+    # --- the question "again?" ----------------------------------------------------------------------------------------
+
+    def note_sale(self, card: "CardData", amount: int) -> None:
+        """A sale was approved."""
+        self._recent = self._recent[1 - _RECENT :] + [(card.uid, amount, self._clock.now_utc())]
+
+    def seems_again(self, card: "CardData", amount: int, within_s: int) -> bool:
+        """Whether the same card paid the same amount a moment ago; also across a restart."""
+        now = self._clock.now_utc()
+        last = self._journal.last()
+        recent = self._recent
+        if last is not None and counts_as_sale(last):
+            recent = recent + [(last.transaction.uid, last.transaction.amount, last.transaction.time_utc)]
+        for uid, sold, time_utc in recent:
+            if uid == card.uid and sold == amount and 0 <= now - time_utc < within_s:
+                return True
+        return False
+
+    def _append(self, verb: int, mode: int, card: "CardData", amount: int, points: int, reason: int) -> Transaction:
+        transaction = Transaction(
+            self._journal.next_seq(),
+            verb,
+            mode,
+            card.uid,
+            card.auth,
+            amount,
+            points,
+            self._clock.now_utc(),
+            self._clock.quality,
+            self.member_no(card),
+            reason,
+            ruleset=self.rules.ruleset,
+        )
+        self._journal.append(transaction)
+        if mode == ONLINE:
+            self._in_doubt.append(transaction.seq)
+        else:
+            self._switch.wake()
+        return transaction

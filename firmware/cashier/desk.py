@@ -1,0 +1,176 @@
+"""The cashier's desk: idle screen, which key or tap begins which flow, and how a flow that failed is told.
+
+One story at a time owns the screen. The flows themselves live in sale, redeem, balance and menu.
+"""
+
+import gc
+from time import ticks_diff, ticks_ms
+
+from micropython import const
+
+from firmware.cashier.balance import balance
+from firmware.cashier.menu import menu
+from firmware.cashier.redeem import redeem
+from firmware.cashier.sale import sale
+from firmware.core.errors import Cancelled, CardError, Refused, TimedOut, VafaError
+from firmware.core.refusals import WRONG_KEY
+from firmware.core.types import CLOCK_NEVER_SET, OPEN, REVERSED
+from firmware.screen import keys as key
+from firmware.screen import outcomes, screens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Awaitable, Callable
+
+    from firmware.cashier.books import Books
+    from firmware.cashier.teller import Teller
+    from firmware.core.clock import Clock
+    from firmware.core.log import Log
+    from firmware.core.ports import Journal, Switch
+    from firmware.core.types import CardData
+    from firmware.receipt.content import Shop
+    from firmware.screen.lines import Line
+    from firmware.screen.panel import Panel
+
+_IDLE_WAIT_MS = const(600_000)
+_RECENT_S = const(900)  # a sale so young may have been interrupted before a person saw its end
+
+
+class Limits:
+    """What the cashier's keys may do. Amounts in minor units."""
+
+    def __init__(self, max_amount: int, again_within_s: int) -> None:
+        self.max_amount = max_amount
+        self.again_within_s = again_within_s
+
+
+class Counter:
+    """What a flow needs, joined once by `app`."""
+
+    def __init__(
+        self,
+        panel: "Panel",
+        books: "Books",
+        switch: "Switch",
+        journal: "Journal",
+        clock: "Clock",
+        teller: "Teller",
+        shop: "Shop",
+        limits: Limits,
+        log: "Log",
+    ) -> None:
+        self.panel = panel
+        self.books = books
+        self.switch = switch
+        self.journal = journal
+        self.clock = clock
+        self.teller = teller
+        self.shop = shop
+        self.limits = limits
+        self.log = log
+
+    def status(self) -> screens.Status:
+        """The terminal's state for the idle screen and the info page."""
+        oldest_utc = self.journal.oldest_pending_utc()
+        now_utc = self.clock.now_utc()
+        time = None
+        if self.clock.quality != CLOCK_NEVER_SET:
+            time = self.clock.now_local()[3:5]
+        return screens.Status(
+            self.switch.online(),
+            self.journal.pending_count(),
+            max(0, now_utc - oldest_utc) if oldest_utc else 0,
+            self.journal.dead_count(),
+            time,
+            self.shop.name,
+        )
+
+
+class Desk:
+    """Runs for ever; `quiet` tells housekeeping when it may keep the processor for a flash erase."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._busy = True
+        self._last_activity = ticks_ms()
+
+    def quiet(self, for_ms: int) -> bool:
+        """Whether no story runs and none ended or began within the last `for_ms`."""
+        return not self._busy and ticks_diff(ticks_ms(), self._last_activity) >= for_ms
+
+    async def run(self, beat: "Callable[[], None]") -> None:
+        """Stories, one after the other."""
+        self._counter.panel.beat = beat
+        self._busy = True
+        pressed = await self._told(self._last_story())
+        while True:
+            self._busy = False
+            event: "int | CardData" = pressed
+            if isinstance(event, int) and event == key.NO_KEY:
+                event = await self._idle()
+            self._busy = True
+            pressed = await self._told(self._story(event))
+            self._last_activity = ticks_ms()
+            gc.collect()  # the one place: nobody waits now
+
+    async def _idle(self) -> "int | CardData":
+        """The next key or card; a tap that fails is told and forgotten."""
+        try:
+            return await self._counter.panel.key_or_card(self._idle_lines, _IDLE_WAIT_MS)
+        except TimedOut:
+            return key.NO_KEY
+        except CardError as error:
+            self._busy = True
+            self._counter.log.error(error, "idle")
+            return await self._counter.teller.refusal(error.code)
+
+    def _idle_lines(self) -> "list[Line]":
+        return screens.idle(self._counter.panel.text, self._counter.status())
+
+    async def _story(self, event: "int | CardData") -> int:
+        if not isinstance(event, int):
+            return await balance(self._counter, event)
+        if event == key.SALE:
+            return await sale(self._counter, key.NO_KEY)
+        if key.typed(event):
+            return await sale(self._counter, event)
+        if event == key.REDEEM:
+            return await redeem(self._counter)
+        if event == key.BALANCE:
+            return await balance(self._counter, None)
+        if event == key.MENU:
+            return await menu(self._counter)
+        if event not in (key.NO_KEY, key.CANCEL, key.CLEAR, key.OK):
+            self._counter.log.fault(WRONG_KEY, "idle")
+        return key.NO_KEY
+
+    async def _told(self, story: "Awaitable[int]") -> int:
+        """Run one story to its end. A refusal or fault is told; an intent that may lack its answer is put right."""
+        counter = self._counter
+        try:
+            return await story
+        except (Cancelled, TimedOut) as ended:
+            counter.log.event("story ended {}".format(ended.code))
+            return key.NO_KEY
+        except Refused as refusal:
+            counter.log.fault(refusal.code, "refused")
+            return await counter.teller.refusal(refusal.code)
+        except VafaError as error:
+            counter.log.error(error, "story")
+            if counter.books.recovery_due():
+                counter.books.recover()
+            return await counter.teller.refusal(error.code)
+
+    async def _last_story(self) -> int:
+        """After a start: put the journal right, and tell how the last transaction ended if nobody may have seen it."""
+        counter = self._counter
+        reversed_count = counter.books.recover()
+        entry = counter.books.last_entry()
+        if entry is None:
+            return key.NO_KEY
+        age_s = counter.clock.now_utc() - entry.transaction.time_utc
+        unseen = reversed_count > 0 and entry.state in (OPEN, REVERSED)
+        if not unseen and not 0 <= age_s < _RECENT_S:
+            return key.NO_KEY
+        told = counter.books.outcome_of_entry(entry)
+        return await counter.panel.acknowledge(outcomes.outcome(counter.panel.text, told))

@@ -1,0 +1,36 @@
+"""MENU: print the last receipt again, send what waits now, what support asks for."""
+
+from firmware.core.refusals import NOTHING_TO_REPRINT, PRINTER_NOT_READY
+from firmware.core.errors import Refused
+from firmware.screen import screens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.cashier.desk import Counter
+
+
+async def menu(counter: "Counter") -> int:
+    """The menu stays until it is cancelled or nobody presses a key."""
+    text = counter.panel.text
+    items = [text.get("menu_reprint"), text.get("menu_send"), text.get("menu_info")]
+    note = ""
+    while True:
+        chosen = await counter.panel.choice(items, note)
+        if chosen == 1:
+            reprint(counter)
+            note = text.get("menu_printed")
+        elif chosen == 2:
+            counter.switch.wake()
+            note = text.get("menu_sent")
+        else:
+            note = ""
+            await counter.panel.acknowledge(screens.info(text, counter.shop.terminal_id, counter.status()))
+
+
+def reprint(counter: "Counter") -> None:
+    """The last accrual or redemption once more, from the journal. Raises Refused."""
+    entry = counter.books.last_entry()
+    if entry is None:
+        raise Refused(NOTHING_TO_REPRINT)
+    if not counter.teller.print(counter.books.outcome_of_entry(entry), True):
+        raise Refused(PRINTER_NOT_READY)

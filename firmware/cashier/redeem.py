@@ -1,0 +1,61 @@
+"""Points pay: card, balance from the switch, as many points as the customer chooses, confirmed knowing what they are worth.
+
+Never offline and never with a card that shows only its UID. An unknown outcome is reversed: the points are safe.
+"""
+
+from firmware.cashier.books import is_approved
+from firmware.core.errors import LinkError, Refused
+from firmware.core.refusals import CARD_BLOCKED, CARD_CANNOT_SPEND, NEEDS_CONNECTION, TOO_FEW_POINTS, VALUE_STOPPED, host_refusal
+from firmware.core.types import AUTH_UID
+from firmware.screen import screens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.cashier.desk import Counter
+    from firmware.core.types import CardData
+
+
+async def redeem(counter: "Counter") -> int:
+    """The whole story; returns the key that ended it."""
+    panel, books = counter.panel, counter.books
+    if counter.switch.value_stopped():
+        raise Refused(VALUE_STOPPED)
+    title = panel.text.get("title_redeem")
+    card = await panel.card(title, None)
+    if books.policy.blocked(card.uid):
+        raise Refused(CARD_BLOCKED)
+    if card.auth == AUTH_UID:
+        raise Refused(CARD_CANNOT_SPEND)
+    balance = await _balance(counter, card, title)
+    if not books.rules.spendable(balance):
+        raise Refused(TOO_FEW_POINTS)
+    points = await panel.points(books.rules, balance)
+    await panel.confirm(screens.confirm(panel.text, points, books.rules.worth(points)))
+    if not counter.switch.online():
+        raise Refused(NEEDS_CONNECTION)
+    intent = books.redemption(card, points)
+    panel.show(screens.waiting(panel.text, title, None))
+    try:
+        reply = await counter.switch.request(intent)
+    except LinkError as error:
+        counter.log.error(error, "redemption")
+        books.reverse(intent)
+    else:
+        books.answer(intent, reply)
+    return await counter.teller.outcome(books.outcome(intent.seq))
+
+
+async def _balance(counter: "Counter", card: "CardData", title: str) -> int:
+    """What the switch says may be spent. Raises Refused."""
+    if not counter.switch.online():
+        raise Refused(NEEDS_CONNECTION)
+    counter.panel.show(screens.waiting(counter.panel.text, title, None))
+    try:
+        reply = await counter.switch.inquire(card.uid, card.auth, counter.books.member_no(card))
+    except LinkError as error:
+        counter.log.error(error, "redemption inquiry")
+        raise Refused(NEEDS_CONNECTION) from None
+    if not is_approved(reply) or reply.balance is None:
+        raise Refused(host_refusal(reply.rc))
+    counter.books.remember(card.uid, reply)
+    return reply.balance
