@@ -6,7 +6,7 @@ never pick one of two cards for its customer. Knows no card family. UIDs are 4, 
 
 from micropython import const
 
-from drivers.rc522 import Collision, CrcError, FrameError, NoAnswer
+from drivers.rc522_errors import Collision, CrcError, FrameError, NoAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,6 +14,9 @@ from time import ticks_diff, ticks_us
 
 from micropython import const
 
+from drivers.rc522_errors import AuthRefused, ChipAbsent, Collision, CrcError, FrameError, Nak, NoAnswer
+from drivers.views import Views
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -84,57 +87,6 @@ _RELEASE_US = const(3000)  # beyond timer and air time no exchange lasts; covers
 _STATUS_BYTES = const(6)  # of a combined read: a blank, then ComIrq, Error, FIFOLevel, Control, Coll
 FIFO_SIZE = const(64)
 
-CHIP_VERSIONS = {
-    0x90: "MFRC522 early",
-    0x91: "MFRC522 v1",
-    0x92: "MFRC522 v2",
-    0x88: "FM17522",
-    0x89: "FM17522E",
-    0xB2: "FM17522-1",
-    0x12: "counterfeit",
-    0x82: "counterfeit",
-}
-
-
-class RC522Error(Exception):
-    """Base of everything this driver raises."""
-
-
-class ChipAbsent(RC522Error):
-    """Nothing that looks like an MFRC522 answers on the bus."""
-
-
-class NoAnswer(RC522Error):
-    """No card answered before the chip's timer ran out."""
-
-
-class Collision(RC522Error):
-    """Two cards answered differently; `position` is the first differing data bit from 1, or 0 when it is not known."""
-
-    def __init__(self, position: int) -> None:
-        super().__init__(position)
-        self.position = position
-
-
-class FrameError(RC522Error):
-    """An answer with broken parity, framing or length."""
-
-
-class CrcError(FrameError):
-    """An answer whose CRC_A is wrong."""
-
-
-class Nak(RC522Error):
-    """The card refused with a four-bit code; the code is -1 when the chip did not keep it."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class AuthRefused(RC522Error):
-    """Classic authentication had no success: a wrong key, or the card has left."""
-
 
 class MFRC522:
     """The chip. `rst` and `irq` may be missing: a soft reset and polling take their place.
@@ -161,9 +113,9 @@ class MFRC522:
             self._ask[i] = _READ | register
         self._in = bytearray(_STATUS_BYTES + FIFO_SIZE)
         self.data = memoryview(self._in)[_STATUS_BYTES:]
-        self._out_views = _Views(self._out)
-        self._ask_views = _Views(self._ask)
-        self._in_views = _Views(self._in)
+        self._out_views = Views(self._out)
+        self._ask_views = Views(self._ask)
+        self._in_views = Views(self._in)
         self._auth_ask = bytes((_READ | _COM_IRQ, _READ | _ERROR, _READ | _STATUS2, 0))
         self._auth_in = bytearray(4)
         self._health_ask = bytes(
@@ -454,18 +406,3 @@ class MFRC522:
 def air_us(sent: int, received: int) -> int:
     """Least time on air of an exchange at 106 kbit/s (ISO 14443-3), rounded down: frames and the delay between them."""
     return ((1 + 9 * sent) * 128 + 1204 + ((1 + 9 * received) * 128 if received else 0)) * 100 // 1356
-
-
-class _Views:
-    """Views on the beginning of a buffer, each made once: a slice in the hot path would cost heap every time."""
-
-    def __init__(self, buffer: bytearray) -> None:
-        self._whole = memoryview(buffer)
-        self._made: "list[memoryview | None]" = [None] * (len(buffer) + 1)
-
-    def first(self, count: int) -> memoryview:
-        """The first `count` bytes."""
-        view = self._made[count]
-        if view is None:
-            view = self._made[count] = self._whole[:count]
-        return view

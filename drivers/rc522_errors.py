@@ -1,0 +1,55 @@
+"""What can go wrong between an MFRC522 and a card, as one family of exceptions, and the chip versions known.
+
+Knows no product; nothing here names a key.
+"""
+
+CHIP_VERSIONS = {
+    0x90: "MFRC522 early",
+    0x91: "MFRC522 v1",
+    0x92: "MFRC522 v2",
+    0x88: "FM17522",
+    0x89: "FM17522E",
+    0xB2: "FM17522-1",
+    0x12: "counterfeit",
+    0x82: "counterfeit",
+}
+
+
+class RC522Error(Exception):
+    """Base of everything this driver raises."""
+
+
+class ChipAbsent(RC522Error):
+    """Nothing that looks like an MFRC522 answers on the bus."""
+
+
+class NoAnswer(RC522Error):
+    """No card answered before the chip's timer ran out."""
+
+
+class Collision(RC522Error):
+    """Two cards answered differently; `position` is the first differing data bit from 1, or 0 when it is not known."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
+
+
+class FrameError(RC522Error):
+    """An answer with broken parity, framing or length."""
+
+
+class CrcError(FrameError):
+    """An answer whose CRC_A is wrong."""
+
+
+class Nak(RC522Error):
+    """The card refused with a four-bit code; the code is -1 when the chip did not keep it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class AuthRefused(RC522Error):
+    """Classic authentication had no success: a wrong key, or the card has left."""

@@ -1,0 +1,39 @@
+"""Card keys, derived from the terminal group's card key by NXP AN10922; the only module that sees that key.
+
+Message of the derivation: 01h, the card's UID, "VAFA", always padded to 32 bytes. Knows no reader and no screen.
+Nothing here may be logged or shown.
+"""
+
+from firmware.core.cmac import Cmac, tag_equal
+
+_DIVERSIFICATION = b"\x01"
+_SYSTEM = b"VAFA"
+_PAYLOAD = b"vafa-card-1"
+PAYLOAD_TAG_SIZE = 8
+
+
+class CardKeys:
+    """The keys of all cards of one shop group. `card_group` is the 16-byte group key, from keys.json."""
+
+    def __init__(self, card_group: bytes) -> None:
+        self._mac = Cmac(card_group)
+
+    def classic_key(self, uid: bytes) -> bytes:
+        """Key A of sector 1 of this card, 6 bytes."""
+        return self._card_key(uid)[:6]
+
+    def ntag_password(self, uid: bytes) -> "tuple[bytes, bytes]":
+        """(PWD of 4 bytes, PACK of 2 bytes) of this card."""
+        key = self._card_key(uid)
+        return key[:4], key[4:6]
+
+    def payload_tag(self, uid: bytes, head: bytes) -> bytes:
+        """The 8-byte MAC that binds a payload's first 8 bytes to this card."""
+        return self._mac.tag(_PAYLOAD + uid + head)[:PAYLOAD_TAG_SIZE]
+
+    def payload_tag_fits(self, uid: bytes, head: bytes, tag: bytes) -> bool:
+        """Whether `tag` is the MAC of `head` on this card."""
+        return tag_equal(self.payload_tag(uid, head), tag)
+
+    def _card_key(self, uid: bytes) -> bytes:
+        return self._mac.tag_padded_to(_DIVERSIFICATION + uid + _SYSTEM, 32)
