@@ -135,7 +135,7 @@ def standing_of(session: Session, member: MemberRow, programme: Programme) -> St
         name=member.name,
         balance=balance_of(session, member.id),
         tier=programme.tier(int(bought or 0), member.tier_floor),
-        visits=count,
+        visits=member.visits_before + count,
         last_visit=datetime.date.fromisoformat(last_day) if last_day else None,
         purchases=int(bought or 0),
     )
@@ -271,7 +271,7 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         rc = CARD_STATES[card.state]
     if rc == RC_APPROVED and card is None:
         if value.verb == ACCRUAL and programme.open_provisional:
-            member = MemberRow(member_no=None, name="", provisional=True, tier_floor=0, touched=0)
+            member = MemberRow(member_no=None, name="", provisional=True)
             session.add(member)
             session.flush()
             card = CardRow(uid=value.uid, member_id=member.id, state="active")

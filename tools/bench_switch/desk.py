@@ -14,11 +14,26 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tools.bench_switch import messages, tlv, wire
 from tools.bench_switch.booking import Standing
+from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.faults import Fault, FaultScript
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.log import IN, OUT, MessageLog
+from tools.bench_switch.messages import (
+    ANSWERS,
+    ECHO,
+    INQUIRY,
+    RC_INVALID,
+    SIGN_OFF,
+    SIGN_ON,
+    Refused,
+    answer_fields,
+    demand_complete,
+    read_value,
+    salvage,
+    standing_tags,
+    terminal_id,
+)
 from tools.bench_switch.schema import TerminalRow
 
 RC_BLOCKED = "58"
@@ -69,11 +84,11 @@ class Desk:
             request = wire.split(raw)
         except wire.WireError as error:
             return self._hang_up(f"unreadable message: {error}")
-        if request.mti not in messages.ANSWERS:
+        if request.mti not in ANSWERS:
             return self._hang_up(f"message type {request.mti!r} is not for a switch")
-        terminal = self._ledger.terminal(messages.terminal_id(request))
+        terminal = self._ledger.terminal(terminal_id(request))
         if terminal is None:
-            return self._hang_up(f"unknown terminal {messages.terminal_id(request)!r}")
+            return self._hang_up(f"unknown terminal {terminal_id(request)!r}")
 
         fault = self._faults.take(request.mti)
         self._log.message(IN, request, f"fault: {fault.kind}" if fault else "")
@@ -83,7 +98,7 @@ class Desk:
         if fault is not None and fault.kind in ("silent", "close"):
             return self._without_answer(fault)
         message = wire.join(
-            messages.answer_fields(request, answer.rc, answer.tags, answer.approval, answer.standing),
+            answer_fields(request, answer.rc, answer.tags, answer.approval, answer.standing),
             bytes.fromhex(terminal.mac_in),
         )
         return self._spoil(message, terminal.terminal_id, fault)
@@ -97,7 +112,7 @@ class Desk:
         return Reaction(close=fault.kind == "close", reason=reason)
 
     def _answer(self, request: wire.Split, terminal: TerminalRow, fault: Fault | None) -> _Answer:
-        tags, tlv_fault = messages.salvage(request)
+        tags, tlv_fault = salvage(request)
         now_utc = self._clock()
         if fault is not None and fault.kind == "wrong_clock":
             now_utc += fault.seconds
@@ -114,9 +129,9 @@ class Desk:
         if terminal.blocked:
             return _Answer(RC_BLOCKED, nothing_booked)
         try:
-            messages.demand_complete(request, tags, tlv_fault)
+            demand_complete(request, tags, tlv_fault)
             return self._process(request, terminal, tags, base, fault)
-        except messages.Refused as refusal:
+        except Refused as refusal:
             self._log.note(str(refusal), terminal.terminal_id)
             return _Answer(refusal.rc, nothing_booked)
         except SQLAlchemyError as error:
@@ -135,14 +150,14 @@ class Desk:
         if request.mti == "0800":
             return self._manage(request, terminal, base, refused_with)
         if request.mti == "0100":
-            if request.fields["3"] != messages.INQUIRY:
-                raise messages.Refused(messages.RC_INVALID, f"processing code {request.fields['3']}")
+            if request.fields["3"] != INQUIRY:
+                raise Refused(RC_INVALID, f"processing code {request.fields['3']}")
             if refused_with:
                 return _Answer(refused_with, base)
             rc, standing = self._ledger.inquire(tags[tlv.UID].hex().upper())
             return _Answer(rc, {**base, **self._member_tags(standing)}, standing=standing)
 
-        value = messages.read_value(request, tags, self._clock())
+        value = read_value(request, tags, self._clock())
         reversal = request.mti in ("0420", "0421")
         if refused_with:
             self._ledger.saw(value.terminal_id, value.seq)
@@ -157,18 +172,18 @@ class Desk:
 
     def _manage(self, request: wire.Split, terminal: TerminalRow, base: dict[int, bytes], refused_with: str) -> _Answer:
         function = request.fields["70"]
-        if function not in (messages.SIGN_ON, messages.SIGN_OFF, messages.ECHO):
-            raise messages.Refused(messages.RC_INVALID, f"network function {function}")
-        tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == messages.SIGN_ON else base
+        if function not in (SIGN_ON, SIGN_OFF, ECHO):
+            raise Refused(RC_INVALID, f"network function {function}")
+        tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == SIGN_ON else base
         return _Answer(refused_with or "00", tags)
 
     def _member_tags(self, standing: Standing | None) -> dict[int, bytes]:
-        return messages.standing_tags(standing, self._ledger.programme) if standing is not None else {}
+        return standing_tags(standing, self._ledger.programme) if standing is not None else {}
 
-    def _spoil(self, message: bytes, terminal_id: str, fault: Fault | None) -> Reaction:
+    def _spoil(self, message: bytes, of_terminal: str, fault: Fault | None) -> Reaction:
         """The reaction that carries the answer, as the fault wants it."""
         with self._lock:
-            earlier = self._sent.setdefault(terminal_id, deque(maxlen=_KEPT_ANSWERS))
+            earlier = self._sent.setdefault(of_terminal, deque(maxlen=_KEPT_ANSWERS))
             replayed = earlier[-1] if earlier else None
             earlier.append(message)
         kind = fault.kind if fault is not None else ""
@@ -191,7 +206,7 @@ class Desk:
         # Garbage: in a good frame, or without one when `n` says how many bytes.
         with self._lock:
             garbage = self._random.randbytes(fault.n or _GARBAGE_SIZE)
-        self._log.note(f"{len(garbage)} bytes of garbage sent", terminal_id)
+        self._log.note(f"{len(garbage)} bytes of garbage sent", of_terminal)
         return Reaction(garbage if fault.n else wire.frame(garbage))
 
     def _send(self, message: bytes, note: str = "") -> Reaction:

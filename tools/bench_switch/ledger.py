@@ -10,10 +10,10 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TypeVar
 
-from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy import Engine, create_engine, delete, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
@@ -109,8 +109,13 @@ class Ledger:
 
     # What the office does.
 
-    def add_member(self, name: str, member_no: int | None = None, points: int = 0, tier: int = 0) -> int:
-        """A new member with opening points booked; the member's number (given or the next free one)."""
+    def add_member(
+        self, name: str, member_no: int | None = None, points: int = 0, tier: int = 0, visits: int = 0
+    ) -> int:
+        """A new member with opening points booked; the member's number (given or the next free one).
+
+        `tier` and `visits` are what the member brings from before these books.
+        """
         if not name or len(name.encode()) > 60:
             raise LedgerError("a member's name has 1 to 60 bytes")
         if tier not in range(len(TIER_NAMES)):
@@ -122,7 +127,7 @@ class Ledger:
                 member_no = (session.scalar(select(func.max(MemberRow.member_no))) or 1000) + 1
             elif session.scalar(select(MemberRow).where(MemberRow.member_no == member_no)) is not None:
                 raise LedgerError(f"there is a member number {member_no} already")
-            member = MemberRow(member_no=member_no, name=name, provisional=False, tier_floor=tier, touched=0)
+            member = MemberRow(member_no=member_no, name=name, provisional=False, tier_floor=tier, visits_before=visits)
             session.add(member)
             session.flush()
             if points:
@@ -171,11 +176,10 @@ class Ledger:
 
     def block_terminal(self, terminal_id: str, blocked: bool = True) -> None:
         with self._session() as session:
-            changed = session.execute(
-                update(TerminalRow).where(TerminalRow.terminal_id == terminal_id).values(blocked=blocked)
-            )
-            if not changed.rowcount:
+            terminal = session.get(TerminalRow, terminal_id)
+            if terminal is None:
                 raise LedgerError(f"no terminal {terminal_id!r}")
+            terminal.blocked = blocked
 
     # What people and tests ask.
 
@@ -258,12 +262,12 @@ class Ledger:
             row.turns -= 1
             if row.turns <= 0:
                 session.delete(row)
-            return Fault(**{**json.loads(row.detail), "count": 1})
+            return _fault(row, 1)
 
     def scripted_faults(self) -> list[Fault]:
         with self._session() as session:
             rows = session.scalars(select(FaultRow).order_by(FaultRow.id))
-            return [Fault(**{**json.loads(row.detail), "count": row.turns}) for row in rows]
+            return [_fault(row, row.turns) for row in rows]
 
     def clear_faults(self) -> None:
         with self._session() as session:
@@ -288,6 +292,10 @@ def _engine(database_url: str) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _fault(row: FaultRow, count: int) -> Fault:
+    return replace(Fault(**json.loads(row.detail)), count=count)
 
 
 def _open(session: Session, member_id: int, points: int) -> None:

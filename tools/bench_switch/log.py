@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tools.bench_switch import tlv, wire
+from tools.bench_switch.codec import tlv, wire
 
 # Never logged: the MAC, the bitmaps, the card number, and DE48, which is shown decoded.
 _LEFT_OUT = ("p", "1", "2", "48", "64", "128")

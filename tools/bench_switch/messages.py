@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime
 
-from tools.bench_switch import tlv, wire
 from tools.bench_switch.booking import Standing, Value
+from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import ACCRUAL, REDEMPTION, REVERSAL
 

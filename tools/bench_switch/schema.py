@@ -45,6 +45,7 @@ class MemberRow(Base):
     name: Mapped[str] = mapped_column(String(60))
     provisional: Mapped[bool] = mapped_column(default=False)
     tier_floor: Mapped[int] = mapped_column(Integer, default=0)
+    visits_before: Mapped[int] = mapped_column(Integer, default=0)
     touched: Mapped[int] = mapped_column(BigInteger, default=0)
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tools.bench_switch import pki, wire
+from tools.bench_switch.codec import wire
 from tools.bench_switch.desk import Desk, Reaction
 from tools.bench_switch.faults import FaultScript
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.log import MessageLog
+from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME, PkiError, ensure
 from tools.bench_switch.programme import Programme
 
 IDLE_S = 15 * 60  # LT-87 section 1: the terminal sends an echo after 5 minutes
@@ -47,17 +48,17 @@ class BenchSwitch:
     def __init__(
         self,
         database_url: str = "sqlite://",
-        pki_folder: Path | str = pki.DEFAULT_FOLDER,
+        pki_folder: Path | str = DEFAULT_FOLDER,
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        switch_name: str = pki.DEFAULT_SWITCH_NAME,
+        switch_name: str = DEFAULT_SWITCH_NAME,
         programme: Programme | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self.host = host
         self.port = port
-        self.identity = pki.ensure(pki_folder, switch_name)
+        self.identity = ensure(pki_folder, switch_name)
         self.ledger = Ledger(database_url, programme)
         self.faults = FaultScript(other=self.ledger.take_fault)
         self.log = MessageLog(clock)
@@ -83,12 +84,12 @@ class BenchSwitch:
         if self._thread is not None:
             raise RuntimeError("the switch is running")
         started = threading.Event()
-        failure: list[OSError | pki.PkiError] = []
+        failure: list[OSError | PkiError] = []
 
         def run() -> None:
             try:
                 asyncio.run(self._serve(started))
-            except (OSError, pki.PkiError) as error:
+            except (OSError, PkiError) as error:
                 failure.append(error)
             finally:
                 started.set()
