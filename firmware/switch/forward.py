@@ -1,11 +1,11 @@
 """Store-and-forward: tells the switch what was approved or has to be undone here; reversals first, then oldest first.
 
 Reads the journal, sends through the session, writes down what the switch said. Decides nothing about value: response
-codes become settle, bury, later or pause by `profile.fate`. One record is in flight at a time: live traffic never waits.
+codes become settle, bury, later or pause by `profile.fate`. One record is in flight at a time: live traffic goes on.
 
 `x20` goes out only for a record appended since `start` and not tried since. The journal does not say whether a record
-was sent before a restart, so what is found pending then travels as a repeat (`x21`); the switch takes an x21 it never saw
-as a first.
+was sent before a restart, so what is found pending then travels as a repeat (`x21`); the switch takes an x21 it never
+saw as a first.
 """
 
 import asyncio

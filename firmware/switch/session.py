@@ -141,7 +141,7 @@ class Session:
     # --- keeping it up ------------------------------------------------------------------------------------------------
 
     async def run(self, alive: "Callable[[], object] | None" = None) -> None:
-        """Connect, sign on, watch, reconnect; for ever. `alive` is called several times a second, at least every 40 s."""
+        """Connect, sign on, watch, reconnect; for ever. `alive` is called often, at least every 40 s."""
         failures = 0
         while True:
             signed_on = None
@@ -271,7 +271,7 @@ class Session:
             raise
 
     async def _exchange(self, outgoing: "Outgoing", timeout_ms: int) -> "Answer":
-        """Send, wait for the matching answer. LinkDown: certainly nothing was sent. NoAnswer: something may have been."""
+        """Send, wait for the matching answer. LinkDown: nothing was sent. NoAnswer: something may have been."""
         connection = self._connection
         if connection is None or self._lost.is_set():
             raise LinkDown("no connection")
