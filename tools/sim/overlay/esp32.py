@@ -1,0 +1,27 @@
+"""Runs inside MicroPython: `esp32.Partition` over the modelled flash. Offered on the S3 only."""
+
+import _bus
+from _flash import Flash
+
+
+class Partition(Flash):
+    TYPE_APP = 0
+    TYPE_DATA = 1
+    BOOT = 0
+    RUNNING = 1
+
+    def __init__(self, label):
+        if label not in _bus.info["partitions"]:
+            raise OSError(2)
+        start, size = _bus.info["partitions"][label]
+        super().__init__(start, size)
+        self.label = label
+
+    @staticmethod
+    def find(type=TYPE_APP, subtype=0xFF, label=None, block_size=4096):
+        if type != Partition.TYPE_DATA:
+            return []
+        return [Partition(name) for name in _bus.info["partitions"] if label is None or name == label]
+
+    def info(self):
+        return Partition.TYPE_DATA, 0x81, self.start, self.size, self.label, False

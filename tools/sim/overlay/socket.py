@@ -1,0 +1,177 @@
+"""Runs inside MicroPython: stream sockets whose bytes go through the modelled network, on the simulated clock.
+
+A socket here is a Python stream; `tls` wraps it like any other. Readiness is asked once per change of the network.
+"""
+
+import io
+
+import _bus
+
+AF_INET = 2
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+IPPROTO_TCP = 6
+SOL_SOCKET = 1
+SO_REUSEADDR = 2
+SO_KEEPALIVE = 9
+_EAGAIN = 11
+_EBADF = 9
+_EINPROGRESS = 115
+_ENOTCONN = 107
+_ETIMEDOUT = 110
+_CHUNK = 2048
+_POLL_REQUEST = 3
+_CLOSE_REQUEST = 4
+
+
+def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
+    _bus.call(90, 0, 0, 0, host.encode())
+    return [(AF_INET, SOCK_STREAM, IPPROTO_TCP, "", (host, port))]
+
+
+class socket(io.IOBase):
+    def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
+        if type != SOCK_STREAM:
+            raise OSError(93)
+        self._id = -1
+        self._timeout_us = -1  # -1: wait for ever; 0: never wait
+        self._ready = 0
+        self._asked_at = -1
+
+    def setblocking(self, flag):
+        self._timeout_us = -1 if flag else 0
+
+    def settimeout(self, value):
+        self._timeout_us = -1 if value is None else int(value * 1_000_000)
+
+    def setsockopt(self, *_arguments):
+        pass
+
+    def fileno(self):
+        return -1
+
+    def connect(self, address):
+        if self._id >= 0:
+            raise OSError(106)
+        host, port = address
+        self._id = _bus.call(91, port, 0, 0, host.encode())
+        self._asked_at = -1
+        if self._timeout_us == 0:
+            raise OSError(_EINPROGRESS)
+        self._wait(4)
+        if self._poll() & 8:
+            _bus.call(93, self._id, 1, 1)  # raises what went wrong
+
+    def _poll(self):
+        if self._id < 0:
+            return 0x10
+        if self._asked_at != _bus.network_changes:
+            self._asked_at = _bus.network_changes
+            self._ready = _bus.call(94, self._id)
+        return self._ready
+
+    def _wait(self, events):
+        until = -1 if self._timeout_us < 0 else _bus.ticks() + self._timeout_us
+        while not self._poll() & (events | 8 | 0x10):
+            left = -1 if until < 0 else until - _bus.ticks()
+            if until >= 0 and left <= 0:
+                raise OSError(_ETIMEDOUT)
+            _bus.idle(left)
+
+    def _receive(self, n):
+        """How many bytes lie in the answer; None when there are none yet."""
+        if self._id < 0:
+            raise OSError(_ENOTCONN)
+        if self._timeout_us:
+            self._wait(1)
+        n = min(n, _CHUNK)
+        self._asked_at = -1
+        got = _bus.call(93, self._id, n, n)
+        return None if got < 0 else got
+
+    def readinto(self, buf, nbytes=None):
+        got = self._receive(len(buf) if nbytes is None else min(nbytes, len(buf)))
+        if got:
+            buf[:got] = _bus.payload(got)
+        return got
+
+    def _take(self, n):
+        got = self._receive(n)
+        return None if got is None else bytes(_bus.payload(got))
+
+    def recv(self, n, flags=0):
+        result = self._take(n)
+        if result is None:
+            raise OSError(_EAGAIN)
+        return result
+
+    def read(self, n=-1):
+        """With a blocking socket all n bytes or up to the end; otherwise what is there, None when nothing is."""
+        result = b""
+        while n < 0 or len(result) < n:
+            part = self._take(_CHUNK if n < 0 else n - len(result))
+            if part is None:
+                return result or None
+            if not part:
+                return result
+            result += part
+        return result
+
+    def readline(self):
+        result = b""
+        while not result.endswith(b"\n"):
+            part = self._take(1)
+            if part is None:
+                return result or None
+            if not part:
+                break
+            result += part
+        return result
+
+    def write(self, buf, *bounds):
+        if self._id < 0:
+            raise OSError(_ENOTCONN)
+        if bounds:
+            buf = memoryview(buf)[: bounds[0]] if len(bounds) == 1 else memoryview(buf)[bounds[0] : bounds[0] + bounds[1]]
+        if self._timeout_us:
+            self._wait(4)
+        self._asked_at = -1
+        sent = _bus.call(92, self._id, 0, 0, memoryview(buf)[:_CHUNK])
+        if sent < 0:
+            return None
+        if self._timeout_us and sent < len(buf):
+            return sent + self.write(memoryview(buf)[sent:])
+        return sent
+
+    def send(self, buf):
+        sent = self.write(buf)
+        if sent is None:
+            raise OSError(_EAGAIN)
+        return sent
+
+    def sendall(self, buf):
+        view = memoryview(buf)
+        while len(view):
+            view = view[self.send(view) :]
+
+    def ioctl(self, request, argument):
+        if request == _POLL_REQUEST:
+            return self._poll() & (argument | 0x38)
+        if request == _CLOSE_REQUEST:
+            self.close()
+            return 0
+        return -22
+
+    def close(self):
+        if self._id >= 0:
+            _bus.call(95, self._id)
+            self._id = -1
+
+    def makefile(self, *_arguments):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self.close()

@@ -1,0 +1,74 @@
+"""The processor: MicroPython's unix interpreter as a child process with a terminal line and the link.
+
+One process is one start of the processor, from reset to reset. Knows nothing of what travels on the link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from tools.sim import image
+
+BANNER = "MicroPython 9458e3a23f on 2026-07-05"
+VERSION = (1, 29, 0, "preview")
+
+# TIOCSCTTY makes the line the controlling terminal, so that Ctrl-C on it becomes SIGINT here and its end SIGHUP.
+_LAUNCHER = (
+    "import sys,fcntl,termios\n"
+    "fcntl.ioctl(0,termios.TIOCSCTTY,0)\n"
+    "sys.path.insert(0,sys.argv[1])\n"
+    "import micropython_run\n"
+    "sys.exit(micropython_run.run_main(['micropython']+sys.argv[2:]))\n"
+)
+
+
+@cache
+def _interpreter_folder() -> str:
+    import micropython_run
+
+    return str(Path(micropython_run.__file__).parent)
+
+
+class Process:
+    """A running interpreter. `line_fd` is the slave end of its terminal line."""
+
+    def __init__(self, link_fd: int, line_fd: int, heap_kb: int) -> None:
+        environment = {"MICROPYPATH": f"{image.overlay_directory()}:.frozen", "TERMINAL_LINK": str(link_fd), "TZ": "UTC"}
+        command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, _interpreter_folder()]
+        # "w" counts in words: room for as many objects as a board with 32-bit words has in that many kilobytes.
+        command += ["-X", f"heapsize={heap_kb}wK", "-i", "-c", "import rt;rt.start(globals())"]
+        self._child = subprocess.Popen(
+            command,
+            stdin=line_fd,
+            stdout=line_fd,
+            stderr=line_fd,
+            pass_fds=(link_fd,),
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs; negative is the signal that ended it."""
+        return self._child.poll()
+
+    def interrupt(self) -> None:
+        """Ctrl-C for a program that is in no request."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._child.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """Stop it at once, as a reset does."""
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()
