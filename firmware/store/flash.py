@@ -1,0 +1,56 @@
+"""Flash as the ring sees it: sectors that are read, programmed and erased, each write checked by reading it back.
+
+Hides the block protocol and the page-only programming of the Pico, whose ROM routine takes whole aligned 256-byte pages
+(FF leaves a byte as it is). Knows no format. Addresses are (sector, byte offset).
+"""
+
+from firmware.core.errors import StoreError
+from firmware.store.frames import PAGE, SECTOR, is_blank
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.core.ports import BlockDevice
+
+
+class Flash:
+    """`sectors` sectors of a block device. `sector_buffer` (4096 bytes, may be shared) is used only inside one call."""
+
+    def __init__(self, device: "BlockDevice", page_only: bool = False, buffer: "bytearray | None" = None) -> None:
+        if device.ioctl(5, 0) != SECTOR:
+            raise StoreError("flash blocks are not 4096 bytes")
+        self._device = device
+        self._page_only = page_only
+        self.sectors = device.ioctl(4, 0) or 0
+        self.sector_buffer = bytearray(SECTOR) if buffer is None else buffer
+
+    def read(self, sector: int, offset: int, length: int) -> bytearray:
+        buf = bytearray(length)
+        self._device.readblocks(sector, buf, offset)
+        return buf
+
+    def read_sector(self, sector: int) -> bytearray:
+        """The whole sector, in the shared buffer."""
+        self._device.readblocks(sector, self.sector_buffer, 0)
+        return self.sector_buffer
+
+    def program(self, sector: int, offset: int, data: "bytes | bytearray") -> bool:
+        """Program and read back. False when the flash does not hold `data` afterwards or the driver said no."""
+        try:
+            if self._page_only:
+                first = offset - offset % PAGE
+                padded = bytearray(b"\xff" * ((offset + len(data) - first + PAGE - 1) // PAGE * PAGE))
+                padded[offset - first : offset - first + len(data)] = data
+                self._device.writeblocks(sector, padded, first)
+            else:
+                self._device.writeblocks(sector, data, offset)
+            return self.read(sector, offset, len(data)) == data
+        except OSError:
+            return False
+
+    def erase(self, sector: int) -> bool:
+        """Erase and look. False when the sector is not blank afterwards or the driver said no."""
+        try:
+            self._device.ioctl(6, sector)
+            return is_blank(self.read_sector(sector), 0, SECTOR)
+        except OSError:
+            return False

@@ -1,0 +1,439 @@
+"""The journal of transactions: intents, results, reversals and acknowledgements as frames in a ring of raw flash.
+
+The `Journal` port of firmware.core.ports. What a write wrote is durable when it returns. Nothing is patched: each
+change of state is a frame. In memory stand the pending set (one byte a transaction), a few entries for open intents
+and one for each dead letter; everything else is read when asked for. Knows no switch and no screen.
+"""
+
+from micropython import const
+
+from firmware.core.errors import StoreError, StoreFull, StoreNotReady
+from firmware.core.types import (
+    APPROVED,
+    DEAD,
+    OFFLINE,
+    OPEN,
+    REVERSAL,
+    REVERSED,
+    SETTLED,
+    JournalEntry,
+    Result,
+    Transaction,
+)
+from firmware.store import records
+from firmware.store.flash import Flash
+from firmware.store.pending import CELLS, PendingSet, fingerprint
+from firmware.store.ring import Ring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Iterator
+
+    from firmware.core.ports import BlockDevice
+    from firmware.store.frames import Frame
+
+KIND = const(1)
+_CELL_BYTES = const(64)  # a transaction takes 64 bytes or more, so at most one begins in each 64
+_MARK_SLOT = const(32)
+
+_SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
+_SIGN_ON_GAP = const(1000)  # distance a fresh store keeps from what the switch has seen
+
+# Sectors that stay free: for new value; for what must follow it; for acknowledgements.
+_KEEP_VALUE = const(2)
+_KEEP_FOLLOWING = const(1)
+_KEEP_NONE = const(0)
+
+_AHEAD = const(2)  # sectors erased ahead of need
+_MOVE_AT_ONCE = const(32)  # dead letters moved out of the oldest sector at most
+
+_ALL_LOADED = const(0xFFFFFFFF)
+
+_TRANSACTIONS = (records.TRANSACTION,)
+_DEAD_LETTERS = (records.DEAD,)
+_KEPT_KINDS = (records.TRANSACTION, records.DEAD)
+
+
+class Journal:
+    """One journal on its own partition. Call `open` first, then `idle_work` until it returns False: it reads what is
+    older than the newest sector and erases ahead. A call that needs the older sectors earlier reads them itself."""
+
+    def __init__(
+        self, device: "BlockDevice", salt: int, page_only: bool = False, buffer: "bytearray | None" = None
+    ) -> None:
+        self._flash = Flash(device, page_only, buffer)
+        self._salt = salt
+        self._reset()
+
+    def _reset(self) -> None:
+        self._ring = Ring(self._flash, KIND, self._salt)
+        self._ring.tail_now = self._tail
+        self._opened = False
+        self._load_next = 0  # next generation to be loaded
+        self._handed = 0  # newest SEQ handed out
+        self._high = 0  # newest SEQ of a transaction frame
+        self._pending = PendingSet()
+        self._open: "dict[int, int]" = {}  # SEQ of an unanswered intent: position
+        self._dead: "dict[int, int]" = {}  # SEQ: position
+        self._last = 0  # position of the newest accrual or redemption
+        self._hints = ((0, 0), (0, 0))  # SEQ and position last given by `pending`, and last appended
+
+    # --- opening ----------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Recover: headers and the newest sector only, at most one program (two operations on a blank partition)."""
+        self._reset()
+        ring = self._ring
+        ring.open(self._first_look)
+        if ring.seq_ceiling:
+            ring.seq_ceiling += ring.lost * (_SEQ_BLOCK + 1)  # each lost frame may have been a mark
+        self._handed = ring.seq_ceiling
+        self._load_next = ring.tail
+        self._opened = True
+
+    def _first_look(self, frame: "Frame") -> None:
+        ring = self._ring
+        if frame.kind == records.TRANSACTION:
+            ring.seq_high = max(ring.seq_high, frame.seq)
+            ring.seq_ceiling = max(ring.seq_ceiling, frame.seq + _SEQ_BLOCK)
+        elif frame.kind == records.MARK:
+            tail, ceiling = records.unpack_mark(frame.body)
+            ring.seq_ceiling = max(ring.seq_ceiling, ceiling)
+            ring.lost = 0  # it knew of everything before it
+            ring.release(tail)
+        elif frame.kind == records.SETTLE:
+            ring.release(records.unpack_settle(frame.body)[2])
+
+    def _load_some(self) -> bool:
+        """Load one more sector, oldest first; False when nothing was left to load."""
+        if not self._opened:
+            raise StoreError("journal is not open")
+        if self._load_next == _ALL_LOADED:
+            return False
+        generation = self._load_next
+        self._ring.visit(generation, self._take)
+        self._load_next = generation + 1 if generation < self._ring.generation else _ALL_LOADED
+        return True
+
+    def _load_all(self) -> None:
+        while self._load_some():
+            pass
+
+    def _take(self, frame: "Frame") -> bool:
+        kind = frame.kind
+        position = frame.generation * CELLS + frame.at // _CELL_BYTES
+        if kind == records.TRANSACTION:
+            if frame.seq > self._high:  # else the second copy of a frame whose first program looked bad
+                self._note(records.unpack_transaction(frame.body), position)
+        elif kind == records.RESULT:
+            self._open.pop(frame.seq, None)
+        elif kind == records.SETTLE:
+            generation, cells, _tail = records.unpack_settle(frame.body)
+            for cell in range(CELLS):
+                if cells >> cell & 1:
+                    self._clear(generation * CELLS + cell)
+        elif kind == records.DEAD:
+            self._clear(frame.seq)
+            self._dead[records.unpack_transaction(frame.body).seq] = position
+        return False
+
+    def _note(self, t: Transaction, position: int) -> None:
+        """A transaction frame is on the flash."""
+        self._high = t.seq
+        if t.verb == REVERSAL:
+            self._open.pop(t.original_seq, None)
+        else:
+            self._last = position
+        if t.verb == REVERSAL or t.mode == OFFLINE:
+            self._pending.add(position, t.uid, t.verb == REVERSAL)
+        else:
+            self._open[t.seq] = position
+
+    def _clear(self, position: int) -> None:
+        """What begins there is settled, buried or moved."""
+        if self._pending.remove(position):
+            return
+        for seq, at in self._dead.items():
+            if at == position:
+                del self._dead[seq]
+                return
+
+    def _tail(self, generation: int = 0, cells: int = 0) -> int:
+        """The oldest generation still needed, as if these cells were settled."""
+        oldest = min(self._ring.generation, self._load_next)
+        oldest = self._pending.oldest_generation(oldest, generation, cells)
+        for position in self._open.values():
+            oldest = min(oldest, position // CELLS)
+        for position in self._dead.values():
+            oldest = min(oldest, position // CELLS)
+        if self._last:
+            oldest = min(oldest, self._last // CELLS)
+        return max(oldest, self._ring.tail)
+
+    # --- sequence numbers -------------------------------------------------------------------------------------------
+
+    def next_seq(self) -> int:
+        """A number that was never given before. Each call gives another; unused ones leave a gap."""
+        self._load_all()
+        ring = self._ring
+        if not ring.seq_ceiling:
+            raise StoreNotReady("no sign-on yet")
+        if self._handed >= ring.seq_ceiling:
+            self._raise_ceiling(self._handed + _SEQ_BLOCK)
+        self._handed += 1
+        return self._handed
+
+    def continue_above(self, high_seq: int) -> None:
+        """Take the switch's HIGH_SEQ: a fresh store continues at high_seq + 1000, another never goes back."""
+        self._load_all()
+        if not self._ring.seq_ceiling:
+            high_seq += _SIGN_ON_GAP - 1
+        elif high_seq <= self._handed:
+            return
+        for _ in range(2):  # the only frame that knows this number must not be a single one
+            self._raise_ceiling(high_seq + _SEQ_BLOCK)
+        self._handed = high_seq
+
+    def _raise_ceiling(self, ceiling: int) -> None:
+        self._ring.append(records.MARK, 0, records.pack_mark(self._tail(), ceiling), _KEEP_NONE)
+        self._ring.seq_ceiling = max(self._ring.seq_ceiling, ceiling)
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def append(self, transaction: Transaction) -> None:
+        """Write an intent whose SEQ came from `next_seq`, in rising order. StoreFull: nothing was written."""
+        self._load_all()
+        seq = transaction.seq
+        if not self._ring.seq_ceiling:
+            raise StoreNotReady("no sign-on yet")
+        if not max(self._high, self._ring.seq_high) < seq <= self._handed:
+            raise StoreError("SEQ {} was used or never handed out".format(seq))
+        keep = _KEEP_FOLLOWING if transaction.verb == REVERSAL else _KEEP_VALUE
+        at = self._ring.append(records.TRANSACTION, seq, records.pack_transaction(transaction), keep)
+        self._ring.seq_high = seq
+        self._ring.seq_ceiling = max(self._ring.seq_ceiling, seq + _SEQ_BLOCK)
+        position = self._ring.generation * CELLS + at // _CELL_BYTES
+        self._hints = (self._hints[0], (seq, position))
+        self._note(transaction, position)
+
+    def append_result(self, result: Result) -> None:
+        """Write the answer to an open intent. Raises StoreError when there is none: a late answer changes nothing."""
+        self._load_all()
+        if result.seq not in self._open:
+            raise StoreError("no open intent {}".format(result.seq))
+        self._ring.append(records.RESULT, result.seq, records.pack_result(result), _KEEP_FOLLOWING)
+        del self._open[result.seq]
+
+    def settle(self, seq: int) -> None:
+        """The switch has it for good; of a dead letter: a person resolved it. Any other SEQ changes nothing."""
+        self.settle_all((seq,))
+
+    def settle_all(self, seqs: "Iterable[int]") -> None:
+        """Settle a batch with one frame for each sector its transactions stand in."""
+        self._load_all()
+        cells: "dict[int, int]" = {}
+        for seq in seqs:
+            position = self._dead.get(seq) or self._pending_position(seq)
+            if position:
+                generation = position // CELLS
+                cells[generation] = cells.get(generation, 0) | 1 << position % CELLS
+        for generation in sorted(cells):
+            self._settle_cells(generation, cells[generation])
+
+    def _settle_cells(self, generation: int, cells: int) -> None:
+        tail = self._tail(generation, cells)
+        self._ring.append(records.SETTLE, 0, records.pack_settle(generation, cells, tail), _KEEP_NONE)
+        self._ring.release(tail)
+        for cell in range(CELLS):
+            if cells >> cell & 1:
+                self._clear(generation * CELLS + cell)
+
+    def bury(self, seq: int, rc: str) -> None:
+        """The switch refused it for good: a dead letter until `settle` resolves it. StoreError when not pending."""
+        self._load_all()
+        position = self._pending_position(seq)
+        frame = self._frame(position, _TRANSACTIONS) if position else None
+        if frame is None:
+            raise StoreError("no pending transaction {}".format(seq))
+        self._write_dead(seq, position, records.pack_transaction(records.unpack_transaction(frame.body), rc))
+
+    def _write_dead(self, seq: int, replaces: int, body: bytes) -> None:
+        ring = self._ring
+        at = ring.append(records.DEAD, replaces, body, _KEEP_NONE, _MARK_SLOT)
+        self._clear(replaces)
+        self._dead[seq] = ring.generation * CELLS + at // _CELL_BYTES
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _frame(self, position: int, kinds: "tuple[int, ...]") -> "Frame | None":
+        start = position % CELLS * _CELL_BYTES
+        return self._ring.frame_near(position // CELLS, start, start + _CELL_BYTES, kinds)
+
+    def _position(self, seq: int) -> int:
+        """Where this transaction was written, 0 when the ring no longer has it: one sector is read."""
+        for known, position in self._hints:
+            if known == seq:
+                return position
+        found: "list[int]" = []
+
+        def look(frame: "Frame") -> bool:
+            if frame.kind == records.TRANSACTION and frame.seq == seq:
+                found.append(frame.generation * CELLS + frame.at // _CELL_BYTES)
+                return True
+            return False
+
+        self._ring.visit(self._ring.generation_with(seq), look)
+        for generation in self._ring.adopted:
+            if not found:
+                self._ring.visit(generation, look)
+        return found[0] if found else 0
+
+    def _pending_position(self, seq: int) -> int:
+        position = self._position(seq)
+        return position if self._pending.has(position) else 0
+
+    def find(self, seq: int) -> "JournalEntry | None":
+        """One sector is read, for an answered ONLINE transaction those with its result and the one after too."""
+        self._load_all()
+        return self._entry(self._dead.get(seq) or self._open.get(seq) or self._position(seq))
+
+    def last(self) -> "JournalEntry | None":
+        """The newest accrual or redemption, for the reprint after a power cut."""
+        self._load_all()
+        return self._entry(self._last)
+
+    def _entry(self, position: int) -> "JournalEntry | None":
+        frame = self._frame(position, _KEPT_KINDS) if position else None
+        if frame is None:
+            return None
+        t = records.unpack_transaction(frame.body)
+        if t.seq in self._dead:
+            return JournalEntry(t, DEAD)
+        if t.seq in self._open:
+            return JournalEntry(t, OPEN)
+        if t.verb == REVERSAL or t.mode == OFFLINE:
+            return JournalEntry(t, APPROVED if self._pending.has(position) else SETTLED)
+        return self._answered(t, position // CELLS)
+
+    def _answered(self, t: Transaction, generation: int) -> "JournalEntry | None":
+        """Its result or reversal follows the intent, as a rule at once; a reversal may follow the result."""
+        results: "list[Result]" = []
+        reversals: "list[int]" = []
+
+        def look(frame: "Frame") -> bool:
+            if frame.kind == records.RESULT and frame.seq == t.seq:
+                results.append(records.unpack_result(frame.body))
+            elif frame.kind in _KEPT_KINDS and frame.seq != t.seq:
+                other = records.unpack_transaction(frame.body)
+                if other.verb == REVERSAL and other.original_seq == t.seq:
+                    reversals.append(other.seq)
+            return bool(reversals)
+
+        for newer in range(generation, self._ring.generation + 1):
+            self._ring.visit(newer, look)
+            if reversals or (results and newer > generation):
+                break
+        result = results[0] if results else None
+        if reversals:
+            return JournalEntry(t, REVERSED, result)
+        return JournalEntry(t, result.state, result) if result else None
+
+    def unanswered(self) -> "Iterator[Transaction]":
+        """ONLINE transactions with neither result nor reversal: each needs a reversal. One small read each."""
+        self._load_all()
+        for seq in sorted(self._open):
+            position = self._open.get(seq)
+            frame = self._frame(position, _TRANSACTIONS) if position else None
+            if frame is not None:
+                yield records.unpack_transaction(frame.body)
+
+    def pending(self) -> "Iterator[Transaction]":
+        """Reversals first, then advices, oldest first. The journal may be written to between two steps."""
+        self._load_all()
+        for reversals in (True, False):
+            for position in self._pending.positions(reversals):
+                frame = self._frame(position, _TRANSACTIONS)
+                if frame is not None:
+                    self._hints = ((frame.seq, position), self._hints[1])
+                    yield records.unpack_transaction(frame.body)
+
+    def dead(self) -> "Iterator[tuple[Transaction, str]]":
+        """Dead letters with the response code of their refusal, by SEQ."""
+        self._load_all()
+        for seq in sorted(self._dead):
+            position = self._dead.get(seq)
+            frame = self._frame(position, _DEAD_LETTERS) if position else None
+            if frame is not None:
+                yield records.unpack_transaction(frame.body), records.rc_of(frame.body)
+
+    def pending_count(self) -> int:
+        self._load_all()
+        return self._pending.count
+
+    def dead_count(self) -> int:
+        self._load_all()
+        return len(self._dead)
+
+    def oldest_pending_utc(self) -> int:
+        """Time of the oldest pending transaction, 0 when none. One or two small reads."""
+        self._load_all()
+        times = []
+        for reversals in (True, False):
+            for position in self._pending.positions(reversals):
+                frame = self._frame(position, _TRANSACTIONS)
+                if frame is not None:
+                    times.append(records.unpack_transaction(frame.body).time_utc)
+                    break
+        return min(times) if times else 0
+
+    def pending_points(self, uid: bytes) -> int:
+        """Signed points of this card approved here and not settled: reads its frames and one in 127 of the others."""
+        self._load_all()
+        points = 0
+        for position in self._pending.positions(False, fingerprint(uid)):
+            frame = self._frame(position, _TRANSACTIONS)
+            if frame is not None:
+                t = records.unpack_transaction(frame.body)
+                if t.uid == uid:
+                    points += t.points
+        return points
+
+    # --- housekeeping -----------------------------------------------------------------------------------------------
+
+    def idle_work(self) -> bool:
+        """Load one sector, or move dead letters out of the oldest sector, or erase one sector. True: call again."""
+        if self._load_some():
+            return True
+        ring = self._ring
+        if ring.free() <= _AHEAD and self._make_room():
+            return True
+        return ring.erase_ahead(_AHEAD)
+
+    def _make_room(self) -> bool:
+        """Let go of the oldest sector when nothing but a few dead letters keeps it; True when it did."""
+        ring = self._ring
+        try:
+            oldest = self._tail()
+            if oldest == ring.tail and oldest < ring.generation:
+                self._move_dead(oldest)
+            tail = self._tail()
+            if tail == ring.tail:
+                return False
+            ring.append(records.MARK, 0, records.pack_mark(tail, ring.seq_ceiling), _KEEP_NONE)
+        except StoreFull:
+            return False
+        ring.release(tail)
+        return True
+
+    def _move_dead(self, generation: int) -> None:
+        here = [seq for seq in sorted(self._dead) if self._dead[seq] // CELLS == generation]
+        others = [p for p in self._open.values() if p // CELLS == generation]
+        if others or len(here) > _MOVE_AT_ONCE or self._last // CELLS == generation:
+            return
+        if self._pending.oldest_generation(generation + 1) == generation:
+            return
+        for seq in here:
+            position = self._dead[seq]
+            frame = self._frame(position, _DEAD_LETTERS)
+            if frame is not None:
+                self._write_dead(seq, position, frame.body)

@@ -1,0 +1,132 @@
+"""Bodies of the journal's frames: a transaction, its result, acknowledgements. Pure functions; tables in docs/store.md.
+
+A transaction and a result take 48 bytes: 8 clear, 32 that sealing will encrypt in place, 8 for its tag (zero as long as
+bodies are not sealed). A transaction that does not fit gets 16 bytes more between the 32 and the tag.
+"""
+
+from struct import pack, unpack_from
+
+from micropython import const
+
+from firmware.core.errors import StoreError
+from firmware.core.types import Result, Transaction
+
+# Frame types of the journal.
+TRANSACTION = const(1)
+RESULT = const(2)
+SETTLE = const(3)
+DEAD = const(4)  # header seq = position (generation * 64 + cell) of the frame it replaces
+MARK = const(5)
+
+TAG = const(8)
+
+_HAS_BALANCE = const(1)  # flags of a result
+_MEMBER_IN_SPARE = const(1)  # flags of a transaction: the 7 bytes after the UID hold a member number
+_EXTENDED = const(2)  # 16 more bytes hold it
+
+_SPARE_MAX = const(1 << 56)
+_AMOUNT_MAX = const(1 << 40)
+
+
+def pack_transaction(t: Transaction, rc: str = "") -> bytes:
+    """Raises StoreError when a field is out of the range the record can hold."""
+    if len(t.uid) > 10 or not 0 <= t.amount < _AMOUNT_MAX or not 0 <= t.clerk < 256 or not 0 <= t.ruleset < 65536:
+        raise StoreError("transaction does not fit its record")
+    if max(t.auth, t.clock, t.offline_reason, t.verb, t.mode) > 15 or not -(1 << 31) <= t.points < 1 << 31:
+        raise StoreError("transaction does not fit its record")
+    flags = 0
+    extension = b""
+    spare = bytes(t.uid[7:]) + bytes(10 - max(7, len(t.uid))) + pack("<I", t.original_seq)
+    if t.member_no:
+        if len(t.uid) <= 7 and not t.original_seq and t.member_no < _SPARE_MAX:
+            flags, spare = _MEMBER_IN_SPARE, pack("<Q", t.member_no)[:7]
+        else:
+            flags, extension = _EXTENDED, pack("<QQ", t.member_no, 0)
+    kinds = len(t.uid) | t.auth << 4 | t.clock << 8 | t.offline_reason << 12
+    uid = bytes(t.uid[:7]) + bytes(7 - min(7, len(t.uid)))
+    return (
+        pack("<IBB2sH", t.seq, t.verb | t.mode << 4, flags, rc.encode(), kinds)
+        + uid
+        + spare
+        + pack("<IBiIHB", t.amount & 0xFFFFFFFF, t.amount >> 32, t.points, t.time_utc, t.ruleset, t.clerk)
+        + extension
+        + bytes(TAG)
+    )
+
+
+def unpack_transaction(body: bytes) -> Transaction:
+    """The transaction exactly as it was given to `pack_transaction`."""
+    seq, verb, flags, _rc, kinds = unpack_from("<IBB2sH", body, 0)
+    low, high, points, time_utc, ruleset, clerk = unpack_from("<IBiIHB", body, 24)
+    uid_length = kinds & 15
+    member_no = original_seq = 0
+    uid = body[10 : 10 + min(7, uid_length)]
+    if flags & _MEMBER_IN_SPARE:
+        member_no = unpack_from("<Q", body[17:24] + b"\0", 0)[0]
+    else:
+        uid = uid + body[17 : 17 + max(0, uid_length - 7)]
+        original_seq = unpack_from("<I", body, 20)[0]
+    if flags & _EXTENDED:
+        member_no = unpack_from("<Q", body, 40)[0]
+    return Transaction(
+        seq,
+        verb & 15,
+        verb >> 4,
+        uid,
+        kinds >> 4 & 15,
+        low | high << 32,
+        points,
+        time_utc,
+        kinds >> 8 & 15,
+        member_no,
+        kinds >> 12,
+        original_seq,
+        ruleset,
+        clerk,
+    )
+
+
+def rc_of(body: bytes) -> str:
+    """The response code with which a transaction was buried."""
+    return body[6:8].decode()
+
+
+def pack_result(r: Result) -> bytes:
+    """Raises StoreError when a field is out of the range the record can hold."""
+    approval = r.approval.encode()
+    if len(approval) > 7 or len(r.rc.encode()) != 2 or not -(1 << 31) <= r.points < 1 << 31:
+        raise StoreError("result does not fit its record")
+    flags = 0 if r.balance is None else _HAS_BALANCE
+    clear = pack("<IBB2s", r.seq, r.state, flags, r.rc.encode())
+    fields = clear + pack("<iqB7s", r.points, r.balance or 0, len(approval), approval)
+    return fields + bytes(40 - len(fields)) + bytes(TAG)
+
+
+def unpack_result(body: bytes) -> Result:
+    """The result exactly as it was given to `pack_result`."""
+    seq, state, flags, rc, points, balance, length, approval = unpack_from("<IBB2siqB7s", body, 0)
+    return Result(
+        seq, state, rc.decode(), points, balance if flags & _HAS_BALANCE else None, approval[:length].decode()
+    )
+
+
+def pack_settle(generation: int, cells: int, tail: int) -> bytes:
+    """Acknowledged: the transactions that begin in these 64-byte cells of a sector. `tail`: nothing older is needed."""
+    return pack("<IQI", generation, cells, tail)
+
+
+def unpack_settle(body: bytes) -> "tuple[int, int, int]":
+    """(generation, cells, tail)."""
+    generation, cells, tail = unpack_from("<IQI", body, 0)
+    return generation, cells, tail
+
+
+def pack_mark(tail: int, seq_ceiling: int) -> bytes:
+    """No SEQ above the ceiling has been handed out; nothing older than `tail` is needed."""
+    return pack("<II", tail, seq_ceiling)
+
+
+def unpack_mark(body: bytes) -> "tuple[int, int]":
+    """(tail, seq_ceiling)."""
+    tail, seq_ceiling = unpack_from("<II", body, 0)
+    return tail, seq_ceiling

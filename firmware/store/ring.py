@@ -1,0 +1,331 @@
+"""A ring of flash sectors to which frames are appended: one sector is open, the oldest are erased and used again.
+
+Knows frames, not what they mean: the owner says from which generation on sectors are still needed (`tail_now`), and its
+frames make that durable (`tail`). Only a sector below the durable tail is ever erased, so a half-erased one can never
+speak again. A sector's place in time is its generation; places in a sector are byte offsets. Writes raise StoreFull.
+"""
+
+from array import array
+
+from micropython import const
+
+from firmware.core.errors import StoreError, StoreForeign, StoreFull
+from firmware.store import frames
+from firmware.store.flash import Flash
+from firmware.store.frames import FRAMES_AT, HEADER, PAGE, SECTOR, Frame, Header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+_STRIKES = const(3)  # failed programs after which a sector takes nothing more
+_LEAST_SECTORS = const(4)
+
+
+class Ring:
+    """`kind` tells one store's partition from another's. `salt` is used when a blank partition is taken into use;
+    afterwards the flash's own counts."""
+
+    def __init__(self, flash: Flash, kind: int, salt: int) -> None:
+        self._flash = flash
+        self._kind = kind
+        self._salt = salt
+        self._count = flash.sectors
+        self._generations = array("I", [0] * self._count)  # by sector; 0 holds nothing of ours
+        self._highs = array("I", [0] * self._count)  # by sector: newest SEQ before it was opened
+        self._erased: "set[int]" = set()  # verified blank since power-on
+        self._bad: "set[int]" = set()
+        self._head = 0
+        self._at = SECTOR
+        self._strikes = 0
+        self._free = 0
+        self.adopted: "list[int]" = []  # generations whose header is lost
+        self.generation = 0  # of the open sector
+        self.tail = 1  # durable: sectors of older generations are free
+        self.seq_high = 0
+        self.seq_ceiling = 0
+        self.lost = 0  # frames that may have stood in unreadable places of the open sector
+        self.inline_erases = 0
+        self.tail_now: "Callable[[], int]" = lambda: self.tail
+
+    # --- recovery ---------------------------------------------------------------------------------------------------
+
+    def open(self, visit: "Callable[[Frame], object]") -> None:
+        """Read all headers and the newest sector, whose frames go to `visit`. Writes one program at most.
+
+        Raises StoreForeign, with nothing written, when the partition holds something else.
+        """
+        if self._count < _LEAST_SECTORS:
+            raise StoreError("partition is too small")
+        newest: "Header | None" = None
+        broken: "list[int]" = []
+        salts: "list[int]" = []
+        for sector in range(self._count):
+            header = self._read_header(sector, broken)
+            salts.append(header.salt if header else 0)
+            if header is None:
+                continue
+            if header.format != frames.FORMAT or header.kind != self._kind or header.sectors != self._count:
+                raise StoreForeign("another store or a newer format")
+            self._generations[sector] = header.generation
+            self._highs[sector] = header.seq_high
+            if newest is None or header.generation > newest.generation:
+                newest, self._head = header, sector
+        if newest is None:
+            self._take_into_use(bool(broken))
+            return
+        self._salt = newest.salt
+        for sector in range(self._count):
+            if salts[sector] != newest.salt:
+                self._generations[sector] = 0
+        self.generation, self.tail = newest.generation, newest.tail
+        self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
+        self._adopt(broken)
+        headless = self._adopt_newest(broken)
+        self._read_newest(visit, headless)
+        self._recount()
+
+    def _read_header(self, sector: int, broken: "list[int]") -> "Header | None":
+        for copy in (0, HEADER):
+            raw = self._flash.read(sector, copy, HEADER)
+            header = frames.parse_header(raw)
+            if header is not None:
+                return header
+            if not copy and frames.is_blank(raw, 0, HEADER):
+                return None  # never used, or an erase at least begun: free either way
+        broken.append(sector)
+        return None
+
+    def _take_into_use(self, dirty: bool) -> None:
+        for sector in range(self._count):
+            raw = self._flash.read_sector(sector)
+            torn = sector == 0 and dirty and frames.may_be_torn_header(raw)
+            if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
+                raise StoreForeign("partition is not blank and holds no store")
+        self._head = self._count - 1
+        self._recount()
+        self._advance(0)
+
+    def _adopt(self, broken: "list[int]") -> None:
+        """A sector between two neighbours that lost both header copies: its generation follows from theirs."""
+        for sector in broken:
+            before = after = 0
+            for step in range(1, self._count):
+                if not before and (g := self._generations[sector - step]):
+                    before = g + step
+                if not after and (g := self._generations[(sector + step) % self._count]):
+                    after = g - step
+            if before == after and before > 0:
+                self._generations[sector] = before
+                self.adopted.append(before)
+
+    def _adopt_newest(self, broken: "list[int]") -> bool:
+        """The sector after the newest may be the newest with its header lost: its frames tell."""
+        following = (self._head + 1) % self._count
+        if following not in broken or self._generations[following]:
+            return False
+        raw = self._flash.read_sector(following)
+        crc_seed = frames.seed(self._salt, self.generation + 1)
+        for at in range(FRAMES_AT, SECTOR, frames.ALIGN):
+            if frames.frame_length(raw, at, crc_seed):
+                self._head = following
+                self.generation += 1
+                self._generations[following] = self.generation
+                self.adopted.append(self.generation)
+                return True
+        return False
+
+    def _read_newest(self, visit: "Callable[[Frame], object]", headless: bool) -> None:
+        raw = self._flash.read_sector(self._head)
+        newest: "list[Frame]" = []
+
+        def keep(frame: Frame) -> bool:
+            newest[:] = [frame]
+            visit(frame)
+            return False
+
+        end = self._scan(raw, self.generation, keep)
+        written = frames.last_written(raw, end, SECTOR)
+        if headless:
+            self._at = SECTOR
+        elif written > end:
+            self._at = (written + PAGE - 1) // PAGE * PAGE  # dirt is never programmed again
+        else:
+            self._at = end
+            if newest:
+                self._harden(newest[0])
+
+    def _harden(self, frame: Frame) -> None:
+        """Program the newest frame again with the same bits: the cut may have left its cells barely moved."""
+        crc_seed = frames.seed(self._salt, frame.generation)
+        raw = frames.pack_frame(frame.kind, frame.version, frame.seq, frame.body, crc_seed)
+        self._flash.program(self._head, frame.at, raw)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def visit(self, generation: int, visit: "Callable[[Frame], bool]") -> None:
+        """Give every frame of a sector, oldest first, until `visit` returns True. `visit` must not read the ring."""
+        sector = self.sector_of(generation)
+        if sector >= 0:
+            lost = self.lost
+            self._scan(self._flash.read_sector(sector), generation, visit)
+            self.lost = lost
+
+    def _scan(self, raw: bytearray, generation: int, visit: "Callable[[Frame], bool]") -> int:
+        """Returns the offset after the last good frame. After an unreadable place it goes on at the next 16 bytes."""
+        crc_seed = frames.seed(self._salt, generation)
+        at = end = FRAMES_AT
+        stop = frames.last_written(raw, FRAMES_AT, SECTOR)
+        dirty = 0
+        while at < stop:
+            frame = frames.frame_at(raw, at, crc_seed, generation)
+            if frame is None:
+                dirty += not frames.is_blank(raw, at, at + frames.ALIGN)
+                at += frames.ALIGN
+                continue
+            self.lost += (dirty + 1) // 2
+            dirty = 0
+            at += frames.slot_size(len(frame.body))
+            end = at
+            if visit(frame):
+                break
+        self.lost += (dirty + 1) // 2
+        return end
+
+    def frame_near(self, generation: int, start: int, end: int, kinds: "tuple[int, ...]") -> "Frame | None":
+        """The frame of one of these kinds that begins in the bytes [start, end) of a sector; a small read."""
+        sector = self.sector_of(generation)
+        if sector < 0:
+            return None
+        length = min(end - start + 80, SECTOR - start)
+        raw = self._flash.read(sector, start, length)
+        crc_seed = frames.seed(self._salt, generation)
+        for at in range(0, min(end - start, length), frames.ALIGN):
+            frame = frames.frame_at(raw, at, crc_seed, generation, start)
+            if frame is not None and frame.kind in kinds:
+                return frame
+        return None
+
+    def frame_in_sector(self, sector: int, at: int, slot: int) -> "Frame | None":
+        """The frame of known size that begins exactly there; one read."""
+        generation = self._generations[sector]
+        if not generation or at + slot > SECTOR:
+            return None
+        raw = self._flash.read(sector, at, slot)
+        return frames.frame_at(raw, 0, frames.seed(self._salt, generation), generation, at)
+
+    def sector_of(self, generation: int) -> int:
+        """The sector that holds a generation, or -1."""
+        guess = (self._head - (self.generation - generation)) % self._count
+        if generation > 0 and self._generations[guess] == generation:
+            return guess
+        for sector in range(self._count):
+            if self._generations[sector] == generation and generation > 0:
+                return sector
+        return -1
+
+    def generation_with(self, seq: int) -> int:
+        """The generation in which this SEQ was written, by the headers; 0 when it is too old. Not among `adopted`."""
+        best = 0
+        for sector in range(self._count):
+            generation = self._generations[sector]
+            if generation > best and self._highs[sector] < seq and generation not in self.adopted:
+                best = generation
+        return best
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def free(self) -> int:
+        """Sectors that can be opened, erased already or not."""
+        return self._free
+
+    def room(self) -> int:
+        """Bytes left in the open sector."""
+        return SECTOR - self._at
+
+    def append(self, kind: int, seq: int, body: bytes, keep: int, spare: int = 0) -> int:
+        """Write one frame durably; returns its offset in the sector `self.generation`.
+
+        `keep` sectors stay free afterwards, or StoreFull and nothing written; with `spare` the frame leaves that many
+        bytes for the next one in the open sector or opens a new one.
+        """
+        slot = frames.slot_size(len(body))
+        for _ in range(self._count * _STRIKES):
+            if self._at + slot + spare > SECTOR and (self._at + slot > SECTOR or self._free < max(keep, 1)):
+                self._advance(keep)
+            elif self._free < keep:
+                raise StoreFull("no room but for acknowledgements")
+            at = self._at
+            frame = frames.pack_frame(kind, 1, seq, body, frames.seed(self._salt, self.generation))
+            if self._flash.program(self._head, at, frame):
+                self._at = at + slot
+                return at
+            self._at = (at + len(frame) - 1) // PAGE * PAGE + PAGE
+            self._strikes += 1
+            if self._strikes >= _STRIKES:
+                self._at = SECTOR
+        raise StoreError("flash does not take the frame")
+
+    def release(self, generation: int) -> None:
+        """A durable frame says that nothing below `generation` is needed any more."""
+        if generation > self.tail:
+            self.tail = generation
+            self._recount()
+
+    def erase_ahead(self, want: int) -> bool:
+        """Erase one of the next `want` sectors if it is free and not erased yet; True when it did."""
+        ahead = 0
+        for step in range(1, self._count):
+            sector = (self._head + step) % self._count
+            if sector in self._bad:
+                continue
+            if ahead == want or self._generations[sector] >= self.tail:
+                return False
+            if sector in self._erased:
+                ahead += 1
+            elif self._erase(sector):
+                return True
+        return False
+
+    def _erase(self, sector: int) -> bool:
+        if not self._flash.erase(sector):
+            self._bad.add(sector)
+            self._recount()
+            return False
+        self._generations[sector] = 0
+        self._erased.add(sector)
+        return True
+
+    def _advance(self, keep: int) -> None:
+        """Open the next free sector."""
+        if self._free - 1 < keep:
+            raise StoreFull("no free sector")
+        tail = max(self.tail, self.tail_now())
+        generation = self.generation + 1
+        header = Header(self._kind, self._count, generation, self._salt, tail, self.seq_high, self.seq_ceiling)
+        for step in range(1, self._count + 1):
+            sector = (self._head + step) % self._count
+            if sector in self._bad or self._generations[sector] >= self.tail:
+                continue
+            if sector not in self._erased:
+                self.inline_erases += 1
+                if not self._erase(sector):
+                    continue
+            self._erased.discard(sector)
+            if not self._flash.program(sector, 0, frames.pack_header(header)):
+                self._bad.add(sector)
+                continue
+            self._head, self.generation, self._at, self._strikes = sector, generation, FRAMES_AT, 0
+            self._generations[sector], self._highs[sector] = generation, self.seq_high
+            self.tail = tail
+            self._recount()
+            return
+        self._recount()
+        raise StoreFull("no usable sector")
+
+    def _recount(self) -> None:
+        free = 0
+        for sector in range(self._count):
+            if self._generations[sector] < self.tail and sector not in self._bad:
+                free += 1
+        self._free = free
