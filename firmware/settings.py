@@ -1,7 +1,7 @@
 """Every setting of the terminal, declared once. Loads /config/settings.json and /config/keys.json.
 
-A setting that is missing without a default, of the wrong type or out of range raises SettingsError naming the setting, never
-its value. Secrets come wrapped, so that no log line or error can print them by accident.
+A setting that is missing without a default, of the wrong type or out of range raises SettingsError naming the setting,
+never its value. Secrets come wrapped, so that no log line or error can print them by accident.
 """
 
 import json
@@ -32,7 +32,7 @@ class Secret:
 
 
 class Setting:
-    """One declaration. For "int" `low` and `high` bound the value, for "text" and "hex" the length in characters and bytes."""
+    """One declaration. `low` and `high` bound an "int"'s value, the length of a "text" or "hex"."""
 
     def __init__(
         self, name: str, kind: str, default: object, low: int, high: int, who: int = TECHNICIAN, secret: bool = False
@@ -113,7 +113,7 @@ KEYS = (
 
 
 class Settings:
-    """Checked values by name. `unknown` lists names in the files that nothing declares: mistyped, or of a newer version."""
+    """Checked values by name. `unknown` lists names in the files that nothing declares."""
 
     def __init__(self, values: "dict[str, object]", unknown: "list[str] | None" = None) -> None:
         self._values = values

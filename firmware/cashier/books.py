@@ -4,7 +4,7 @@ No function here awaits, so between a decision and its record no other task runs
 """
 
 from firmware.core.errors import StoreError
-from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, REDEMPTION, REFUSED, REVERSAL, Member, Result, Transaction
+from firmware.core.types import ACCRUAL, APPROVED, ONLINE, REDEMPTION, REFUSED, Member, Result, Transaction
 from firmware.loyalty.outcome import counts_as_sale, estimated_balance, outcome_of
 
 TYPE_CHECKING = False
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from firmware.loyalty.offline import OfflinePolicy
     from firmware.loyalty.outcome import Balance, Outcome
     from firmware.loyalty.rules import Rules
+    from firmware.switch.forward import Forward
 
-# DE39 of an approval (LT-87 section 9). Codes that decide nothing never get here: the session raises SwitchUnable for them.
+# DE39 of an approval (LT-87 section 9). For codes that decide nothing the session raises SwitchUnable.
 _DONE = ("00", "10", "94")
 _RECENT = 8  # sales remembered for the question "again?"
 
@@ -38,18 +39,21 @@ class Books:
         clock: "Clock",
         rules: "Rules",
         policy: "OfflinePolicy",
+        forward: "Forward",
         log: "Log",
     ) -> None:
         self._journal = journal
         self._members = members
         self._switch = switch
         self._clock = clock
+        self._forward = forward
         self._log = log
         self.rules = rules
         self.policy = policy
         self._recent: "list[tuple[bytes, int, int]]" = []
         self._in_doubt: "list[int]" = []  # SEQ of intents sent and neither answered nor reversed yet
         self._recovered = False
+        self.reversed_at_start = 0
 
     # --- records ------------------------------------------------------------------------------------------------------
 
@@ -70,29 +74,21 @@ class Books:
         self.remember(intent.uid, reply)
 
     def reverse(self, intent: Transaction) -> None:
-        """The outcome of this intent is unknown: undo it, whatever it was."""
-        reversal = Transaction(
-            self._journal.next_seq(),
-            REVERSAL,
-            OFFLINE,
-            intent.uid,
-            intent.auth,
-            intent.amount,
-            intent.points,
-            self._clock.now_utc(),
-            self._clock.quality,
-            intent.member_no,
-            original_seq=intent.seq,
-            ruleset=intent.ruleset,
-        )
-        self._journal.append(reversal)
+        """The outcome of this intent is unknown: undo it, whatever it was. The reversal is in the journal on return."""
+        self._forward.reverse(intent)
         if intent.seq in self._in_doubt:
             self._in_doubt.remove(intent.seq)
-        self._log.event("reversal {} of {}".format(reversal.seq, intent.seq))
-        self._switch.wake()
+
+    def start(self) -> None:
+        """Once after power-on, before any flow: reverse what a power cut left without an answer."""
+        try:
+            self.reversed_at_start = self._forward.start()
+            self._recovered = True
+        except StoreError as error:
+            self._log.error(error, "recovery")
 
     def recover(self) -> int:
-        """Reverse every intent that a power cut or a fault left without an answer; how many. Only while no flow runs."""
+        """Reverse every intent that a cut or a fault left without an answer; how many. Only while no flow runs."""
         count = 0
         try:
             for intent in list(self._journal.unanswered()):
@@ -105,6 +101,11 @@ class Books:
         self._recovered = True
         self._in_doubt = []
         return count
+
+    def recover_if_due(self) -> None:
+        """Try an unfinished recovery again. Only while no flow runs."""
+        if self.recovery_due():
+            self.recover()
 
     def recovery_due(self) -> bool:
         """Whether an intent without an answer may stand in the journal: after a start, and after a flow that failed."""

@@ -157,14 +157,15 @@ class Desk:
             return await counter.teller.refusal(refusal.code)
         except VafaError as error:
             counter.log.error(error, "story")
-            if counter.books.recovery_due():
-                counter.books.recover()
+            counter.books.recover_if_due()
             return await counter.teller.refusal(error.code)
 
     async def _last_story(self) -> int:
         """After a start: put the journal right, and tell how the last transaction ended if nobody may have seen it."""
         counter = self._counter
-        reversed_count = counter.books.recover()
+        reversed_count = counter.books.reversed_at_start
+        if counter.books.recovery_due():
+            reversed_count += counter.books.recover()
         entry = counter.books.last_entry()
         if entry is None:
             return key.NO_KEY

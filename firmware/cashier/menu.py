@@ -1,7 +1,7 @@
 """MENU: print the last receipt again, send what waits now, what support asks for."""
 
-from firmware.core.refusals import NOTHING_TO_REPRINT, PRINTER_NOT_READY
 from firmware.core.errors import Refused
+from firmware.core.refusals import NOTHING_TO_REPRINT, PRINTER_NOT_READY
 from firmware.screen import screens
 
 TYPE_CHECKING = False

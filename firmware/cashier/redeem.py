@@ -1,11 +1,18 @@
-"""Points pay: card, balance from the switch, as many points as the customer chooses, confirmed knowing what they are worth.
+"""Points pay: card, balance from the switch, as many points as the customer chooses, confirmed with their worth.
 
 Never offline and never with a card that shows only its UID. An unknown outcome is reversed: the points are safe.
 """
 
 from firmware.cashier.books import is_approved
 from firmware.core.errors import LinkError, Refused
-from firmware.core.refusals import CARD_BLOCKED, CARD_CANNOT_SPEND, NEEDS_CONNECTION, TOO_FEW_POINTS, VALUE_STOPPED, host_refusal
+from firmware.core.refusals import (
+    CARD_BLOCKED,
+    CARD_CANNOT_SPEND,
+    NEEDS_CONNECTION,
+    TOO_FEW_POINTS,
+    VALUE_STOPPED,
+    host_refusal,
+)
 from firmware.core.types import AUTH_UID
 from firmware.screen import screens
 

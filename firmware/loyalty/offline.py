@@ -1,7 +1,7 @@
 """What this terminal may approve without the switch. Pure: numbers in, a decision out.
 
-Earning offline is on by default, spending offline is not part of the programme: a UID can be copied and two terminals cannot
-see each other's spending.
+Earning offline is on by default, spending offline is not part of the programme: a UID can be copied and two terminals
+cannot see each other's spending.
 """
 
 from firmware.core.refusals import CARD_BLOCKED, NEEDS_CONNECTION, OFFLINE_NOT_ALLOWED, QUEUE_FULL

@@ -1,4 +1,4 @@
-"""What a person may be told of a transaction, derived from its journal entry and nothing else that could disagree with it.
+"""What a person may be told of a transaction, derived from its journal entry.
 
 Screen and receipt both read the `Outcome`, so the same words come again after a power cut. A number in it is either
 confirmed by the switch or marked as an estimate with the age of its data.

@@ -1,7 +1,7 @@
 """Rules of the programme in integers: what a sale earns, what may be spent, what points are worth.
 
-Knows no card, no store and no switch. Money in minor units, points whole. The one rounding rule: `//`, down, in favour of
-neither side's arithmetic: the terminal's estimate and the switch's booking round the same way.
+Knows no card, no store and no switch. Money in minor units, points whole. The one rounding rule is `//`, down: the
+terminal's estimate and the switch's booking round the same way.
 """
 
 from micropython import const
@@ -15,7 +15,13 @@ class Rules:
     """One version of the programme's numbers; comes from the settings."""
 
     def __init__(
-        self, earn_unit: int, earn_rate: int, redeem_threshold: int, redeem_step: int, point_value: int, ruleset: int = 0
+        self,
+        earn_unit: int,
+        earn_rate: int,
+        redeem_threshold: int,
+        redeem_step: int,
+        point_value: int,
+        ruleset: int = 0,
     ) -> None:
         self.earn_unit = earn_unit
         self.earn_rate = earn_rate

@@ -1,4 +1,4 @@
-"""Puts lines on paper if there is paper. A printer that is off, jammed or empty stops nothing: the journal prints it later."""
+"""Puts lines on paper if there is paper. A printer that is off or empty stops nothing: the journal prints it later."""
 
 from firmware.core.refusals import PRINTER_NOT_READY
 

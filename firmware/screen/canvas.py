@@ -1,6 +1,7 @@
 """Draws composed rows into the display's buffer. The only module that touches pixels; one font engine behind `_text`.
 
-Grid cells are 8x8 pixels, so every character lies on a page boundary of the MONO_VLSB buffer and doubling is a table look-up.
+Grid cells are 8x8 pixels, so every character lies on a page boundary of the MONO_VLSB buffer and doubling is a table
+look-up.
 """
 
 from framebuf import MONO_VLSB, FrameBuffer

@@ -1,4 +1,4 @@
-"""A screen as data: a list of (role, text). Composing gives rows of a grid of 16 columns by 8 rows; drawing is the canvas's.
+"""A screen as data: a list of (role, text). Composing places them on a grid of 16 columns by 8 rows.
 
 Knows no pixel, no key and no flow.
 """

@@ -1,4 +1,4 @@
-"""The screens that tell an outcome or a balance: what, points, balance and how sure it is, reference, next step. Pure."""
+"""The screens that tell an outcome or a balance: what, points, balance, reference, next step. Pure."""
 
 from firmware.core.types import ACCRUAL
 from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, UNDONE
@@ -77,7 +77,8 @@ def _balance(text: "Catalogue", told: "Balance | None") -> "list[Line]":
     if told.confirmed:
         value = fitting([number, digits.plain(told.points)])
     else:
-        value = fitting([text.get("about", number), text.get("about_short", number), text.get("about_short", told.points)])
+        plain = digits.plain(told.points)
+        value = fitting([text.get("about", number), text.get("about_short", number), text.get("about_short", plain)])
     return [(TEXT, pair(text.get("balance_label"), value)), (TEXT, _sureness(text, told))]
 
 

@@ -60,9 +60,13 @@ class _CardWait:
 
     async def end(self) -> None:
         """Stop waiting; the reader is free for the next wait when this returns."""
-        if not self.task.done():
-            self.task.cancel()
-            await asyncio.sleep_ms(0)
+        if self.task.done():
+            return
+        self.task.cancel()
+        try:
+            await self.task
+        except asyncio.CancelledError:
+            return
 
 
 class Panel:
@@ -105,7 +109,6 @@ class Panel:
                 if pressed != key.NO_KEY:
                     return pressed
                 if wait is not None and wait.seen is not None:
-                    self.signals.click()
                     return wait.seen
                 if wait is not None and wait.error is not None and not isinstance(wait.error, CardTimeout):
                     raise wait.error

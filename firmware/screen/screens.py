@@ -39,7 +39,8 @@ def idle(text: "Catalogue", status: Status) -> "list[Line]":
         lines[4] = (NOTE, text.get("idle_dead", digits.plain(status.rejected)))
     if status.waiting:
         count, age = digits.plain(status.waiting), text.age(status.oldest_age_s)
-        lines.append((HINT, fitting([text.get("idle_waiting", count, age), text.get("idle_waiting_short", count, age)])))
+        wordings = [text.get("idle_waiting", count, age), text.get("idle_waiting_short", count, age)]
+        lines.append((HINT, fitting(wordings)))
     else:
         lines.append((HINT, text.get("idle_settled")))
     return lines

@@ -1,7 +1,7 @@
 """The serial console while the application runs: a few words for people, log lines, and an answer to control bytes.
 
-Never blocks: input is polled and read byte by byte, at most 64 a turn; output goes out in pieces of at most 64 bytes, one a
-turn, and what does not fit the queue is counted and dropped. `{` lines belong to programs and are refused in one line.
+Never blocks: input is polled and read byte by byte, at most 64 a turn; output goes out in pieces of at most 64 bytes,
+one a turn, and what does not fit the queue is counted and dropped.
 """
 
 import asyncio

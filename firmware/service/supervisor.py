@@ -29,8 +29,8 @@ _CHECK_MS = const(250)
 class Policy:
     """`silence_ms`: the longest a vital task may go without a beat; 0 for a task that is not vital.
 
-    A task that ended is started again after `restart_ms`, doubled each time up to `restart_max_ms`; one that had lived for
-    a minute starts at the beginning again.
+    A task that ended is started again after `restart_ms`, doubled each time up to `restart_max_ms`; one that had lived
+    for a minute starts at the beginning again.
     """
 
     def __init__(self, silence_ms: int = 0, restart_ms: int = 200, restart_max_ms: int = 10_000) -> None:
@@ -101,7 +101,7 @@ class Supervisor:
             try:
                 await watched.factory(watched.beat)
                 self._log.fault("X02", "task ended: " + watched.name)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (whatever kills a task, the terminal goes on)
                 self._log.error(error, "task " + watched.name)
                 if self._fault is not None:
                     self._fault(watched.name, error)

@@ -1,6 +1,6 @@
 """The catalogue of one language: every text a person reads, keyed by name, and two lines for every code.
 
-A language is a module with `TEXTS` (name -> text with `{}` fields) and `ERRORS` (code -> what happened, what to do next).
+A language is a module with `TEXTS` (name -> text with `{}` fields) and `ERRORS` (code -> what happened, what to do).
 All languages have the same keys.
 """
 

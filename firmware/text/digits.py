@@ -30,7 +30,7 @@ def date(year: int, month: int, day: int) -> str:
 
 
 def age(seconds: int) -> "tuple[str, int]":
-    """(catalogue name, count) of an age in its largest whole unit; an age below a minute or below zero is "just now"."""
+    """(catalogue name, count) of an age in its largest whole unit; below a minute it is "now"."""
     if seconds < 60:
         return "age_now", 0
     if seconds < 3600:

@@ -1,0 +1,202 @@
+"""The composition root: builds every room once, joins them, starts the supervised tasks. Owns no logic.
+
+Buffers and objects that live as long as the terminal are made here, in the order in which they need one another.
+"""
+
+import asyncio
+import sys
+from time import ticks_diff, ticks_ms
+
+from micropython import const
+
+from firmware.cards.keys import CardKeys
+from firmware.cards.reader import CardReader
+from firmware.cashier.books import Books
+from firmware.cashier.desk import Counter, Desk, Limits
+from firmware.cashier.teller import Teller
+from firmware.core.clock import Clock
+from firmware.core.log import Log
+from firmware.loyalty.offline import OfflinePolicy
+from firmware.loyalty.rules import Rules
+from firmware.receipt.content import Shop
+from firmware.screen.canvas import Canvas
+from firmware.screen.keys import Keys
+from firmware.screen.panel import Panel, Times
+from firmware.screen.signals import Signals
+from firmware.service import faults
+from firmware.service.console import Console
+from firmware.service.housekeeping import Housekeeping
+from firmware.service.supervisor import Policy, Supervisor
+from firmware.store.journal import Journal
+from firmware.store.members import Members
+from firmware.switch.forward import Forward
+from firmware.switch.link import Link
+from firmware.switch.mac import MacKeys
+from firmware.switch.messages import Identity, Messages
+from firmware.switch.session import Session, jitter_of
+from firmware.text import catalogue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firmware.board import Board
+    from firmware.settings import Settings
+
+VERSION = "0.1.0"
+# No clock of a terminal that runs this version can be earlier: 2026-11-22 00:00 UTC.
+_BUILT_UTC = const(1_795_305_600)
+
+# The longest time without a sign of life. The desk says nothing while it waits for the switch (6 s and a join).
+_DESK_SILENCE_MS = const(45_000)
+_KEYS_SILENCE_MS = const(3_000)
+_READER_SILENCE_MS = const(15_000)
+_LINK_SILENCE_MS = const(90_000)
+_QUEUE_SILENCE_MS = const(60_000)
+
+
+class App:
+    """One terminal. `start` to `run` in the order of the words."""
+
+    def __init__(self, board: "Board", display: "Any", settings: "Settings", ca_der: bytes) -> None:
+        self._board = board
+        self._started = ticks_ms()
+        source, sink, readable = board.serial()
+        self.console = Console(source, sink, readable, self.status)
+        self.log = Log(echo=self.console.say)
+        self.console.attach(self.log)
+        for name in settings.unknown:
+            self.log.fault("K01", "setting nobody knows: " + name)
+        self._build_stores(board)
+        self._build_switch(board, settings, ca_der)
+        self._build_person(board, display, settings)
+        self._build_cashier(board, settings)
+
+    def _build_stores(self, board: "Board") -> None:
+        self.journal = Journal(board.transaction_flash(), board.random_number(32), board.page_only)
+        self.journal.open()
+        self.members = Members(board.member_flash(), board.random_number(32), board.page_only)
+        self.members.open()
+        last = self.journal.last()
+        floor_utc = max(_BUILT_UTC, last.transaction.time_utc if last is not None else 0)
+        self.clock = Clock(board.rtc(), floor_utc)
+        self.clock.start()
+
+    def _build_switch(self, board: "Board", settings: "Settings", ca_der: bytes) -> None:
+        text, number = settings.text, settings.number
+        jitter = jitter_of(text("terminal_id"))
+        identity = Identity(
+            text("terminal_id"), text("merchant_id"), number("nii"), number("currency"), number("ruleset"), VERSION
+        )
+        keys = MacKeys(number("kid"), settings.secret_bytes("mac_out"), settings.secret_bytes("mac_in"))
+        messages = Messages(identity, keys)
+        link = Link(
+            text("switch_host"),
+            number("switch_port"),
+            text("switch_name"),
+            ca_der,
+            text("wifi_ssid"),
+            settings.secret_text("wifi_psk"),
+        )
+        self.session = Session(
+            link, messages, self.clock, self.journal, self.log, lambda: board.random_number(31), jitter=jitter
+        )
+        self.forward = Forward(self.journal, self.session, messages, self.clock, self.log, self.members.put, jitter)
+
+    def _build_person(self, board: "Board", display: "Any", settings: "Settings") -> None:
+        self.keys = Keys(board.keypad())
+        self.signals = Signals(board.sounder(), board.lamps())
+        self._reader_beat = _unwatched
+        self.reader = CardReader(
+            board.reader_chip(),
+            CardKeys(settings.secret_bytes("card_group")),
+            self.log,
+            lambda _seen: self.signals.click(),
+            self._beat_reader,
+        )
+        seconds = settings.number
+        times = Times(seconds("question_s") * 1000, seconds("card_s") * 1000, seconds("outcome_s") * 1000)
+        self.panel = Panel(
+            Canvas(display, self.log),
+            self.keys,
+            self.reader,
+            self.signals,
+            catalogue.load(settings.text("language")),
+            times,
+            self.log,
+        )
+
+    def _build_cashier(self, board: "Board", settings: "Settings") -> None:
+        text, number = settings.text, settings.number
+        rules = Rules(
+            number("earn_unit"),
+            number("earn_rate"),
+            number("redeem_threshold"),
+            number("redeem_step"),
+            number("point_value"),
+            number("ruleset"),
+        )
+        policy = OfflinePolicy(settings.flag("offline_earn"), number("offline_records"), number("offline_review_above"))
+        books = Books(self.journal, self.members, self.session, self.clock, rules, policy, self.forward, self.log)
+        books.start()
+        shop = Shop(text("merchant_name"), text("merchant_id"), text("terminal_id"))
+        teller = Teller(self.panel, board.printer(), shop, self.log)
+        limits = Limits(number("max_amount"), number("again_within_s"))
+        self.counter = Counter(
+            self.panel, books, self.session, self.journal, self.clock, teller, shop, limits, self.log
+        )
+        self.desk = Desk(self.counter)
+        self.housekeeping = Housekeeping(self.desk.quiet, self.journal.idle_work, books.recover_if_due)
+
+    async def run(self) -> None:
+        """Sell, for ever."""
+        supervisor = Supervisor(self.log, self._board.watchdog(), self._fault)
+        self._supervisor = supervisor
+        supervisor.start("keys", self.keys.run, Policy(_KEYS_SILENCE_MS))
+        supervisor.start("signals", self.signals.run, Policy())
+        supervisor.start("reader", self._run_reader, Policy(_READER_SILENCE_MS))
+        supervisor.start("desk", self.desk.run, Policy(_DESK_SILENCE_MS))
+        supervisor.start("link", self.session.run, Policy(_LINK_SILENCE_MS))
+        supervisor.start("queue", self.forward.run, Policy(_QUEUE_SILENCE_MS))
+        supervisor.start("housekeeping", self.housekeeping.run, Policy())
+        supervisor.start("console", self.console.run, Policy())
+        self.log.event("Vafa {} on {}, start took {} ms".format(VERSION, self._board.name, self._age_ms()))
+        await supervisor.run()
+
+    def _beat_reader(self) -> None:
+        self._reader_beat()
+
+    async def _run_reader(self, beat: "Any") -> None:
+        self._reader_beat = beat
+        await self.reader.run()
+
+    def status(self) -> "list[str]":
+        """The console's status lines."""
+        now = self.counter.status()
+        lines = [
+            "Vafa {} {} up {} s".format(VERSION, self._board.name, self._age_ms() // 1000),
+            "terminal {}".format(self.counter.shop.terminal_id),
+            "link {} {}".format("online" if now.online else "offline", self.session.fault),
+            "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
+            "clock quality {}".format(self.clock.quality),
+            "reader {}".format("ok" if self.reader.healthy() else "R01"),
+        ]
+        return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
+
+    def _age_ms(self) -> int:
+        return ticks_diff(ticks_ms(), self._started)
+
+    def _fault(self, where: str, error: Exception) -> None:
+        from firmware.core.errors import VafaError
+
+        if not isinstance(error, VafaError):
+            faults.record(faults.trace_of(error, sys.print_exception), where)
+
+
+def _unwatched() -> None:
+    """Nobody counts heartbeats yet."""
+
+
+def run(board: "Board", display: "Any", settings: "Settings", ca_der: bytes) -> None:
+    """Build the terminal and sell until the power goes."""
+    asyncio.run(App(board, display, settings, ca_der).run())

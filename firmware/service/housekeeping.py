@@ -1,0 +1,40 @@
+"""Work that may wait until nobody does: flash erases ahead of need, a recovery that could not be finished.
+
+One bounded piece at a time, and only after the desk has been quiet for a while: an erase holds the processor for 45 ms.
+"""
+
+import asyncio
+
+from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+_QUIET_MS = const(3000)
+_TURN_MS = const(500)
+_REST_TURNS = const(60)  # after a piece that found nothing to do
+
+
+class Housekeeping:
+    """`quiet(for_ms)` says whether the desk rests; `idle_work()` does one piece and says whether there is more."""
+
+    def __init__(
+        self, quiet: "Callable[[int], bool]", idle_work: "Callable[[], bool]", recover: "Callable[[], object]"
+    ) -> None:
+        self._quiet = quiet
+        self._idle_work = idle_work
+        self._recover = recover
+
+    async def run(self, beat: "Callable[[], None]") -> None:
+        """For ever."""
+        rest = 0
+        while True:
+            beat()
+            await asyncio.sleep_ms(_TURN_MS)
+            if rest > 0:
+                rest -= 1
+            elif self._quiet(_QUIET_MS):
+                self._recover()
+                if not self._idle_work():
+                    rest = _REST_TURNS

@@ -1,0 +1,86 @@
+"""Runs the terminal, or gives the Python prompt back when it is not provisioned or in maintenance.
+
+Leaves by three ways only: the prompt in those two cases, and a reset after a fault nobody handled.
+"""
+
+import sys
+
+import micropython
+
+# Each file starts with Ctrl-C armed again.
+micropython.kbd_intr(-1)
+
+
+def _tell(display: object, what: str, next_step: str) -> None:
+    """Two lines on the screen, if there is one."""
+    if display is None:
+        return
+    from firmware.core.log import Log
+    from firmware.screen.canvas import Canvas
+    from firmware.screen.screens import notice
+    from firmware.text import catalogue
+
+    text = catalogue.load("en")
+    Canvas(display, Log(4)).draw(notice(text, text.get(what), text.get(next_step)))  # type: ignore[arg-type]
+
+
+def _prompt(display: object, what: str, next_step: str) -> None:
+    """Give the serial port back to people with tools."""
+    _tell(display, what, next_step)
+    micropython.kbd_intr(3)
+
+
+def _run(mode: str) -> None:
+    from firmware.board import this_board
+    from firmware.core.errors import SettingsError
+
+    board = this_board()
+    try:
+        display = board.display()
+    except OSError:
+        display = None
+    if mode == "maintenance":
+        _prompt(display, "start_maintenance", "start_maintenance_next")
+        return
+    try:
+        from firmware import settings
+
+        loaded, ca_der = settings.load(), settings.load_ca()
+    except SettingsError as error:
+        print("# K01", error)
+        _prompt(display, "start_unprovisioned", "start_unprovisioned_next")
+        return
+    from firmware import app
+
+    if display is None:
+        raise OSError("display does not answer")
+    _tell(display, "starting", "wait_safe")
+    app.run(board, display, loaded, ca_der)
+
+
+def _last_resort(error: BaseException) -> None:
+    """Keep what ended the terminal for support, then start again: a till must not stand at a prompt."""
+    import time
+
+    from firmware.service import faults
+
+    trace = faults.trace_of(error, sys.print_exception)  # type: ignore[arg-type,attr-defined]
+    print(trace)
+    faults.record(trace, "main")
+    time.sleep_ms(2000)  # a fault at every start must not become a storm of resets
+
+
+def _start() -> None:
+    try:
+        _run(globals().get("vafa_mode", "normal"))
+        return
+    except BaseException as error:  # noqa: BLE001 (the last resort: whatever it was, it is written down)
+        try:
+            _last_resort(error)
+        finally:
+            import machine
+
+            machine.reset()
+
+
+_start()
