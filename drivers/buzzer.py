@@ -1,4 +1,4 @@
-"""A passive buzzer on a PWM output. Starts and stops tones, knows no melodies and does not wait. Frequencies in hertz."""
+"""A passive buzzer on a PWM output. Starts and stops tones, knows no melodies, does not wait. Frequencies in hertz."""
 
 from micropython import const
 

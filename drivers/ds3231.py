@@ -14,6 +14,7 @@ _SECONDS = const(0x00)
 _STATUS = const(0x0F)
 _OSF = const(0x80)  # oscillator stop flag: the time cannot be trusted
 _TWELVE_HOURS = const(0x40)
+_PM = const(0x20)
 _EIO = const(5)
 
 
@@ -30,10 +31,9 @@ class DS3231:
         """(year, month, day, hour, minute, second), UTC."""
         raw = self._time
         self._i2c.readfrom_mem_into(self._address, _SECONDS, raw)
+        hour = _plain(raw[2] & 0x3F)
         if raw[2] & _TWELVE_HOURS:  # set by foreign software; `write` never does
-            hour = _plain(raw[2] & 0x1F) % 12 + (12 if raw[2] & 0x20 else 0)
-        else:
-            hour = _plain(raw[2] & 0x3F)
+            hour = _plain(raw[2] & 0x1F) % 12 + (12 if raw[2] & _PM else 0)
         month, day = _plain(raw[5] & 0x1F), _plain(raw[4] & 0x3F)
         minute, second = _plain(raw[1] & 0x7F), _plain(raw[0] & 0x7F)
         if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 60):

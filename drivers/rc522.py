@@ -10,7 +10,7 @@ after an exchange that went wrong. The chip's timer ends a silent exchange; its 
 """
 
 import asyncio
-from time import ticks_diff, ticks_us
+from time import sleep_us, ticks_diff, ticks_us
 
 from micropython import const
 
@@ -83,6 +83,8 @@ _T_AUTO = const(0x80)
 _QUICK = const(19)  # 0.5 ms: REQA, anticollision and SELECT are answered after 1236/fc = 91 us (ISO 14443-3)
 _PATIENT = const(199)  # 5 ms: what a card may take for data (NTAG21x data sheet, table "timings")
 _RELEASE_US = const(3000)  # beyond timer and air time no exchange lasts; covers a busy scheduler
+_SLICE_US = const(100)  # longest time the processor is held while a frame is on air
+_GRAIN_US = const(20)
 
 _STATUS_BYTES = const(6)  # of a combined read: a blank, then ComIrq, Error, FIFOLevel, Control, Coll
 FIFO_SIZE = const(64)
@@ -207,6 +209,8 @@ class MFRC522:
         self.stop_crypto()
         self._field = _FIELD_OFF
         self._write(_TX_CONTROL, _FIELD_OFF)
+        self._set_crc(False)  # as the next request wants it
+        self._set_reload(_QUICK)
 
     # --- frames ---------------------------------------------------------------------------------------------------
 
@@ -232,7 +236,7 @@ class MFRC522:
         wanted = expect + 2 if crc and self.crc_in_fifo else expect
         if wanted > FIFO_SIZE or count > FIFO_SIZE:
             raise ValueError("FIFO holds 64 bytes")
-        # The command comes first: it ends a reception that never came, during which the FIFO is closed (WrErr, 9.3.1.7).
+        # The command first: it ends a reception that never came, during which the FIFO is closed (WrErr, 9.3.1.7).
         self._write(_COMMAND, _TRANSCEIVE)
         if self._dirty:
             self._write(_FIFO_LEVEL, _FLUSH)
@@ -342,15 +346,17 @@ class MFRC522:
         if air >= 1000:
             await asyncio.sleep_ms(air // 1000)
         while True:
-            late = ticks_diff(ticks_us(), started) > bound
+            passed = ticks_diff(ticks_us(), started)
             if self._irq is None:
-                if self._read(_COM_IRQ) & flags:
+                if passed >= air and self._read(_COM_IRQ) & flags:
                     return True
             elif not self._irq():
                 return True
-            if late:
+            if passed > bound:
                 return False
             await asyncio.sleep_ms(0)
+            # Others had their turn; the next moments are too short for the scheduler's milliseconds.
+            sleep_us(min(air - passed, _SLICE_US) if passed < air else _GRAIN_US)
 
     def _set_crc(self, on: bool) -> None:
         if on != self._crc:

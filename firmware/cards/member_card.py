@@ -34,7 +34,7 @@ def short_uid(uid: bytes) -> str:
 
 
 class MemberCards:
-    """Reads member cards through one reader. `keys` is None in a terminal that has none: every card counts by its UID."""
+    """Reads member cards through one reader. `keys` is None in a terminal without: every card counts by its UID."""
 
     def __init__(self, chip: "MFRC522", picc: "Iso14443A", keys: "CardKeys | None", log: "Log") -> None:
         self._chip = chip

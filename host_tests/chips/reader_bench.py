@@ -1,4 +1,4 @@
-"""A reader on a modelled board whose clock is the event loop's clock: air time, bus time and sleeps are one time line."""
+"""A reader on a modelled board whose clock is the event loop's: air, bus and sleeps share one time line."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ def run_on(clock: SimClock, coroutine: Coroutine[Any, Any, T], limit_ms: int = 6
         return await asyncio.wait_for(coroutine, limit_ms / 1000)
 
     before, onhost.ticks_source = onhost.ticks_source, lambda: clock.now_us
+    slept, onhost.sleep_source = onhost.sleep_source, clock.advance
     loop = _ClockLoop(clock)
     try:
         return loop.run_until_complete(bounded())
     finally:
-        onhost.ticks_source = before
+        onhost.ticks_source, onhost.sleep_source = before, slept
         loop.close()
 
 

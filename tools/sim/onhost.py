@@ -1,7 +1,8 @@
 """Lets the firmware's modules run under CPython: the few names MicroPython has and CPython lacks.
 
 `install()` adds `micropython`, `cryptolib`, `framebuf` and `tls` modules, the tick functions of `time`, and the
-millisecond functions of `asyncio`. Ticks read `ticks_source`, which a virtual-time event loop replaces. The firmware
+millisecond functions of `asyncio`. Ticks read `ticks_source` and blocking sleeps call `sleep_source`, which a virtual-time event
+loop replaces. The firmware
 itself never knows; nothing here is shipped.
 """
 
@@ -28,7 +29,16 @@ def _real_us() -> int:
     return time.monotonic_ns() // 1000
 
 
+def _real_sleep_us(us: int) -> None:
+    time.sleep(us / 1_000_000)
+
+
 ticks_source: Callable[[], int] = _real_us
+sleep_source: Callable[[int], None] = _real_sleep_us
+
+
+def _sleep_us(us: int) -> None:
+    sleep_source(us)
 
 
 def _ticks_us() -> int:
@@ -195,8 +205,8 @@ def install() -> None:
         "ticks_ms": _ticks_ms,
         "ticks_add": _ticks_add,
         "ticks_diff": _ticks_diff,
-        "sleep_ms": lambda ms: time.sleep(ms / 1000),
-        "sleep_us": lambda us: time.sleep(us / 1_000_000),
+        "sleep_ms": lambda ms: sleep_source(ms * 1000),
+        "sleep_us": _sleep_us,
     }
     for name, value in extras.items():
         setattr(time, name, value)
@@ -240,11 +250,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a firmware coroutine to its end on virtual time."""
-    global ticks_source
+    global ticks_source, sleep_source
     loop = VirtualTimeLoop()
     before, ticks_source = ticks_source, loop.ticks_us
+    slept, sleep_source = sleep_source, loop.advance_us
     try:
         return loop.run_until_complete(coroutine)
     finally:
-        ticks_source = before
+        ticks_source, sleep_source = before, slept
         loop.close()
