@@ -1,19 +1,24 @@
-"""A small terminal for the bench switch's tests, made with pyiso8583 and `cryptography` alone.
+"""A small terminal for the bench switch's tests, and a furnished switch for it to talk to.
 
-It shares nothing with the firmware and nothing with the switch: its field table is a third reading of the page.
+The terminal is made with pyiso8583 and `cryptography` alone. It shares nothing with the firmware and nothing with the
+switch: its field table is a third reading of the page.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import socket
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
 import iso8583
 import iso8583.specs
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
+
+from tools.bench_switch import BenchSwitch, Ledger
 
 TERMINAL = "VAFA0001"
 MERCHANT = "DEMOSHOP0000001"
@@ -230,3 +235,23 @@ class Client:
     def ask(self, fields: dict[str, str]) -> Answer:
         self.send(sealed(fields))
         return answered(fields, self.receive())
+
+
+@contextlib.contextmanager
+def bench(folder: Path, database_url: str = "sqlite://", **options):
+    """A running switch with one terminal, ali (600 points, gold) and sara (0 points)."""
+    switch = BenchSwitch(database_url, folder / "pki", clock=lambda: NOW, **options)
+    furnish(switch.ledger)
+    switch.start()
+    try:
+        yield switch
+    finally:
+        switch.stop()
+
+
+def furnish(ledger: Ledger) -> None:
+    ledger.add_terminal(TERMINAL, MERCHANT, KEY_OUT, KEY_IN)
+    ledger.add_member("ali", 1001, points=600, tier=3)
+    ledger.add_card(ALI, "ali")
+    ledger.add_member("sara", 1002)
+    ledger.add_card(SARA, "sara")

@@ -122,7 +122,8 @@ class Desk:
             tlv.KID: tlv.u(terminal.kid, 1),
         }
         nothing_booked = {**base, tlv.POINTS: tlv.i32(0)} if request.mti in ("0200", "0220", "0221") else base
-        kid_known = tags.get(tlv.KID) == base[tlv.KID]
+        # A message whose KID is missing or unreadable may still be authentic: then its fault is one of format.
+        kid_known = tags.get(tlv.KID, base[tlv.KID]) == base[tlv.KID]
         if not (kid_known and request.mac_right(bytes.fromhex(terminal.mac_out))):
             self._log.note("MAC wrong" if kid_known else "KID unknown", terminal.terminal_id)
             return _Answer(RC_SECURITY, nothing_booked)

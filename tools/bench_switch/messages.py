@@ -6,6 +6,7 @@ sockets, no faults and no database.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 
 from tools.bench_switch.booking import Standing, Value
@@ -140,19 +141,24 @@ def terminal_id(message: wire.Split) -> str:
 
 
 def business_day(mmdd: str, clock: int, now_utc: int) -> datetime.date:
-    """DE13 with the year that brings it nearest to the switch's day; the switch's day when it is worth nothing."""
+    """DE13 with its newest year that is not in the future; the switch's day when the terminal's clock is worth nothing.
+
+    A day ahead is still the present: the terminal's clock may run before the switch's at midnight.
+    """
     today = datetime.datetime.fromtimestamp(now_utc, TEHRAN).date()
+    try:
+        datetime.date(2000, int(mmdd[:2]), int(mmdd[2:]))  # a leap year, so 29 February is a day
+    except ValueError:
+        raise Refused(RC_FORMAT, f"DE13 {mmdd} is no day") from None
     if clock == 0:
         return today
-    candidates: list[datetime.date] = []
-    for year in (today.year - 1, today.year, today.year + 1):
-        try:
-            candidates.append(datetime.date(year, int(mmdd[:2]), int(mmdd[2:])))
-        except ValueError:
-            continue  # no such day, or no 29 February in that year
-    if not candidates:
-        raise Refused(RC_FORMAT, f"DE13 {mmdd} is no day")
-    return min(candidates, key=lambda day: abs((day - today).days))
+    tomorrow = today + datetime.timedelta(days=1)
+    for year in (tomorrow.year, tomorrow.year - 1):
+        with contextlib.suppress(ValueError):  # no 29 February in that year
+            day = datetime.date(year, int(mmdd[:2]), int(mmdd[2:]))
+            if day <= tomorrow:
+                return day
+    return today
 
 
 def amounts(balance: int) -> str:

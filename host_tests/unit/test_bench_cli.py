@@ -1,0 +1,149 @@
+"""The bench switch's command line: what it prints, what it refuses, and that it stops cleanly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, network
+from tools.bench_switch import Ledger
+from tools.bench_switch.cli import main
+from tools.bench_switch.pki import ensure
+
+
+@pytest.fixture
+def run(tmp_path):
+    def invoke(*arguments, code=0):
+        result = CliRunner().invoke(main, ["--database", f"sqlite:///{tmp_path}/books/switch.db", *arguments])
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return result.output
+
+    return invoke
+
+
+def keys_file(tmp_path):
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"kid": 1, "mac_out": KEY_OUT.hex(), "mac_in": KEY_IN.hex()}))
+    return str(path)
+
+
+def test_help_of_every_command_works(run):
+    for command in ([], ["serve"], ["member", "add"], ["card", "block"], ["terminal", "add"], ["fault", "set"]):
+        assert "Usage:" in run(*command, "--help")
+
+
+def test_members_cards_and_books(run):
+    assert "600 points" in run("member", "add", "ali", "--points", "600", "--tier", "gold")
+    run("card", "add", ALI, "ali")
+    run("card", "block", ALI, "--as", "stolen")
+    listed = run("member", "list")
+    assert "ali" in listed
+    assert f"{ALI} (stolen)" in listed
+    assert "opening" in run("ledger", "show")
+    assert "balance 600" in run("ledger", "show", "--member", "ali")
+    assert "right" in run("ledger", "check")
+
+
+def test_terminal_keys_are_made_into_a_private_file_and_never_printed(run, tmp_path):
+    path = tmp_path / "t" / "keys.json"
+    printed = run("terminal", "add", TERMINAL, "--merchant", "SHOP", "--keys", str(path))
+    printed += run("terminal", "list")
+    keys = json.loads(path.read_text())
+    assert keys["mac_out"] != keys["mac_in"]
+    assert keys["mac_out"] not in printed
+    assert path.stat().st_mode & 0o777 == 0o600
+    run("terminal", "add", "VAFA0002", "--merchant", "SHOP", "--keys", str(path))
+    run("terminal", "block", TERMINAL)
+    assert "blocked" in run("terminal", "list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["card", "add", "zz", "ali"], "not a UID"),
+        (["card", "add", "0102", "ali"], "4, 7 or 10"),
+        (["card", "add", ALI, "nobody"], "no member"),
+        (["card", "block", ALI], "no card"),
+        (["terminal", "add", "TOOLONGID", "--merchant", "SHOP", "--keys", "KEYS"], "1 to 8"),
+        (["terminal", "block", "NOBODY"], "no terminal"),
+        (["fault", "set", "silent", "--mti", "sale"], "four digits"),
+        (["ledger", "show", "--member", "nobody"], "no member"),
+        (["serve", "--port", "0", "--pki", "/proc/none"], ""),
+    ],
+)
+def test_errors_are_one_line_that_says_what_is_wrong(run, tmp_path, arguments, says):
+    arguments = [keys_file(tmp_path) if a == "KEYS" else a for a in arguments]
+    output = run(*arguments, code=1)
+    assert output.startswith("Error: ")
+    assert says in output
+
+
+def test_a_bad_key_file_is_named_and_not_quoted(run, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text('{"kid": 1, "mac_out": "00112233445566778899aabbccddeeff"}')
+    output = run("terminal", "add", TERMINAL, "--merchant", "S", "--keys", str(path), code=1)
+    assert str(path) in output
+    assert "00112233" not in output
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuch://x/y", "sqlite:////proc/none/x.db"])
+def test_a_database_that_does_not_work_is_one_line(url):
+    result = CliRunner().invoke(main, ["--database", url, "member", "list"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+
+
+def test_a_broken_ledger_fails_the_check(run, tmp_path):
+    run("member", "add", "ali", "--points", "600")
+    books = Ledger(f"sqlite:///{tmp_path}/books/switch.db")
+    with books._session() as session:
+        session.delete(session.get_one(type(books.postings()[0]), 1))
+    books.close()
+    output = run("ledger", "check", code=1)
+    assert "sum to -600" in output
+
+
+def test_serving_answers_obeys_faults_from_outside_and_stops_on_ctrl_c(run, tmp_path):
+    run("member", "add", "ali")
+    run("card", "add", ALI, "ali")
+    run("terminal", "add", TERMINAL, "--merchant", "SHOP", "--keys", keys_file(tmp_path))
+    command = [sys.executable, "-m", "tools.bench_switch", "--database", f"sqlite:///{tmp_path}/books/switch.db"]
+    command += ["serve", "--port", "0", "--pki", str(tmp_path / "pki")]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root, env=os.environ | {"COLUMNS": "200"}
+    ) as serving:
+        try:
+            first = serving.stdout.readline().decode()
+            switch = Served("127.0.0.1", int(first.split()[2].rpartition(":")[2]), ensure(tmp_path / "pki"))
+            with Client(switch) as client:
+                assert client.ask(network("001")).rc == "00"
+                run("fault", "set", "refuse", "--rc", "91")
+                assert "1 x refuse" in run("fault", "list")
+                assert client.ask(accrual(1, 5_000)).rc == "91"
+                assert client.ask(accrual(1, 5_000)).rc == "00"
+                serving.send_signal(signal.SIGINT)
+                output, errors = serving.communicate(timeout=10)
+        finally:
+            if serving.poll() is None:
+                serving.kill()
+    assert serving.returncode == 0
+    assert errors == b""
+    assert output.decode().rstrip().endswith("stopped")
+    assert "VAFA0001 0200" in output.decode()
+    assert "right" in run("ledger", "check")
+
+
+class Served:
+    """What the client has to know of a switch in another process."""
+
+    def __init__(self, host, port, identity):
+        self.host = host
+        self.port = port
+        self.identity = identity

@@ -1,0 +1,185 @@
+"""The switch's message desk fed with bytes alone: whatever they are, it reacts and the books stay right."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from host_tests.unit.bench_client import (
+    ALI,
+    KEY_OUT,
+    NOW,
+    SARA,
+    SPEC,
+    STRANGER,
+    accrual,
+    answered,
+    furnish,
+    inquiry,
+    mac,
+    network,
+    redemption,
+    reversal,
+    sealed,
+)
+from tools.bench_switch import Ledger
+from tools.bench_switch.codec import tlv, wire
+from tools.bench_switch.desk import Desk
+from tools.bench_switch.faults import FaultScript
+from tools.bench_switch.log import MessageLog
+
+CALM = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def desk():
+    ledger = Ledger()
+    furnish(ledger)
+    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
+    desk.ledger = ledger
+    yield desk
+    ledger.close()
+
+
+def ask(desk, request):
+    reaction = desk.handle(sealed(request))
+    assert int.from_bytes(reaction.data[:2], "big") == len(reaction.data) - 2
+    return answered(request, reaction.data[2:])
+
+
+GOOD = [network("001"), inquiry(), accrual(1, 5_000), accrual(2, 5_000, "0221"), redemption(3, 500)]
+GOOD.append(reversal(4, GOOD[2]))
+
+
+@CALM
+@given(raw=st.binary(max_size=300))
+def test_any_bytes_end_the_connection_and_nothing_else(desk, raw):
+    reaction = desk.handle(raw)
+    assert reaction.close
+    assert reaction.data == b""
+    assert desk.ledger.balances() == {"ali": 600, "sara": 0}
+
+
+@CALM
+@given(which=st.sampled_from(GOOD), data=st.data())
+def test_a_message_changed_anywhere_books_nothing(desk, which, data):
+    raw = bytearray(sealed(which))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at] ^= data.draw(st.integers(1, 255))
+    if raw == sealed(which):
+        return
+    reaction = desk.handle(bytes(raw))
+    assert reaction.close or reaction.data
+    assert desk.ledger.balances() == {"ali": 600, "sara": 0}
+    assert desk.ledger.terminal("VAFA0001").high_seq == 0
+
+
+@CALM
+@given(de48=st.binary(max_size=60), which=st.sampled_from(GOOD[1:]))
+def test_an_authentic_message_with_any_de48_gets_an_answer_and_books_nothing(desk, de48, which):
+    reaction = desk.handle(sealed(which | {"48": de48.hex().upper()}))
+    rc = wire.split(reaction.data[2:]).fields["39"]
+    assert rc in ("30", "63")
+    assert desk.ledger.balances() == {"ali": 600, "sara": 0}
+
+
+@CALM
+@given(data=st.binary(max_size=120))
+def test_tlv_is_read_or_refused(data):
+    try:
+        tags = tlv.read(data)
+    except tlv.TlvError:
+        return
+    again = tlv.read(tlv.write(tags))
+    assert again == tags
+
+
+def test_a_length_has_only_one_spelling():
+    raw = sealed(network("001"))
+    at = raw.index(b"021", 60)
+    for other in (b" 21", b"+21", b"2_1"):
+        with pytest.raises(wire.WireError):
+            wire.split(raw[:at] + other + raw[at + 3 :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: {de: v for de, v in m.items() if de != "70"} | {"t": "0200"},  # a secondary bitmap where none belongs
+        lambda m: m | {"55": "1234"},  # a field the profile does not have
+        lambda m: m | {"t": "0900"},
+        lambda m: m | {"41": "NOBODY01"},
+    ],
+)
+def test_messages_that_are_not_lt87_end_the_connection(desk, change):
+    import iso8583
+
+    message = change(network("001"))
+    raw, _ = iso8583.encode({**message, "128": "0" * 16}, SPEC)
+    covered = bytes(raw[:-8])
+    reaction = desk.handle(covered + mac(KEY_OUT, covered))
+    assert (reaction.close, reaction.data) == (True, b"")
+
+
+STEP = st.tuples(
+    st.sampled_from(["earn", "advice", "spend", "reverse", "reverse_unseen", "repeat"]),
+    st.sampled_from([ALI, SARA, STRANGER]),
+    st.integers(1, 1_200_000),
+    st.integers(0, 30),
+)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, max_size=25))
+def test_points_are_conserved_through_any_sequence(steps):
+    ledger = Ledger()
+    furnish(ledger)
+    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
+    try:
+        _play(desk, ledger, steps)
+    finally:
+        ledger.close()
+
+
+def _play(desk, ledger, steps):
+    """A model that knows only: what was approved counts once, what was reversed counts never."""
+    model = {ALI: 600, SARA: 0, STRANGER: 0}
+    sent, originals, undone = [], [], set()
+    for number, (step, uid, amount, pick) in enumerate(steps, start=1):
+        if step in ("earn", "advice"):
+            request = accrual(number, amount, "0200" if step == "earn" else "0220", uid=uid)
+            assert ask(desk, request).rc == "00"
+            model[uid] += amount // 1000
+            if step == "earn":
+                originals.append((request, uid, amount // 1000))
+        elif step == "spend":
+            points = 500 + amount // 1000 // 100 * 100
+            request = redemption(number, points, uid=uid)
+            answer = ask(desk, request)
+            enough = model[uid] >= points
+            assert answer.rc in (("00",) if enough else ("51", "14"))
+            if enough:
+                model[uid] -= points
+                originals.append((request, uid, -points))
+        elif step == "reverse_unseen":
+            unseen = accrual(1000 + number, amount, uid=uid)
+            request = reversal(number, unseen)
+            assert ask(desk, request).rc == "25"
+            assert ask(desk, unseen).rc == "68"
+        elif step == "reverse" and originals:
+            original, owner, points = originals[pick % len(originals)]
+            request = reversal(number, original)
+            assert ask(desk, request).rc == "00"
+            if original["11"] not in undone:
+                undone.add(original["11"])
+                model[owner] -= points
+        elif sent:
+            assert ask(desk, sent[pick % len(sent)]).rc in ("94", "51", "14", "25", "68")
+            continue
+        else:
+            continue
+        sent.append(request)
+    assert ledger.check() == []
+    assert sum(ledger.accounts().values()) == 0
+    assert {ALI: ledger.balance("ali"), SARA: ledger.balance("sara")} == {ALI: model[ALI], SARA: model[SARA]}
+    assert (ledger.balance_of_card(STRANGER) or 0) == model[STRANGER]
