@@ -1,0 +1,40 @@
+"""Boots small MicroPython programs as a terminal's firmware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from tools.sim.terminal import Terminal
+
+
+def make(folder: Path, main: str, *, boot: str | None = None, files: dict[str, str] | None = None, **options: Any) -> Terminal:
+    """A terminal, switched off, whose main.py is this text."""
+    for name, text in {"main.py": main, **({"boot.py": boot} if boot is not None else {}), **(files or {})}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+    return Terminal(options.pop("profile", "s3"), tree=folder, **options)
+
+
+def run_to_end(terminal: Terminal, timeout_ms: int = 60_000) -> str:
+    """Power on, wait for main.py's end, hand back what it printed before the prompt."""
+    terminal.power_on()
+    assert terminal.run_until(lambda: not terminal.alive, timeout_ms), terminal.serial_output()
+    return lines(terminal)
+
+
+def lines(terminal: Terminal) -> str:
+    """The serial port's text up to the first prompt, newlines plain."""
+    terminal.run(1)
+    return terminal.serial_output().replace("\r\n", "\n").split("MicroPython 9458e3a23f")[0]
+
+
+def run(folder: Path, main: str, timeout_ms: int = 60_000, **options: Any) -> str:
+    """One program's output."""
+    terminal = make(folder, main, **options)
+    try:
+        return run_to_end(terminal, timeout_ms)
+    finally:
+        terminal.close()
