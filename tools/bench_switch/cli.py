@@ -41,6 +41,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except (LedgerError, FaultError, PkiError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error}") from error
     except ModuleNotFoundError as error:
         raise click.ClickException(f"this database needs the Python module {error.name!r}, which is missing") from error
     except ArgumentError as error:
