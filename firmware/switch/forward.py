@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from firmware.switch.messages import Answer, Messages, Outgoing
     from firmware.switch.session import Session
 
-_SLICE_MS = const(250)
+_SLICE_MS = const(100)
 
 
 class Forward:
@@ -55,6 +55,7 @@ class Forward:
         self._jitter = jitter
         self._maybe_sent = 0  # records up to this SEQ were found at start
         self._tried: "set[int]" = set()
+        self._owed: "list[Transaction]" = []
         self._failures = 0
         self._not_before = ticks_ms()
         self._sign_ons = 0
@@ -64,10 +65,21 @@ class Forward:
         """Once at boot, before any flow: every ONLINE intent without an answer gets its reversal. Returns how many."""
         for transaction in self._journal.pending():
             self._maybe_sent = max(self._maybe_sent, transaction.seq)
-        unanswered = list(self._journal.unanswered())
-        for original in unanswered:
-            self.reverse(original)
-        return len(unanswered)
+        self._owed = list(self._journal.unanswered())
+        return self._reverse_owed()
+
+    def _reverse_owed(self) -> int:
+        """Append the reversals still owed; what a full store does not take now is tried again when something left it."""
+        count = 0
+        while self._owed:
+            try:
+                self.reverse(self._owed[0])
+            except StoreError as error:
+                self._log.error(error, "reversal of SEQ {}".format(self._owed[0].seq))
+                break
+            self._owed.pop(0)
+            count += 1
+        return count
 
     def reverse(self, original: "Transaction") -> "Transaction":
         """Append the reversal of an ONLINE transaction whose outcome is unknown. Raises StoreError."""
@@ -79,15 +91,19 @@ class Forward:
 
     async def run(self, alive: "Callable[[], object] | None" = None) -> None:
         """Empty the queue whenever there is a session; for ever. `alive` is called at least every 10 s."""
+        empty = False
         while True:
             if alive is not None:
                 alive()
-            if self._may_send():
+            if self._session.queued:
+                self._session.queued = empty = False
+            if not empty and self._may_send():
                 transaction = self._oldest()
-                if transaction is not None:
+                if transaction is None:
+                    empty = True  # do not read the journal again before something was appended
+                else:
                     await self.forward_one(transaction)
-                    continue
-            await self._wait()
+            await asyncio.sleep_ms(0 if self._may_send() and not empty else _SLICE_MS)
 
     async def forward_one(self, transaction: "Transaction") -> bool:
         """Send one record and write down what becomes of it; True when it left the queue."""
@@ -112,23 +128,13 @@ class Forward:
             self._failures = 0
             self._not_before = ticks_ms()
             self.paused = False
+            self._reverse_owed()
         return not self.paused and ticks_diff(ticks_ms(), self._not_before) >= 0
 
     def _oldest(self) -> "Transaction | None":
         for transaction in self._journal.pending():
             return transaction
         return None
-
-    async def _wait(self) -> None:
-        """Until something was appended, or a slice of time went by."""
-        try:
-            await asyncio.wait_for_ms(self._session.queued.wait(), _SLICE_MS)
-        except asyncio.TimeoutError:
-            return
-        self._session.queued.clear()
-        # A wake says there is work, not that the time for a retry has come.
-        if not self._may_send():
-            await asyncio.sleep_ms(_SLICE_MS)
 
     def _message(self, transaction: "Transaction") -> "Outgoing | None":
         """The record as a message; a record that cannot be one is buried, it would block the queue for ever."""
@@ -161,6 +167,7 @@ class Forward:
             self._retry_later()
             return False
         self._tried.discard(transaction.seq)
+        self._reverse_owed()
         self._failures = 0
         self._not_before = ticks_ms()
         return True

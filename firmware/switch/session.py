@@ -94,8 +94,8 @@ class Session:
         self._waiting: "dict[tuple[str, str, str, str, int], _Waiter]" = {}
         self._heard = ticks_ms()
         self._mac_refusals = 0
-        self._lost = asyncio.Event()
-        self.queued = asyncio.Event()  # set by `wake` and by every sign-on; store-and-forward waits for it
+        self._lost = False
+        self.queued = True  # set by `wake` and by every sign-on, cleared by store-and-forward before it looks
         self.sign_ons = 0
         self.fault = ""  # code of what keeps the terminal offline, "" when nothing does
 
@@ -103,7 +103,7 @@ class Session:
 
     def online(self) -> bool:
         """Signed on and, as far as known, reachable."""
-        return self._signed_on and not self._lost.is_set() and self._link.up()
+        return self._signed_on and not self._lost and self._link.up()
 
     def value_stopped(self) -> bool:
         """The switch refused our MAC three times in a row: no value until a sign-on succeeds."""
@@ -111,7 +111,7 @@ class Session:
 
     def wake(self) -> None:
         """Something was appended to the queue."""
-        self.queued.set()
+        self.queued = True
 
     async def inquire(self, uid: bytes, auth: int, member_no: int) -> "Reply":
         """0100/0110. Raises LinkDown, NoAnswer, BadAnswer."""
@@ -184,7 +184,7 @@ class Session:
         if alive is not None:
             alive()
         connection = await self._link.connect()
-        self._lost.clear()
+        self._lost = False
         self._error = None
         self._connection = connection
         self._probe = False
@@ -202,11 +202,11 @@ class Session:
         self.sign_ons += 1
         self.fault = ""
         self._log.event("signed on")
-        self.queued.set()
+        self.queued = True
 
     async def _watch(self, alive: "Callable[[], object] | None") -> None:
         """Ends by a LinkError when the connection is lost or proves dead."""
-        while not self._lost.is_set():
+        while not self._lost:
             if alive is not None:
                 alive()
             if not self._link.up():
@@ -214,10 +214,7 @@ class Session:
             if self._probe or ticks_diff(ticks_ms(), self._heard) >= self._echo_after_ms:
                 self._probe = False
                 await self._exchange(self._network(ECHO), self._timeout_ms)
-            try:
-                await asyncio.wait_for_ms(self._lost.wait(), _SLICE_MS)
-            except asyncio.TimeoutError:
-                continue
+            await asyncio.sleep_ms(_SLICE_MS)
         self._raise_cause()
 
     def _raise_cause(self) -> None:
@@ -244,7 +241,7 @@ class Session:
         self._signed_on = False
         for waiter in self._waiting.values():
             waiter.event.set()
-        self._lost.set()
+        self._lost = True
 
     async def _close(self) -> None:
         self._drop()
@@ -273,7 +270,7 @@ class Session:
     async def _exchange(self, outgoing: "Outgoing", timeout_ms: int) -> "Answer":
         """Send, wait for the matching answer. LinkDown: nothing was sent. NoAnswer: something may have been."""
         connection = self._connection
-        if connection is None or self._lost.is_set():
+        if connection is None or self._lost:
             raise LinkDown("no connection")
         if len(self._waiting) >= _IN_FLIGHT or outgoing.key in self._waiting:
             raise LinkDown("too many in flight")
@@ -293,7 +290,7 @@ class Session:
 
     async def _converse(self, connection: "Connection", raw: bytes, waiter: _Waiter) -> None:
         async with self._send_lock:
-            if self._lost.is_set():
+            if self._lost:
                 return
             waiter.sent = True
             whole = False

@@ -22,7 +22,7 @@ from firmware.switch.messages import Identity, Messages
 MAC_OUT = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")
 MAC_IN = bytes.fromhex("603deb1015ca71be2b73aef0857d7781")
 KID = 7
-NOW = 1_795_000_000  # 2026-11-18 12:26:40 UTC
+NOW = 1_795_000_000  # 2026-11-18 11:06:40 UTC
 UID = bytes.fromhex("9C599B32")
 
 

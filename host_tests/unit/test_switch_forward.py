@@ -1,0 +1,237 @@
+"""Store-and-forward: what leaves the queue, how, in which order, and what must never be lost or sent twice as new."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from firmware.core.errors import StoreFull
+from firmware.core.types import CLOCK_OK, OFFLINE, REVERSAL, Member
+from firmware.switch.forward import Forward
+from firmware.switch.messages import reversal_of
+from host_tests.unit.switch_kit import NOW, UID, FakeJournal, answer, member_tags, messages, split, transaction
+from host_tests.unit.test_switch_session import Bench, now, until, virtual
+from tools.sim import onhost
+
+
+class Post:
+    """A bench with a queue; `codes` are the response codes to come, the last one stays."""
+
+    def __init__(self, *records: object, codes: tuple[str, ...] = ("00",), start: bool = True) -> None:
+        self.bench = Bench(self._answer)
+        self.codes = list(codes)
+        self.journal = FakeJournal(*records)  # type: ignore[arg-type]
+        self.members: list[Member] = []
+        self.forward = Forward(
+            self.journal, self.bench.session, messages(), self.bench.clock, self.bench.log, self.members.append
+        )
+        if start:
+            self.forward.start()
+
+    def _answer(self, raw: bytes) -> list[tuple[int, bytes | Exception]]:
+        code = self.codes[0]
+        if len(self.codes) > 1:
+            self.codes.pop(0)
+        if code == "silence":
+            return []
+        return [(20, answer(raw, code, points=125, balance=1375, tags=member_tags()))]
+
+    @contextlib.asynccontextmanager
+    async def running(self):
+        async with self.bench.running():
+            task = asyncio.create_task(self.forward.run())
+            try:
+                yield self
+            finally:
+                while not task.done():
+                    task.cancel()
+                    await asyncio.sleep(0.1)
+                if not task.cancelled():
+                    task.result()
+
+    def sent(self) -> list[tuple[str, int]]:
+        return [(fields["t"], int.from_bytes(tags[1], "big")) for fields, tags in self.bench.link.sent]
+
+
+def fresh(post: Post, *records) -> None:
+    """Append after start, as a flow does."""
+    for record in records:
+        post.journal.append(record)
+        post.bench.session.wake()
+
+
+@virtual
+async def test_reversals_go_first_then_advices_oldest_first_each_settled_once():
+    original = transaction(seq=3)
+    post = Post(start=False)
+    post.journal = FakeJournal(
+        transaction(seq=1, mode=OFFLINE),
+        transaction(seq=2, mode=OFFLINE),
+        original,
+        reversal_of(original, 4, NOW, CLOCK_OK),
+    )
+    post.forward = Forward(post.journal, post.bench.session, messages(), post.bench.clock, post.bench.log)
+    async with post.running():
+        await until(lambda: len(post.journal.gone) == 3)
+        assert [seq for _, seq in post.sent()] == [4, 1, 2]
+        assert [told for told in post.journal.told if told[0] == "settle"] == [("settle", 4), ("settle", 1), ("settle", 2)]
+        await asyncio.sleep(30)
+        assert len(post.sent()) == 3
+
+
+@virtual
+async def test_at_start_an_unanswered_request_becomes_a_reversal_and_is_never_sent_again_itself():
+    post = Post(transaction(seq=3))
+    assert post.journal.told == [("append", 100, 3)] and post.journal.records[100].verb == REVERSAL
+    async with post.running():
+        await until(lambda: 100 in post.journal.gone)
+        assert post.sent() == [("0420", 100)]
+        fields, _ = post.bench.link.sent[0]
+        asked, _ = split(messages().request(transaction(seq=3)).raw)
+        assert fields["90"][:20] == "0200" + asked["11"] + asked["7"]
+
+
+@virtual
+async def test_a_record_appended_now_goes_as_first_and_its_resend_as_repeat_with_the_same_body():
+    post = Post(codes=("91", "silence", "00"))
+    async with post.running():
+        fresh(post, transaction(seq=7, mode=OFFLINE))
+        await until(lambda: 7 in post.journal.gone, 120)
+        (first, tags), *again = post.bench.link.sent
+        assert post.sent() == [("0220", 7), ("0221", 7), ("0221", 7)]
+        for fields, later_tags in again:
+            assert {de for de in first if first[de] != fields[de]} == {"t", "7", "64"} and later_tags == tags
+
+
+@virtual
+async def test_what_was_pending_at_start_goes_as_repeat_for_it_may_have_been_sent_before_the_restart():
+    post = Post(transaction(seq=7, mode=OFFLINE))
+    async with post.running():
+        await until(lambda: 7 in post.journal.gone)
+        assert post.sent() == [("0221", 7)]
+
+
+@pytest.mark.parametrize("code", ["00", "10", "94"])
+def test_done_settles_and_the_member_cache_hears_the_balance(code):
+    async def story() -> None:
+        post = Post(transaction(seq=7, mode=OFFLINE), codes=(code,))
+        async with post.running():
+            await until(lambda: 7 in post.journal.gone)
+            assert post.journal.told == [("settle", 7)]
+            assert [(m.uid, m.points, m.name) for m in post.members] == [(UID, 1375, "Ali")]
+
+    onhost.run_virtual(story())
+
+
+@pytest.mark.parametrize("code", ["51", "14", "54", "41", "43", "62", "61", "65", "57", "58", "12", "13", "30", "25", "05"])
+def test_a_hard_refusal_buries_and_the_queue_goes_on(code):
+    async def story() -> None:
+        post = Post(transaction(seq=7, mode=OFFLINE), transaction(seq=8, mode=OFFLINE), codes=(code, "00"))
+        async with post.running():
+            await until(lambda: 8 in post.journal.gone)
+            assert post.journal.told == [("bury", 7, code), ("settle", 8)]
+
+    onhost.run_virtual(story())
+
+
+@virtual
+async def test_a_reversal_of_what_the_switch_never_saw_is_settled():
+    post = Post(transaction(seq=3), codes=("25",))
+    async with post.running():
+        await until(lambda: 100 in post.journal.gone)
+        assert post.journal.told[-1] == ("settle", 100) and post.members == []
+
+
+@pytest.mark.parametrize("code", ["68", "91", "96", "silence"])
+def test_a_switch_that_cannot_now_is_asked_again_after_five_fifteen_forty_five_seconds(code):
+    async def story() -> None:
+        post = Post(transaction(seq=7, mode=OFFLINE), codes=(code, code, code, code, "00"))
+        times: list[float] = []
+        plain = post._answer
+
+        def timed(raw: bytes):
+            times.append(now())
+            return plain(raw)
+
+        post.bench.on_value = timed
+        async with post.running():
+            await until(lambda: 7 in post.journal.gone, 400)
+            waited = 6.0 if code == "silence" else 0.0
+            gaps = [b - a - waited for a, b in zip(times, times[1:], strict=False)]
+            assert [round(gap) for gap in gaps] == [5, 15, 45, 120]
+            assert ("settle", 7) in post.journal.told and not any(t[0] == "bury" for t in post.journal.told)
+
+    onhost.run_virtual(story())
+
+
+@virtual
+async def test_a_mac_refusal_keeps_the_record_and_pauses_until_the_next_sign_on():
+    post = Post(transaction(seq=7, mode=OFFLINE), codes=("63", "00"))
+    async with post.running():
+        await until(lambda: post.forward.paused)
+        await asyncio.sleep(280)
+        assert len(post.sent()) == 1 and post.journal.gone == set()
+        post.bench.link.is_up = False
+        await asyncio.sleep(1)
+        post.bench.link.is_up = True
+        await until(lambda: 7 in post.journal.gone)
+        assert not post.forward.paused
+
+
+@virtual
+async def test_a_new_sign_on_ends_the_back_off():
+    post = Post(transaction(seq=7, mode=OFFLINE), codes=("91", "91", "91", "00"))
+    async with post.running():
+        await until(lambda: len(post.sent()) == 3)
+        post.bench.link.is_up = False
+        await asyncio.sleep(1)
+        post.bench.link.is_up = True
+        await until(lambda: 7 in post.journal.gone, 10)
+
+
+@virtual
+async def test_live_traffic_does_not_wait_for_the_queue():
+    post = Post(*[transaction(seq=seq, mode=OFFLINE) for seq in range(1, 30)], codes=("silence",))
+    async with post.running():
+        await asyncio.sleep(1)
+        plain = post._answer
+        post.bench.on_value = lambda raw: [(20, answer(raw, points=1, balance=1))] if raw[:4] == b"0200" else plain(raw)
+        started = now()
+        await post.bench.session.request(transaction(seq=50))
+        assert now() - started < 0.1
+
+
+@virtual
+async def test_offline_nothing_is_tried_and_nothing_changes():
+    post = Post(transaction(seq=7, mode=OFFLINE))
+    task = asyncio.create_task(post.forward.run())
+    await asyncio.sleep(60)
+    assert post.journal.told == [] and post.bench.link.pipes == []
+    task.cancel()
+
+
+@virtual
+async def test_records_that_cannot_be_a_message_are_buried_and_do_not_block_the_queue():
+    orphan = reversal_of(transaction(seq=3), 4, NOW, CLOCK_OK)
+    post = Post(orphan, transaction(seq=5, mode=OFFLINE, amount=10**12), transaction(seq=6, mode=OFFLINE))
+    async with post.running():
+        await until(lambda: 6 in post.journal.gone)
+        assert post.journal.told == [("bury", 4, "25"), ("bury", 5, "30"), ("settle", 6)]
+
+
+@virtual
+async def test_a_reversal_a_full_store_does_not_take_at_start_is_made_when_room_comes():
+    class Full(FakeJournal):
+        def append(self, record):
+            if not self.gone:
+                raise StoreFull("full")
+            super().append(record)
+
+    post = Post(start=False)
+    post.journal = Full(transaction(seq=3), transaction(seq=5, mode=OFFLINE))
+    post.forward = Forward(post.journal, post.bench.session, messages(), post.bench.clock, post.bench.log)
+    assert post.forward.start() == 0 and post.bench.logged("S03")
+    async with post.running():
+        await until(lambda: len(post.journal.gone) == 2)
+        assert [mti for mti, _ in post.sent()] == ["0221", "0420"]
+        assert [record.original_seq for record in post.journal.records.values()] == [0, 0, 3]

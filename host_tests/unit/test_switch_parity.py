@@ -1,0 +1,85 @@
+"""The same program on CPython and on real MicroPython: every message, every answer and every damaged byte come out alike."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from firmware.core.types import CLOCK_OK
+from firmware.switch.profile import SIGN_ON
+from host_tests.unit.switch_kit import KID, MAC_IN, MAC_OUT, NOW, UID, answer, member_tags, messages, transaction
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+from binascii import hexlify, unhexlify
+from firmware.core.errors import VafaError
+from firmware.core.types import ACCRUAL, OFFLINE, ONLINE, REDEMPTION, Transaction
+from firmware.switch import iso8583, tlv
+from firmware.switch.mac import MacKeys
+from firmware.switch.messages import Identity, Messages, reversal_of
+
+make = Messages(
+    Identity("T0000001", "MERCHANT0000001", 1, 364, 3, "vafa 0.1.0"),
+    MacKeys({kid}, unhexlify("{mac_out}"), unhexlify("{mac_in}")),
+)
+uid = unhexlify("{uid}")
+earn = Transaction(42, ACCRUAL, ONLINE, uid, 1, 125000, 125, {now}, 2, ruleset=3)
+late = Transaction(4294, ACCRUAL, OFFLINE, uid, 0, 999999999999, 2147483647, {now}, 1, offline_reason=2, clerk=7)
+burn = Transaction(2147483647, REDEMPTION, ONLINE, uid, 2, 50000, -500, {now}, 2)
+for out in (
+    make.network(1, 5, {now}, 2), make.network(301, 2147483647, {now}, 0), make.inquiry(uid, 1, 6, {now}, 2),
+    make.request(earn), make.request(burn), make.advice(late, {now} + 60, False), make.advice(late, {now} + 90, True),
+    make.reversal(reversal_of(burn, 43, {now} + 9, 2), burn, {now} + 60, True),
+):
+    print(hexlify(out.raw).decode(), out.key)
+for raw in {answers}:
+    read = make.read_answer(unhexlify(raw))
+    reply = make.reply(read, uid, 9)
+    print(read.key, read.rc, read.host_utc, reply.points, reply.balance, reply.approval, reply.text)
+    if reply.member:
+        m = reply.member
+        print(hexlify(m.name.encode()), m.points, m.tier, m.visits, m.last_visit_utc)
+state = 12345
+verdicts = []
+for turn in range(600):
+    raw = bytearray(make.request(earn).raw)
+    for _ in range(3):
+        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+        raw[(state >> 8) % len(raw)] ^= state >> 20 & 255
+    try:
+        mti, fields = iso8583.decode(bytes(raw[: len(raw) - (turn % 7 == 0) * (state >> 9 & 63)]))
+        verdicts.append(mti + str(sorted(fields)) + str(len(tlv.parse(fields.get(48, b"")))))
+    except VafaError as error:
+        verdicts.append(type(error).__name__ + str(error))
+for verdict in verdicts:
+    print(verdict)
+"""
+
+
+def test_both_runtimes_say_the_same():
+    out = messages().request(transaction())
+    answers = [
+        answer(out.raw, points=125, balance=1375, approval="A1B2C3", tags=[*member_tags("علی"), (0x70, b"hi")]).hex(),
+        answer(messages().network(SIGN_ON, 5, NOW, CLOCK_OK).raw).hex(),
+        answer(messages().inquiry(UID, 1, 6, NOW, CLOCK_OK).raw, "51", balance=-20).hex(),
+    ]
+    program = PROGRAM.format(
+        kid=KID, mac_out=MAC_OUT.hex(), mac_in=MAC_IN.hex(), uid=UID.hex(), now=NOW, answers=repr(answers)
+    )
+    here = io.StringIO()
+    with contextlib.redirect_stdout(here):
+        exec(program, {})
+    there = subprocess.run(
+        [sys.executable, "-m", "micropython_unix", "-X", "heapsize=512K", "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "MICROPYPATH": ".frozen:."},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (there.returncode, there.stderr) == (0, "")
+    assert there.stdout == here.getvalue() and here.getvalue().count("BadMessage") > 300
