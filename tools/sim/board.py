@@ -128,7 +128,7 @@ class SimBoard:
         """Start counting bus traffic anew."""
         self.spi_calls = self.spi_bytes = self.cs_assertions = self.pin_calls = self.i2c_bytes = self.uart_bytes = 0
 
-    # -- power ------------------------------------------------------------------------------------------------------
+    # -- power ---------------------------------------------------------------------------------------------------------
 
     def cpu_reset(self) -> None:
         """What a reset of the processor does to the board: pins float, buses are unset, chips keep their state."""
@@ -162,7 +162,7 @@ class SimBoard:
             self.oled.power_on()
             self.cpu_reset()
 
-    # -- SPI --------------------------------------------------------------------------------------------------------
+    # -- SPI -----------------------------------------------------------------------------------------------------------
 
     def spi_init(self, bus: int, baudrate: int, polarity: int = 0, phase: int = 0) -> None:
         """Set clock rate and mode of the SPI controller."""
@@ -181,7 +181,7 @@ class SimBoard:
             return b"\xff" * n  # the chip samples at the wrong edge or too late: nothing useful either way
         return self.rc522.transfer(tx)
 
-    # -- I2C --------------------------------------------------------------------------------------------------------
+    # -- I2C -----------------------------------------------------------------------------------------------------------
 
     def i2c_init(self, bus: int, freq: int) -> None:
         """Set the I2C clock rate."""
@@ -205,7 +205,7 @@ class SimBoard:
             self.i2c_bytes += n + 1
         return device
 
-    # -- pins -------------------------------------------------------------------------------------------------------
+    # -- pins ----------------------------------------------------------------------------------------------------------
 
     def pin_mode(self, pin: int, mode: int, pull: int = PULL_NONE, value: int | None = None) -> None:
         """IN, OUT or OPEN_DRAIN, and a pull; `value` sets the latch first, so that no false edge is seen."""
@@ -278,7 +278,7 @@ class SimBoard:
     def _rows_low(self) -> list[bool]:
         return [self._forced(pin) == 0 for pin in self.profile.rows]
 
-    # -- UART -------------------------------------------------------------------------------------------------------
+    # -- UART ----------------------------------------------------------------------------------------------------------
 
     def uart_init(self, bus: int, baudrate: int) -> None:
         """Set the UART's rate."""
@@ -313,7 +313,7 @@ class SimBoard:
         del self._uart_in[:have]
         return out
 
-    # -- machine-like objects for tests on CPython --------------------------------------------------------------------
+    # -- machine-like objects for tests on CPython ---------------------------------------------------------------------
 
     def spi(self, bus: int | None = None) -> buses.SpiBus:
         """Like machine.SPI."""

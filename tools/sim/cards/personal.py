@@ -4,8 +4,8 @@ Payload of a level-1 card, 16 bytes: 'V', 01h, member number (4, big-endian), 00
 AES-CMAC(card group key, b"vafa-card-1" + UID + payload bytes 0..7). Diversified key: NXP AN10922 for AES-128,
 CMAC with the message 01h + UID + b"VAFA" padded to 32 bytes always (80h 00..).
 
-Classic: payload in block 4; key A of sector 1 = diversified bytes 0..5, key B = bytes 6..11, access 787788 (key A reads,
-key B writes). NTAG: payload in pages 4..7, PWD = bytes 0..3, PACK = bytes 4..5, AUTH0 = 4, PROT = 1.
+Classic: payload in block 4; key A of sector 1 = diversified bytes 0..5, key B = bytes 6..11, access 787788 (key A
+reads, key B writes). NTAG: payload in pages 4..7, PWD = bytes 0..3, PACK = bytes 4..5, AUTH0 = 4, PROT = 1.
 The CMAC here is the `cryptography` package's, independent of the terminal's own.
 """
 

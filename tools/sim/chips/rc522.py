@@ -1,25 +1,23 @@
 """MFRC522 reader on SPI, modelled by register: what a driver writes and reads, and when it may read it.
 
 Sections cited are of the MFRC522 data sheet rev 3.9. What the data sheet leaves open is a constructor switch:
-`strips_crc` (RxCRCEn keeps the CRC out of the FIFO), `nibble_is_crc_error` (a 4-bit answer with RxCRCEn is a CRC error),
-`collision_base` ("aligned": CollPos counts from bit 0 of the first FIFO byte, RxAlign included; "frame": from the first
-received bit). `dead` makes every read that byte (00h or FFh: a broken bus). Times in microseconds.
+`strips_crc` (RxCRCEn keeps the CRC out of the FIFO), `nibble_is_crc_error` (a 4-bit answer with RxCRCEn is a CRC
+error), `collision_base` ("aligned": CollPos counts from bit 0 of the first FIFO byte, RxAlign included; "frame": from
+the first received bit). `dead` makes every read that byte (00h or FFh: a broken bus). Times in microseconds.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 from tools.sim.cards.field import Field
-from tools.sim.cards.frames import crc_a
 from tools.sim.chips import rc522_regs as R
 from tools.sim.chips.rc522_air import LISTENING, WAITING, Modem
 from tools.sim.chips.rc522_timer import TimerUnit
+from tools.sim.chips.rc522_unit import Coprocessor
 from tools.sim.clock import SimClock, Timer
 
 _WAKE_US = 38  # 1024 clocks of 27.12 MHz, 8.6.2 and 8.8.2
-_CRC_PRESETS = (0x0000, 0x6363, 0xA671, 0xFFFF)
 
 
 class Rc522:
@@ -45,15 +43,12 @@ class Rc522:
         self.collision_base = collision_base
         self.timer = TimerUnit(clock, self._timer_expired)
         self.modem = Modem(self, clock, field)
+        self.unit = Coprocessor(self, clock)
         self.resets = self.timeouts = 0
-        self._field_us, self._field_since_us = 0, 0
         self._reset_pin = 1
-        self._internal = bytearray(25)
-        self._random = random.Random(522)
         self._stream: str = ""
         self._address = 0
         self._waking: Timer | None = None
-        self._pending: Timer | None = None
         self._readers: list[Callable[[], int] | None] = [None] * 64
         self._writers: list[Callable[[int], None] | None] = [None] * 64
         self._connect()
@@ -95,12 +90,12 @@ class Rc522:
         for address, writer in writers.items():
             self._writers[address] = writer
 
-    # -- power and reset ----------------------------------------------------------------------------------------------
+    # -- power and reset -----------------------------------------------------------------------------------------------
 
     def power_on(self) -> None:
         """Supply comes up: the crystal starts, registers hold their reset values."""
         self.powered = True
-        self._internal = bytearray(25)
+        self.unit.power_on()
         self._reset(self.crystal_us + _WAKE_US)
 
     def power_off(self) -> None:
@@ -116,7 +111,7 @@ class Rc522:
         if level:
             self._reset(self.crystal_us + _WAKE_US)
         else:
-            self._set_carrier(False)
+            self.modem.set_carrier(False)
             self.modem.cancel()
             self.timer.stop()
 
@@ -127,14 +122,13 @@ class Rc522:
         self.com_irq, self.div_irq, self.errors = 0x14, 0x00, 0x00
         self.command, self._rcv_off = R.IDLE, True
         self.crypto_on = False
-        self._broken_by_test = False
+        self.unit.tested = False
+        self.unit.cancel()
         self.modem.cancel()
         self.modem.session = None
         self.timer.stop()
         self.timer.reset()
-        if self._pending is not None:
-            self._pending.cancel()
-        self._set_carrier(False)
+        self.modem.set_carrier(False)
         self._asleep = False
         self._wake_after(wake_us)
 
@@ -146,23 +140,14 @@ class Rc522:
     def _awake(self) -> None:
         self._waking = None
         self._asleep = False
-        self._set_carrier(bool(self.r[R.TX_CONTROL] & 3))
-
-    def _set_carrier(self, on: bool) -> None:
-        if on == self._field.on:
-            return
-        if on:
-            self._field_since_us = self._clock.now_us
-        else:
-            self._field_us += self._clock.now_us - self._field_since_us
-        self._field.set_carrier(on)
+        self.modem.set_carrier(bool(self.r[R.TX_CONTROL] & 3))
 
     @property
     def field_on_us(self) -> int:
         """How long the field has been on in all."""
-        return self._field_us + (self._clock.now_us - self._field_since_us if self._field.on else 0)
+        return self.modem.field_on_us
 
-    # -- SPI, 8.1.2 ---------------------------------------------------------------------------------------------------
+    # -- SPI, 8.1.2 ----------------------------------------------------------------------------------------------------
 
     def select(self) -> None:
         """NSS falls: a new stream begins."""
@@ -213,7 +198,7 @@ class Rc522:
     def _keep(self, address: int, value: int, mask: int) -> None:
         self.r[address] = self.r[address] & ~mask | value & mask
 
-    # -- commands, 10.3 -----------------------------------------------------------------------------------------------
+    # -- commands, 10.3 ------------------------------------------------------------------------------------------------
 
     def _read_command(self) -> int:
         sleeping = self._asleep or self._waking is not None
@@ -227,7 +212,7 @@ class Rc522:
                 self._cancel()
                 self.command = R.IDLE
                 self.timer.stop()
-                self._set_carrier(False)
+                self.modem.set_carrier(False)
             return
         if self._asleep:
             if self._waking is None:
@@ -241,9 +226,9 @@ class Rc522:
         self.command = command
         start = {
             R.IDLE: lambda: None,
-            R.MEM: self._mem,
-            R.RANDOM_ID: self._random_id,
-            R.CALC_CRC: self._calc_crc,
+            R.MEM: self.unit.mem,
+            R.RANDOM_ID: self.unit.random_id,
+            R.CALC_CRC: self.unit.calc_crc,
             R.TRANSMIT: self.modem.send_fifo,
             R.RECEIVE: self.modem.listen,
             R.TRANSCEIVE: self._transceive,
@@ -254,9 +239,7 @@ class Rc522:
 
     def _cancel(self) -> None:
         self.modem.cancel()
-        if self._pending is not None:
-            self._pending.cancel()
-            self._pending = None
+        self.unit.cancel()
 
     def finish(self) -> None:
         """The command ends by itself: back to Idle, IdleIRq. Only MFAuthent's success comes here with a session."""
@@ -268,51 +251,7 @@ class Rc522:
     def _transceive(self) -> None:
         self.modem.state = WAITING
 
-    def _mem(self) -> None:
-        if self.fifo:
-            self._internal[:] = bytes(self.fifo[:25]).ljust(25, b"\x00")
-            del self.fifo[:25]
-        else:
-            self.fifo += self._internal
-        self._alerts()
-        self.finish()
-
-    def _random_id(self) -> None:
-        self._internal[:10] = self._random.randbytes(10)
-        self._pending = self._clock.after(100, self.finish)
-
-    def _calc_crc(self) -> None:
-        if self.r[R.AUTO_TEST] & 0x0F == 0x09:
-            self._pending = self._clock.after(200, self._self_test)
-            return
-        self._crc = _CRC_PRESETS[self.r[R.MODE] & 3]
-        self._crc_step()
-
-    def _crc_step(self) -> None:
-        """Ends with the FIFO, not with the command (10.3.1.4): about a microsecond a byte."""
-        self._pending = self._clock.after(max(1, len(self.fifo)), self._crc_done)
-
-    def _crc_done(self) -> None:
-        self._pending = None
-        self._crc = crc_a(self.take_fifo(), self._crc)
-        self.r[R.CRC_RESULT_H], self.r[R.CRC_RESULT_L] = self._crc >> 8, self._crc & 0xFF
-        self.div_irq |= R.CRC_IRQ
-
-    def _self_test(self) -> None:
-        """16.1.1. A clone's own bytes are unknown: zeros. The modem is in test mode until the next reset."""
-        self._pending = None
-        good = bytes(self.fifo) == b"\x00" and not any(self._internal)
-        self.fifo[:] = R.SELF_TEST.get(self.version, bytes(R.FIFO_SIZE)) if good else b"\xee" * R.FIFO_SIZE
-        self._broken_by_test = True
-        self.div_irq |= R.CRC_IRQ
-        self._alerts()
-
-    # -- what the modem reports -----------------------------------------------------------------------------------------
-
-    def radiates(self) -> bool:
-        """Whether a card could understand the frame: field on, 100 % ASK, 106 kbit/s."""
-        modulates = self.r[R.TX_ASK] & R.FORCE_100_ASK and not self.r[R.TX_MODE] & 0x70
-        return bool(modulates) and self._field.on and not self._broken_by_test
+    # -- what the modem reports ----------------------------------------------------------------------------------------
 
     def receiver_off(self) -> bool:
         """RcvOff, a foreign bit rate, or a command that does not listen."""
@@ -347,7 +286,7 @@ class Rc522:
             errors |= R.BUFFER_OVFL
         self.fifo += data[:room]
         self.r[R.CONTROL] = 0x10 | last_bits
-        self._alerts()
+        self.alerts()
         if errors:
             self.fail(errors)
         self.com_irq |= R.RX_IRQ
@@ -361,7 +300,7 @@ class Rc522:
         self.errors |= errors
         self.com_irq |= R.ERR_IRQ
 
-    # -- interrupts and status ------------------------------------------------------------------------------------------
+    # -- interrupts and status -----------------------------------------------------------------------------------------
 
     def _irq(self) -> bool:
         return bool(self.com_irq & self.r[R.COM_IEN] & 0x7F or self.div_irq & self.r[R.DIV_IEN] & 0x14)
@@ -378,7 +317,7 @@ class Rc522:
         status |= 0x02 if R.FIFO_SIZE - level <= water else 0
         status |= 0x08 if self.timer.running else 0
         status |= 0x10 if self._irq() else 0
-        status |= 0 if self.command == R.CALC_CRC and self._pending is not None else 0x20
+        status |= 0 if self.command == R.CALC_CRC and self.unit.busy else 0x20
         return status | (0 if self.r[R.CRC_RESULT_H] or self.r[R.CRC_RESULT_L] else 0x40)
 
     def _write_status2(self, value: int) -> None:
@@ -387,28 +326,29 @@ class Rc522:
             self.crypto_on = False
             self.modem.session = None
 
-    def _alerts(self) -> None:
+    def alerts(self) -> None:
+        """HiAlert and LoAlert follow the FIFO; their interrupt bits remember."""
         status = self._read_status1()
         self.com_irq |= (R.LO_ALERT_IRQ if status & 1 else 0) | (R.HI_ALERT_IRQ if status & 2 else 0)
 
     def _write_water_level(self, value: int) -> None:
         self.r[R.WATER_LEVEL] = value & 0x3F
-        self._alerts()
+        self.alerts()
 
-    # -- FIFO, 8.3 ------------------------------------------------------------------------------------------------------
+    # -- FIFO, 8.3 -----------------------------------------------------------------------------------------------------
 
     def take_fifo(self) -> bytes:
         """All of it; sending and calculating empty the FIFO."""
         data = bytes(self.fifo)
         self.fifo.clear()
-        self._alerts()
+        self.alerts()
         return data
 
     def _read_fifo(self) -> int:
         if not self.fifo:
             return 0
         byte = self.fifo.pop(0)
-        self._alerts()
+        self.alerts()
         return byte
 
     def _write_fifo(self, value: int) -> None:
@@ -419,17 +359,17 @@ class Rc522:
             self.fail(R.BUFFER_OVFL)
             return
         self.fifo.append(value)
-        self._alerts()
-        if self.command == R.CALC_CRC and self._pending is None:
-            self._crc_step()
+        self.alerts()
+        if self.command == R.CALC_CRC:
+            self.unit.more()
 
     def _write_fifo_level(self, value: int) -> None:
         if value & R.FLUSH:
             self.fifo.clear()
             self.errors &= ~R.BUFFER_OVFL
-            self._alerts()
+            self.alerts()
 
-    # -- bit framing, timer, antenna --------------------------------------------------------------------------------------
+    # -- bit framing, timer, antenna -----------------------------------------------------------------------------------
 
     def _write_bit_framing(self, value: int) -> None:
         self.r[R.BIT_FRAMING] = value
@@ -456,4 +396,4 @@ class Rc522:
     def _write_tx_control(self, value: int) -> None:
         self.r[R.TX_CONTROL] = value
         if not self._asleep:
-            self._set_carrier(bool(value & 3))
+            self.modem.set_carrier(bool(value & 3))

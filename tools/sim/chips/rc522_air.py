@@ -29,7 +29,25 @@ class Modem:
         self.session: object = None
         self._events: list[Timer] = []
         self._authenticating: tuple[bytes, bytes] | None = None
+        self._on_us = 0
         self.sent_frames = self.received_frames = self.sent_us = self.received_us = 0
+
+    def set_carrier(self, on: bool) -> None:
+        """Switch the field, and count how long it is on."""
+        if on != self._field.on:
+            self._on_us += self._clock.now_us * (-1 if on else 1)
+            self._field.set_carrier(on)
+
+    @property
+    def field_on_us(self) -> int:
+        """How long the field has been on in all."""
+        return self._on_us + (self._clock.now_us if self._field.on else 0)
+
+    def _understood(self) -> bool:
+        """Whether a card could make out the frame: field on, 100 % ASK, 106 kbit/s, no test mode (8.6.3, 16.1.1)."""
+        chip = self._chip
+        plain = chip.r[R.TX_ASK] & R.FORCE_100_ASK and not chip.r[R.TX_MODE] & 0x70
+        return bool(plain) and self._field.on and not chip.unit.tested
 
     def cancel(self) -> None:
         """Whatever was on air is of no interest any more."""
@@ -61,7 +79,7 @@ class Modem:
         self.state = LISTENING
 
     def authenticate(self) -> None:
-        """MFAuthent, 10.3.1.9: command, block, key and the UID's four bytes from the FIFO, then both exchanges alone."""
+        """MFAuthent, 10.3.1.9: command, block, key and four UID bytes from the FIFO, then both exchanges alone."""
         chip = self._chip
         data = chip.take_fifo()
         self.cancel()
@@ -87,7 +105,7 @@ class Modem:
         chip = self._chip
         self.state = LISTENING
         chip.transmitted(quiet=self._authenticating is not None)
-        heard = self._field.transmit(frame) if chip.radiates() else None
+        heard = self._field.transmit(frame) if self._understood() else None
         if heard is None or chip.receiver_off():
             return
         start = frame.cycles + ANSWER_DELAY + heard.delay
@@ -107,7 +125,7 @@ class Modem:
         self.received_frames += 1
         landed(heard)
 
-    # -- Transceive ---------------------------------------------------------------------------------------------------
+    # -- Transceive ----------------------------------------------------------------------------------------------------
 
     def _receive(self, heard: Heard) -> None:
         chip = self._chip
@@ -142,7 +160,7 @@ class Modem:
             data += bytes([errors])
         chip.received(data, last_bits, errors)
 
-    # -- MFAuthent ------------------------------------------------------------------------------------------------------
+    # -- MFAuthent -----------------------------------------------------------------------------------------------------
 
     def _nonce(self, heard: Heard) -> None:
         chip = self._chip

@@ -9,7 +9,7 @@ from tools.sim.clock import SimClock, Timer
 
 
 class TimerUnit:
-    """Counts down from the reload value; (2 * TPrescaler + 1) * (TReload + 1) cycles of 13.56 MHz until its interrupt."""
+    """Counts down from the reload value: (2 * TPrescaler + 1) * (TReload + 1) cycles of 13.56 MHz to its interrupt."""
 
     def __init__(self, clock: SimClock, expired: Callable[[], None]) -> None:
         self._clock = clock
