@@ -19,16 +19,12 @@ def make(folder: Path, main: str, *, boot: str | None = None, files: dict[str, s
 
 
 def run_to_end(terminal: Terminal, timeout_ms: int = 60_000) -> str:
-    """Power on, wait for main.py's end, hand back what it printed before the prompt."""
+    """Power on, wait for main.py's end, hand back what it printed before the prompt, newlines plain."""
+    said = len(terminal.serial_output())
     terminal.power_on()
     assert terminal.run_until(lambda: not terminal.alive, timeout_ms), terminal.serial_output()
-    return lines(terminal)
-
-
-def lines(terminal: Terminal) -> str:
-    """The serial port's text up to the first prompt, newlines plain."""
     terminal.run(1)
-    return terminal.serial_output().replace("\r\n", "\n").split("MicroPython 9458e3a23f")[0]
+    return terminal.serial_output()[said:].replace("\r\n", "\n").split("MicroPython 9458e3a23f")[0]
 
 
 def run(folder: Path, main: str, timeout_ms: int = 60_000, **options: Any) -> str:

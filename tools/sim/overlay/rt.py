@@ -103,7 +103,8 @@ def start(names):
     _bus.call(75, gc.mem_alloc(), gc.mem_alloc() + gc.mem_free())
     if _bus.info["heap_probe"]:
         _bus.heap_probe = _probe
-    if _run("boot.py", names) and not _bus.info["skip_main"] and _run("main.py", names):
-        _bus.call(74, 0)
-    else:
-        _bus.call(74, 2)
+    if _run("boot.py", names):
+        if _bus.info["skip_main"]:
+            _bus.call(74, 2)
+        elif _run("main.py", names):
+            _bus.call(74, 0)
