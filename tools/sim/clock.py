@@ -67,6 +67,8 @@ class SimClock:
         """Let `us` microseconds pass."""
         if us < 0:
             raise ValueError("time does not run backwards")
+        if self._advancing:
+            raise RuntimeError("a timer's callback must not advance the clock")
         target = self.now_us + us
         queue = self._queue
         if queue and queue[0][0] <= target:
@@ -79,8 +81,6 @@ class SimClock:
             self.advance(when_us - self.now_us)
 
     def _run_until(self, target: int) -> None:
-        if self._advancing:
-            raise RuntimeError("a timer's callback must not advance the clock")
         self._advancing = True
         queue = self._queue
         try:
