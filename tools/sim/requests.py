@@ -172,7 +172,7 @@ class Requests:
     # -- network ------------------------------------------------------------------------------------------------------
 
     def _resolve(self, request: Request) -> Answer:
-        return -self._network.resolve(request.data.decode()), 0, b""
+        return 0, self._network.resolve(request.data.decode()), b""
 
     def _connect(self, request: Request) -> Answer:
         return 0, self._network.connect(request.data.decode(), request.a), b""

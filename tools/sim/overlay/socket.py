@@ -25,7 +25,9 @@ _CLOSE_REQUEST = 4
 
 
 def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
-    _bus.call(90, 0, 0, 0, host.encode())
+    failure = _bus.call(90, 0, 0, 0, host.encode())
+    if failure:
+        raise OSError(-failure)  # the boards' resolver has negative numbers
     return [(AF_INET, SOCK_STREAM, IPPROTO_TCP, "", (host, port))]
 
 
