@@ -209,7 +209,13 @@ class Journal:
         if not max(self._high, self._ring.seq_high) < seq <= self._handed:
             raise StoreError("SEQ {} was used or never handed out".format(seq))
         keep = _KEEP_FOLLOWING if transaction.verb == REVERSAL else _KEEP_VALUE
-        at = self._ring.append(records.TRANSACTION, seq, records.pack_transaction(transaction), keep)
+        body = records.pack_transaction(transaction)
+        try:
+            at = self._ring.append(records.TRANSACTION, seq, body, keep)
+        except StoreFull:
+            if not self._make_room():
+                raise
+            at = self._ring.append(records.TRANSACTION, seq, body, keep)
         self._ring.seq_high = seq
         self._ring.seq_ceiling = max(self._ring.seq_ceiling, seq + _SEQ_BLOCK)
         position = self._ring.generation * CELLS + at // _CELL_BYTES

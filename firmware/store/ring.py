@@ -72,7 +72,7 @@ class Ring:
             if newest is None or header.generation > newest.generation:
                 newest, self._head = header, sector
         if newest is None:
-            self._take_into_use(bool(broken))
+            self._take_into_use()
             return
         self._salt = newest.salt
         for sector in range(self._count):
@@ -96,10 +96,10 @@ class Ring:
         broken.append(sector)
         return None
 
-    def _take_into_use(self, dirty: bool) -> None:
+    def _take_into_use(self) -> None:
         for sector in range(self._count):
             raw = self._flash.read_sector(sector)
-            torn = sector == 0 and dirty and frames.may_be_torn_header(raw)
+            torn = sector == 0 and frames.may_be_torn_header(raw)  # our own first program was cut
             if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
                 raise StoreForeign("partition is not blank and holds no store")
         self._head = self._count - 1

@@ -1,0 +1,95 @@
+"""Single bits of the flash change while it lies there. One record at most is affected, none is ever falsified."""
+
+from __future__ import annotations
+
+import random
+
+from firmware.core.types import REFUSED
+from host_tests.power.ledger import Ledger, observe, open_journal, with_image
+from tools.sim.chips.nor import Nor
+
+
+def image_with_everything() -> tuple[bytes, Ledger]:
+    nor = Nor(4 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(7)
+    while ledger.journal._ring.generation < 2:
+        ledger.settle(ledger.offline_sale(1))
+        ledger.idle()
+    for card in range(4):
+        ledger.offline_sale(card)
+    ledger.answer(ledger.online_intent(1), REFUSED)
+    ledger.bury(ledger.offline_sale(2))
+    ledger.settle(ledger.offline_sale(2))
+    ledger.reverse(ledger.online_intent(0))
+    ledger.online_intent(3)
+    ledger.offline_sale(1)
+    return bytes(nor.image), ledger
+
+
+def bits_to_try(image: bytes) -> list[int]:
+    """Every bit of the headers and of the newest 8 frames' worth, and some of the rest."""
+    newest = 4096
+    used = len(image[newest : newest + 4096].rstrip(b"\xff"))
+    bits = list(range(64 * 8)) + list(range(newest * 8, (newest + 64) * 8))
+    bits += range((newest + max(64, used - 8 * 64)) * 8, (newest + used + 8) * 8)
+    rng = random.Random(2)
+    return bits + [rng.randrange(len(image) * 8) for _ in range(300)]
+
+
+def test_a_flipped_bit_affects_one_record_at_most_and_falsifies_none() -> None:
+    image, ledger = image_with_everything()
+    truth = ledger.state()
+    known = {repr(r) for r in truth["pending"] + truth["unanswered"]} | {repr(r) for r, _ in truth["dead"]}
+    known |= {repr(ledger.entry(s)[0]) for s in ledger.transactions}
+    everything = {dict(r)["seq"] for r in truth["pending"]} | {dict(r)["seq"] for r in truth["unanswered"]}
+    everything |= {dict(r)["seq"] for r, _ in truth["dead"]}
+    lost = back = 0
+    for bit in bits_to_try(image):
+        flipped = bytearray(image)
+        flipped[bit // 8] ^= 1 << bit % 8
+        journal = open_journal(with_image(bytes(flipped)), False)
+        seen = observe(journal, ledger.probe)
+        records = seen["pending"] + seen["unanswered"] + [r for r, _ in seen["dead"]]
+        assert all(repr(r) in known for r in records), f"bit {bit}: a record was falsified"
+        seqs = [dict(r)["seq"] for r in records]
+        assert len(set(seqs)) == len(seqs), f"bit {bit}: a record appears twice"
+        missing, returned = everything - set(seqs), set(seqs) - everything
+        for seq in missing:  # a lost reversal makes its original unanswered again: that is the one record affected
+            returned.discard(ledger.transactions[seq].original_seq)
+        assert len(missing) + len(returned) <= 1, f"bit {bit}: lost {missing}, returned {returned}"
+        lost += bool(missing)
+        back += bool(returned)
+        assert journal.next_seq() > ledger.handed, f"bit {bit}: a SEQ would be used again"
+    assert lost > 100 and back > 100, "the flips did not reach the frames"
+
+
+def test_a_sector_that_lost_both_headers_still_gives_its_records() -> None:
+    image, ledger = image_with_everything()
+    broken = bytearray(image)
+    broken[4096 + 5] &= 0x0F
+    broken[4096 + 40] &= 0x0F
+    journal = open_journal(with_image(bytes(broken)), False)
+    assert observe(journal, ledger.probe) == ledger.state()
+    assert journal.next_seq() > ledger.handed
+
+
+def test_a_sector_between_two_others_that_lost_both_headers_still_gives_its_records() -> None:
+    nor = Nor(6 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(7)
+    while ledger.journal._ring.generation < 3:
+        ledger.offline_sale(ledger.handed % 4)
+    ledger.probe = sorted(ledger.transactions)[60:70]
+    nor.image[4096 : 4096 + 64] = bytes(64)
+    assert observe(open_journal(nor, False), ledger.probe) == ledger.state()
+
+
+def test_the_newest_frame_lost_never_gives_its_number_again() -> None:
+    image, ledger = image_with_everything()
+    used = len(image[4096:8192].rstrip(b"\xff"))
+    for frames_lost in range(1, 12):
+        broken = bytearray(image)
+        start = 4096 + used // 64 * 64 - frames_lost * 64
+        broken[start : start + frames_lost * 64 + 64] = bytes(frames_lost * 64 + 64)
+        assert open_journal(with_image(bytes(broken)), False).next_seq() > ledger.handed

@@ -1,0 +1,157 @@
+"""A full ring, sectors that do not take programs or erases, and partitions that hold something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreNotReady
+from firmware.store.journal import Journal
+from host_tests.power.ledger import Ledger, RecordingNor, check_every_cut, observe, open_journal, with_image
+from tools.sim.chips.nor import Nor, NorPartition
+
+
+def fill(ledger: Ledger) -> None:
+    with pytest.raises(StoreFull):
+        while True:
+            ledger.offline_sale(1)
+
+
+@pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["in batches", "one by one"])
+def test_a_full_ring_refuses_value_still_acknowledges_and_recovers(page_only: bool, one_by_one: bool) -> None:
+    ledger = Ledger(open_journal(Nor(5 * 4096), page_only))
+    ledger.sign_on(0)
+    open_intent = ledger.online_intent(0)
+    fill(ledger)
+    reversal = ledger.reverse(open_intent)
+    waiting = sorted(ledger.pending - {reversal})
+    assert len(waiting) >= 100
+    ledger.settle(reversal)
+    for at in range(0, len(waiting), 1 if one_by_one else 20):
+        ledger.settle(*waiting[at : at + (1 if one_by_one else 20)])
+    assert observe(ledger.journal, ledger.probe) == ledger.state()
+    ledger.idle()
+    for _ in range(100):
+        ledger.offline_sale(2)
+    assert observe(open_journal(ledger.journal._flash._device.nor, page_only), ledger.probe) == ledger.state()
+
+
+def test_every_cut_while_full() -> None:
+    nor = RecordingNor(4 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    intent = ledger.online_intent(0)
+    fill(ledger)
+    waiting = sorted(ledger.pending)
+    for seq in waiting[:60]:
+        ledger.settle(seq)
+    nor.ledger = ledger
+    ledger.reverse(intent)
+    ledger.bury(waiting[60])
+    ledger.settle(waiting[61])
+    ledger.settle(*waiting[62:])
+    ledger.idle()
+    ledger.offline_sale(3)
+    nor.ledger = None
+    assert check_every_cut(nor, False) > 20
+
+
+@pytest.mark.parametrize("fault", ["silent", "raises"])
+@pytest.mark.parametrize("block", range(6))
+def test_a_sector_that_takes_nothing_is_passed_over(block: int, fault: str) -> None:
+    nor = Nor(6 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    for n in range(400):
+        if n == 70:
+            nor.bad_blocks[block] = fault
+        ledger.settle(ledger.offline_sale(n % 4))
+        if n % 9 == 0:
+            ledger.idle()
+    kept = ledger.offline_sale(1)
+    journal = open_journal(nor, False)
+    assert [t.seq for t in journal.pending()] == [kept]
+    assert journal.next_seq() > ledger.handed
+
+
+def test_a_program_that_reads_back_wrong_is_repeated_elsewhere() -> None:
+    class Forgetful(Nor):
+        forget = 0
+
+        def program(self, addr: int, data: bytes | bytearray | memoryview) -> None:
+            super().program(addr, data)
+            if self.forget:
+                self.forget -= 1
+                self.image[addr + 20] |= 1
+
+    nor = Forgetful(8 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    for forget in (1, 2, 0, 3, 0):
+        nor.forget = forget
+        ledger.offline_sale(2)
+    assert observe(open_journal(nor, False), ledger.probe) == ledger.state()
+
+
+@pytest.mark.parametrize("at", [0, 4096 + 7, 4 * 4096 - 1])
+def test_what_is_not_ours_stays_untouched(at: int) -> None:
+    nor = Nor(4 * 4096)
+    nor.image[at] = 0x12
+    before = bytes(nor.image)
+    with pytest.raises(StoreForeign):
+        open_journal(nor, False)
+    assert bytes(nor.image) == before
+    assert nor.ops == 0
+
+
+def test_a_partition_of_another_size_kind_or_newer_format_is_refused() -> None:
+    nor = Nor(8 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    before = bytes(nor.image)
+    with pytest.raises(StoreForeign):
+        Journal(NorPartition(nor, 0, 6), 1).open()
+    assert bytes(nor.image) == before
+
+
+def test_the_flash_keeps_its_own_salt_and_an_old_life_never_speaks() -> None:
+    nor = Nor(4 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    ledger.offline_sale(1)
+    old = bytes(nor.image)
+    other_salt = Journal(NorPartition(nor, 0, 4), 999)
+    other_salt.open()
+    assert other_salt.pending_count() == 1
+
+    fresh = Nor(4 * 4096)
+    journal = Journal(NorPartition(fresh, 0, 4), 999)
+    journal.open()
+    fresh.image[64 : 64 + 4032] = old[64 : 64 + 4032]  # frames of another partition's first generation
+    again = Journal(NorPartition(with_image(bytes(fresh.image)), 0, 4), 1)
+    again.open()
+    assert again.pending_count() == 0
+    with pytest.raises(StoreNotReady):
+        again.next_seq()
+
+
+def test_frames_of_the_sectors_earlier_life_never_speak() -> None:
+    nor = Nor(4 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    ledger.offline_sale(0)
+    old = bytes(nor.image[64:4096])
+    while ledger.journal._ring.generation < 5:
+        ledger.settle(*ledger.pending)
+        ledger.offline_sale(1)
+        ledger.idle()
+    before = ledger.state()
+    used = 4096 - ledger.journal._ring.room()
+    nor.image[used:4096] = old[used - 64 :][: 4096 - used]
+    nor.image[4096 - 256 : 4096 - 256 + 192] = old[:192]
+    assert observe(open_journal(nor, False), ledger.probe) == before
+
+
+def test_a_partition_too_small_or_of_other_blocks_is_refused() -> None:
+    with pytest.raises(StoreError):
+        open_journal(Nor(3 * 4096), False)

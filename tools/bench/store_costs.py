@@ -1,0 +1,162 @@
+"""Costs of the store in flash operations and modelled flash time, counted on the flash model; exact and repeatable.
+
+`rows()` gives (key, value, unit, limit, target) for the bench table; `python -m tools.bench.store_costs` prints them.
+Time is by page: 0.4 ms for each 256-byte page a program touches, 45 ms an erase.
+"""
+
+from __future__ import annotations
+
+from tools.sim import onhost
+
+onhost.install()
+
+from firmware.core.errors import StoreFull  # noqa: E402
+from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, Member, Result, Transaction  # noqa: E402
+from firmware.store.journal import Journal  # noqa: E402
+from firmware.store.members import Members  # noqa: E402
+from tools.sim.chips.nor import BLOCK, Nor, NorPartition  # noqa: E402
+
+Row = tuple[str, float, str, float | None, float | None]
+
+_UID = bytes.fromhex("04A1B2C3D4E5F6")
+_MEGABYTE = 256
+_BATCH = 20
+_SALES = 4000
+
+
+class _Shop:
+    def __init__(self, blocks: int, page_only: bool) -> None:
+        self.nor = Nor(blocks * BLOCK)
+        self.partition = NorPartition(self.nor, 0, blocks, page_only)
+        self.page_only = page_only
+        self.open()
+        self.journal.continue_above(0)
+        self.rest()
+        self.append_us: list[int] = []
+
+    def open(self) -> None:
+        self.journal = Journal(self.partition, 0x1234, self.page_only)
+        self.journal.open()
+
+    def rest(self) -> None:
+        while self.journal.idle_work():
+            pass
+
+    def sale(self, mode: int) -> int:
+        seq = self.journal.next_seq()
+        transaction = Transaction(seq, ACCRUAL, mode, _UID, 1, 1_250_000, 1250, 1_790_000_000 + seq, 2, 62190412)
+        before = self.nor.busy_us
+        self.journal.append(transaction)
+        self.append_us.append(self.nor.busy_us - before)
+        return seq
+
+
+def _per_sale(shop: _Shop, mode: int) -> tuple[float, float, float]:
+    shop.nor.reset_counters()
+    batch = []
+    for _ in range(_SALES):
+        seq = shop.sale(mode)
+        if mode == ONLINE:
+            shop.journal.append_result(Result(seq, APPROVED, "00", 1250, 20_000, "F12345"))
+        else:
+            batch.append(seq)
+        if len(batch) == _BATCH:
+            shop.journal.settle_all(batch)
+            batch = []
+        shop.rest()
+    nor = shop.nor
+    return nor.erases / _SALES, nor.bytes_programmed / _SALES, nor.programs / _SALES
+
+
+def _journal_rows() -> list[Row]:
+    rows: list[Row] = []
+    for name, page_only in (("", False), (".pico", True)):
+        shop = _Shop(_MEGABYTE, page_only)
+        shop.journal._ring.inline_erases = 0
+        erases, programmed, programs = _per_sale(shop, OFFLINE)
+        bytes_target = None if page_only else 67
+        rows += [
+            (f"store.erases.offline{name}", erases, "per sale", 0.0117, 0.0165),
+            (f"store.bytes.offline{name}", programmed, "B per sale", 48, bytes_target),
+            (f"store.programs.offline{name}", programs, "per sale", 1, 1.1),
+        ]
+        if not page_only:
+            mean_ms = sum(shop.append_us) / len(shop.append_us) / 1000
+            rows += [
+                ("store.append_ms", mean_ms, "ms, mean", 0.27, 0.6),
+                ("store.append_ms.worst", max(shop.append_us) / 1000, "ms, worst", 0.27, None),
+            ]
+        erases, programmed, programs = _per_sale(shop, ONLINE)
+        rows += [
+            (f"store.erases.online{name}", erases, "per sale", 0.0234, 0.033),
+            (f"store.bytes.online{name}", programmed, "B per sale", 96, None if page_only else 132),
+            (f"store.programs.online{name}", programs, "per sale", 2, 2.2),
+        ]
+        if not page_only:
+            rows.append(("store.inline_erases", shop.journal._ring.inline_erases, "", 0, 0))
+    return rows
+
+
+def _full_rows() -> list[Row]:
+    shop = _Shop(_MEGABYTE, False)
+    boot_bytes = 0
+    try:
+        while True:
+            shop.sale(OFFLINE)
+            if shop.journal.pending_count() % 4000 == 1:
+                boot_bytes = max(boot_bytes, _boot_bytes(shop))
+    except StoreFull:
+        pass
+    boot_bytes = max(boot_bytes, _boot_bytes(shop))
+    held = sum(len(marks) for marks in shop.journal._pending._marks.values())
+    pending = shop.journal.pending_count()
+    return [
+        ("store.capacity", pending, "frames in 1 MB", 16384, 15000),
+        ("store.boot_bytes", boot_bytes, "B", 4128, 13312),
+        ("store.ram_per_pending", held / pending, "B, full queue", 0, None),
+    ]
+
+
+def _boot_bytes(shop: _Shop) -> int:
+    shop.nor.reset_counters()
+    Journal(shop.partition, 0x1234).open()
+    return shop.nor.bytes_read
+
+
+def _member_rows() -> list[Row]:
+    nor = Nor(160 * BLOCK)
+    members = Members(NorPartition(nor, 0, 160), 7)
+    members.open()
+
+    def put(n: int, points: int) -> None:
+        members.put(Member(n.to_bytes(7, "big"), n, "Sara Ahmadi", points, 1_790_000_000))
+        while members.idle_work():
+            pass
+
+    for n in range(5000):
+        put(n, n)
+    state = 1
+    updates = 10_000
+    nor.reset_counters()
+    for _ in range(updates):
+        state = state * 1_103_515_245 + 12_345 & 0x7FFFFFFF
+        put((state >> 8) % 5000, state)
+    erases, programmed = nor.erases / updates, nor.bytes_programmed / updates
+    nor.reset_counters()
+    hits = sum(members.get(n.to_bytes(7, "big")) is not None for n in range(5000))
+    return [
+        ("members.lookup_bytes", nor.bytes_read / hits, f"B, {nor.reads / hits:.2f} reads", 64, 90),
+        ("members.update_erases", erases, "per update", 0.0156, 0.04),
+        ("members.update_bytes", programmed, "B per update", 64, 155),
+        ("members.held", hits, "of 5000", 5000, 5000),
+    ]
+
+
+def rows() -> list[Row]:
+    """All rows of the store."""
+    return _journal_rows() + _full_rows() + _member_rows()
+
+
+if __name__ == "__main__":
+    for key, value, unit, limit, target in rows():
+        print(f"{key:28} {value:12.4f} {unit:22} limit {limit}  target {target}")
