@@ -196,6 +196,29 @@ def test_fifo_overflow_and_write_errors_are_reported():
     assert raw.one(R.COM_IRQ) & R.ERR_IRQ
 
 
+def test_a_command_start_clears_errors_and_authentication_locks_the_fifo():
+    raw = Raw()
+    raw.write(R.FIFO_DATA, *range(65))
+    raw.write(R.COMMAND, R.IDLE)
+    assert raw.one(R.ERROR) == 0
+    raw.write(R.FIFO_LEVEL, R.FLUSH)
+    raw.write(R.FIFO_DATA, *bytes(12))
+    raw.write(R.COMMAND, R.MF_AUTHENT)
+    raw.write(R.FIFO_DATA, 1)  # still sending: not yet between last bit out and last bit in
+    assert raw.chip.modem.state == 3
+    assert raw.read(R.FIFO_LEVEL, R.ERROR) == bytes([0, R.WR_ERR])
+
+
+def test_values_after_a_collision_are_kept_or_cleared_as_asked():
+    for keep, seen in ((0x80, b"\x0f\x12\x34\x56"), (0x00, b"\x07\x00\x00\x00")):
+        raw = Raw()
+        raw.lay(make_card("classic", "0F123456"), make_card("classic", "07123456"))
+        raw.reqa()
+        raw.write(R.COLL, keep)
+        assert raw.exchange(b"\x93\x20")[:4] == seen
+        assert raw.one(R.COLL) == keep | 4
+
+
 @pytest.mark.parametrize(("strips", "fits"), [(True, True), (False, False)])
 def test_sixteen_pages_fit_the_fifo_only_if_the_chip_strips_the_crc(strips, fits):
     raw = Raw(strips_crc=strips)
