@@ -216,12 +216,16 @@ class CardReader:
 
     async def _collides_again(self) -> bool:
         """Whether a collision repeats, so that it was no spark."""
-        try:
-            await self._picc.peek()
-        except Collision:
-            return True
-        except (NoAnswer, FrameError):
-            return False
+        for _ in range(2):
+            try:
+                await self._picc.peek()
+                return False
+            except Collision:
+                return True
+            except NoAnswer:
+                continue  # the collision left the cards half selected: WUPA only resets such a card
+            except FrameError:
+                return False
         return False
 
     async def _read(self, target: "Target") -> None:

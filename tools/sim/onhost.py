@@ -1,9 +1,8 @@
 """Lets the firmware's modules run under CPython: the few names MicroPython has and CPython lacks.
 
 `install()` adds `micropython`, `cryptolib`, `framebuf` and `tls` modules, the tick functions of `time`, and the
-millisecond functions of `asyncio`. Ticks read `ticks_source` and blocking sleeps call `sleep_source`, which a virtual-time event
-loop replaces. The firmware
-itself never knows; nothing here is shipped.
+millisecond functions of `asyncio`. Ticks read `ticks_source` and blocking sleeps call `sleep_source`; an event loop on
+virtual time replaces both. The firmware itself never knows; nothing here is shipped.
 """
 
 from __future__ import annotations
@@ -164,12 +163,13 @@ class FrameBuffer:
 
 
 class _TlsContext(ssl.SSLContext):
-    """`tls.SSLContext`: the CA comes as DER bytes in the first argument's keyword `cadata`, as on the device."""
+    """`tls.SSLContext`: the CA is one DER certificate, the only argument and without a name, as on the device."""
 
-    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        super().load_verify_locations(
-            cafile=cafile, capath=capath, cadata=bytes(cadata) if cadata is not None else None
-        )
+    def load_verify_locations(self, cadata: bytes, /) -> None:  # type: ignore[override]
+        try:
+            super().load_verify_locations(cadata=bytes(cadata))
+        except ssl.SSLError as error:
+            raise ValueError("invalid cert") from error
 
 
 def _module(name: str, **members: object) -> None:
