@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from host_tests.unit.bench_client import (
     ALI,
@@ -119,6 +120,18 @@ def test_messages_that_are_not_lt87_end_the_connection(desk, change):
     covered = bytes(raw[:-8])
     reaction = desk.handle(covered + mac(KEY_OUT, covered))
     assert (reaction.close, reaction.data) == (True, b"")
+
+
+def test_terminal_and_member_are_locked_before_anything_of_them_is_read(desk):
+    """SQLite's one write lock hides a missing row lock; the order of statements shows it."""
+    seen = []
+    engine = desk.ledger._engine
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: seen.append(statement))
+    assert ask(desk, redemption(3, 500)).rc == "00"
+    changes = [s for s in seen if not (s.startswith("SELECT") and ("FROM terminals" in s or "FROM faults" in s))]
+    assert changes[0].startswith("UPDATE terminals")
+    sums = next(at for at, s in enumerate(changes) if "sum(postings" in s)
+    assert any(s.startswith("UPDATE members") for s in changes[:sums])
 
 
 STEP = st.tuples(

@@ -185,6 +185,13 @@ def test_redemption_spends_what_is_there_and_tells_what_is_short(switch, client)
     assert switch.ledger.accounts() == {"member": 100, "issued": -600, "redeemed": 500}
 
 
+def test_the_last_point_decides(switch, client):
+    client.ask(accrual(1, 699_000, uid=SARA))
+    assert client.ask(redemption(2, 700, uid=SARA)).rc == "51"
+    client.ask(accrual(3, 1_000, uid=SARA))
+    assert client.ask(redemption(4, 700, uid=SARA)).balance == 0
+
+
 @pytest.mark.parametrize("points", [400, 550])
 def test_redemption_keeps_threshold_and_step(switch, client, points):
     assert client.ask(redemption(1, points)).rc == "13"
