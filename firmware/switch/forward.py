@@ -13,7 +13,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.errors import BadMessage, LinkDown, NoAnswer, StoreError
+from firmware.core.errors import BadMessage, LinkDown, NoAnswer, StoreError, StoreNotReady
 from firmware.core.types import ACCRUAL, REVERSAL
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import BURY, PAUSE, RC_ORIGINAL_UNKNOWN, SETTLE, approved, fate
@@ -53,33 +53,26 @@ class Forward:
         self._log = log
         self._on_member = on_member
         self._jitter = jitter
-        self._maybe_sent = 0  # records up to this SEQ were found at start
+        self._maybe_sent = 0  # a record up to this SEQ may have been sent before the restart
         self._tried: "set[int]" = set()
-        self._owed: "list[Transaction]" = []
         self._failures = 0
         self._not_before = ticks_ms()
         self._sign_ons = 0
         self.paused = False  # the switch refused our MAC; ends with the next sign-on
 
     def start(self) -> int:
-        """Once at boot, before any flow: every ONLINE intent without an answer gets its reversal. Returns how many."""
-        for transaction in self._journal.pending():
-            self._maybe_sent = max(self._maybe_sent, transaction.seq)
-        self._owed = list(self._journal.unanswered())
-        return self._reverse_owed()
+        """Once at boot, before any flow: every ONLINE intent without an answer gets its reversal. Returns how many.
 
-    def _reverse_owed(self) -> int:
-        """Append the reversals still owed; what a full store does not take now is tried again when something left it."""
-        count = 0
-        while self._owed:
-            try:
-                self.reverse(self._owed[0])
-            except StoreError as error:
-                self._log.error(error, "reversal of SEQ {}".format(self._owed[0].seq))
-                break
-            self._owed.pop(0)
-            count += 1
-        return count
+        Raises StoreError when the journal does not take them; what was reversed until then stays reversed.
+        """
+        try:
+            self._maybe_sent = self._journal.next_seq()  # whatever has a lower number is older than this start
+        except StoreNotReady:
+            return 0  # a fresh store holds nothing
+        unanswered = list(self._journal.unanswered())
+        for original in unanswered:
+            self.reverse(original)
+        return len(unanswered)
 
     def reverse(self, original: "Transaction") -> "Transaction":
         """Append the reversal of an ONLINE transaction whose outcome is unknown. Raises StoreError."""
@@ -128,7 +121,6 @@ class Forward:
             self._failures = 0
             self._not_before = ticks_ms()
             self.paused = False
-            self._reverse_owed()
         return not self.paused and ticks_diff(ticks_ms(), self._not_before) >= 0
 
     def _oldest(self) -> "Transaction | None":
@@ -167,7 +159,6 @@ class Forward:
             self._retry_later()
             return False
         self._tried.discard(transaction.seq)
-        self._reverse_owed()
         self._failures = 0
         self._not_before = ticks_ms()
         return True

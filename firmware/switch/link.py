@@ -71,7 +71,7 @@ class Connection:
         self._shaken = False
 
     async def send(self, message: bytes) -> None:
-        """Write one frame; by one task at a time. Raises LinkClosed, CertificateRefused, HandshakeFailed."""
+        """Write one frame; by one task at a time. Raises LinkClosed; the first time also what connecting may raise."""
         try:
             self._writer.write(len(message).to_bytes(2, "big") + message)
             await self._writer.drain()
@@ -79,7 +79,7 @@ class Connection:
         except ValueError as error:
             refusal = CertificateRefused(_reason(error))
         except OSError as error:
-            refusal = (LinkClosed if self._shaken else HandshakeFailed)(_reason(error))
+            refusal = self._failure(error)
         else:
             return
         raise refusal
@@ -97,6 +97,13 @@ class Connection:
         except (OSError, EOFError) as error:
             refusal = LinkClosed(_reason(error))
         raise refusal
+
+    def _failure(self, error: OSError) -> LinkDown:
+        """What an error in sending means. The device tells a refused connection, and fails in TLS, only then."""
+        if self._shaken:
+            return LinkClosed(_reason(error))
+        from_tls = isinstance(error.errno, int) and error.errno < 0  # Mbed TLS counts its errors below zero
+        return HandshakeFailed(_reason(error)) if from_tls else ConnectionRefused(_reason(error))
 
     async def close(self) -> None:
         """Give the connection back; bounded, never raises."""
@@ -190,7 +197,7 @@ class Link:
             context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
             context.verify_mode = tls.CERT_REQUIRED
             try:
-                context.load_verify_locations(cadata=self._ca_der)
+                context.load_verify_locations(self._ca_der)  # by position: `tls` knows no keywords
             except (ValueError, OSError) as error:
                 refusal = CertificateRefused("pinned CA: " + _reason(error))
             else:

@@ -75,6 +75,7 @@ class Session:
         timeout_ms: int = 6000,
         echo_after_ms: int = 300_000,
         jitter: int = 0,
+        sign_on_ms: int = _SIGN_ON_MS,
     ) -> None:
         self._link = link
         self._messages = messages
@@ -85,6 +86,7 @@ class Session:
         self._timeout_ms = timeout_ms
         self._echo_after_ms = echo_after_ms
         self._jitter = jitter
+        self._sign_on_ms = sign_on_ms
         self._connection: "Connection | None" = None
         self._reading: "asyncio.Task[None] | None" = None
         self._error: "LinkError | None" = None
@@ -189,7 +191,7 @@ class Session:
         self._connection = connection
         self._probe = False
         try:
-            answer = await self._exchange(self._network(SIGN_ON), _SIGN_ON_MS)
+            answer = await self._exchange(self._network(SIGN_ON), self._sign_on_ms)
         except LinkError:
             self._raise_cause()
             raise

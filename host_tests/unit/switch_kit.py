@@ -1,4 +1,4 @@
-"""What the switch tests share: an independent reading of LT-87 (pyiso8583, cryptography) and fakes of the rooms around it.
+"""What the switch tests share: an independent reading of LT-87 (pyiso8583, cryptography), fakes of the rooms around.
 
 The fakes have only the calls the switch room is allowed to make; any other is an AttributeError.
 """
@@ -219,7 +219,11 @@ class FakeJournal:
     def unanswered(self) -> Any:
         undone = {record.original_seq for record in self.records.values()}
         return iter(
-            [r for r in self.records.values() if r.mode == ONLINE and r.seq not in self.answered and r.seq not in undone]
+            [
+                r
+                for r in self.records.values()
+                if r.mode == ONLINE and r.seq not in self.answered and r.seq not in undone
+            ]
         )
 
     def pending(self) -> Any:

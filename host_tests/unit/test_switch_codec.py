@@ -156,7 +156,12 @@ def test_a_date_is_the_first_second_of_the_day_in_tehran():
 
 @pytest.mark.parametrize(
     ("mode", "bad"),
-    [("request", {"amount": 10**12}), ("request", {"amount": -1}), ("request", {"points": 2**31}), ("advice", {"uid": b""})],
+    [
+        ("request", {"amount": 10**12}),
+        ("request", {"amount": -1}),
+        ("request", {"points": 2**31}),
+        ("advice", {"uid": b""}),
+    ],
 )
 def test_a_record_that_does_not_fit_the_wire_is_bad_message(mode, bad):
     with pytest.raises(BadMessage):

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from firmware.core.errors import StoreFull
+from firmware.core.errors import StoreFull, StoreNotReady
 from firmware.core.types import CLOCK_OK, OFFLINE, REVERSAL, Member
 from firmware.switch.forward import Forward
 from firmware.switch.messages import reversal_of
@@ -74,7 +74,11 @@ async def test_reversals_go_first_then_advices_oldest_first_each_settled_once():
     async with post.running():
         await until(lambda: len(post.journal.gone) == 3)
         assert [seq for _, seq in post.sent()] == [4, 1, 2]
-        assert [told for told in post.journal.told if told[0] == "settle"] == [("settle", 4), ("settle", 1), ("settle", 2)]
+        assert [told for told in post.journal.told if told[0] == "settle"] == [
+            ("settle", 4),
+            ("settle", 1),
+            ("settle", 2),
+        ]
         await asyncio.sleep(30)
         assert len(post.sent()) == 3
 
@@ -82,10 +86,10 @@ async def test_reversals_go_first_then_advices_oldest_first_each_settled_once():
 @virtual
 async def test_at_start_an_unanswered_request_becomes_a_reversal_and_is_never_sent_again_itself():
     post = Post(transaction(seq=3))
-    assert post.journal.told == [("append", 100, 3)] and post.journal.records[100].verb == REVERSAL
+    assert post.journal.told == [("append", 101, 3)] and post.journal.records[101].verb == REVERSAL
     async with post.running():
-        await until(lambda: 100 in post.journal.gone)
-        assert post.sent() == [("0420", 100)]
+        await until(lambda: 101 in post.journal.gone)
+        assert post.sent() == [("0420", 101)]
         fields, _ = post.bench.link.sent[0]
         asked, _ = split(messages().request(transaction(seq=3)).raw)
         assert fields["90"][:20] == "0200" + asked["11"] + asked["7"]
@@ -95,10 +99,10 @@ async def test_at_start_an_unanswered_request_becomes_a_reversal_and_is_never_se
 async def test_a_record_appended_now_goes_as_first_and_its_resend_as_repeat_with_the_same_body():
     post = Post(codes=("91", "silence", "00"))
     async with post.running():
-        fresh(post, transaction(seq=7, mode=OFFLINE))
-        await until(lambda: 7 in post.journal.gone, 120)
+        fresh(post, transaction(seq=107, mode=OFFLINE))
+        await until(lambda: 107 in post.journal.gone, 120)
         (first, tags), *again = post.bench.link.sent
-        assert post.sent() == [("0220", 7), ("0221", 7), ("0221", 7)]
+        assert post.sent() == [("0220", 107), ("0221", 107), ("0221", 107)]
         for fields, later_tags in again:
             assert {de for de in first if first[de] != fields[de]} == {"t", "7", "64"} and later_tags == tags
 
@@ -123,7 +127,9 @@ def test_done_settles_and_the_member_cache_hears_the_balance(code):
     onhost.run_virtual(story())
 
 
-@pytest.mark.parametrize("code", ["51", "14", "54", "41", "43", "62", "61", "65", "57", "58", "12", "13", "30", "25", "05"])
+@pytest.mark.parametrize(
+    "code", ["51", "14", "54", "41", "43", "62", "61", "65", "57", "58", "12", "13", "30", "25", "05"]
+)
 def test_a_hard_refusal_buries_and_the_queue_goes_on(code):
     async def story() -> None:
         post = Post(transaction(seq=7, mode=OFFLINE), transaction(seq=8, mode=OFFLINE), codes=(code, "00"))
@@ -138,8 +144,8 @@ def test_a_hard_refusal_buries_and_the_queue_goes_on(code):
 async def test_a_reversal_of_what_the_switch_never_saw_is_settled():
     post = Post(transaction(seq=3), codes=("25",))
     async with post.running():
-        await until(lambda: 100 in post.journal.gone)
-        assert post.journal.told[-1] == ("settle", 100) and post.members == []
+        await until(lambda: 101 in post.journal.gone)
+        assert post.journal.told[-1] == ("settle", 101) and post.members == []
 
 
 @pytest.mark.parametrize("code", ["68", "91", "96", "silence"])
@@ -219,19 +225,21 @@ async def test_records_that_cannot_be_a_message_are_buried_and_do_not_block_the_
         assert post.journal.told == [("bury", 4, "25"), ("bury", 5, "30"), ("settle", 6)]
 
 
-@virtual
-async def test_a_reversal_a_full_store_does_not_take_at_start_is_made_when_room_comes():
+def test_a_full_store_at_start_is_told_to_the_one_who_starts():
     class Full(FakeJournal):
         def append(self, record):
-            if not self.gone:
-                raise StoreFull("full")
-            super().append(record)
+            raise StoreFull("full")
 
-    post = Post(start=False)
-    post.journal = Full(transaction(seq=3), transaction(seq=5, mode=OFFLINE))
-    post.forward = Forward(post.journal, post.bench.session, messages(), post.bench.clock, post.bench.log)
-    assert post.forward.start() == 0 and post.bench.logged("S03")
-    async with post.running():
-        await until(lambda: len(post.journal.gone) == 2)
-        assert [mti for mti, _ in post.sent()] == ["0221", "0420"]
-        assert [record.original_seq for record in post.journal.records.values()] == [0, 0, 3]
+    bench = Bench()
+    forward = Forward(Full(transaction(seq=3)), bench.session, messages(), bench.clock, bench.log)  # type: ignore[arg-type]
+    with pytest.raises(StoreFull):
+        forward.start()
+
+
+def test_a_fresh_store_owes_nothing_at_start():
+    class Fresh(FakeJournal):
+        def next_seq(self):
+            raise StoreNotReady("no sign-on yet")
+
+    bench = Bench()
+    assert Forward(Fresh(), bench.session, messages(), bench.clock, bench.log).start() == 0  # type: ignore[arg-type]

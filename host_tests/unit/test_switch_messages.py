@@ -8,11 +8,20 @@ from firmware.core.errors import BadAnswer, BadMessage
 from firmware.core.types import AUTH_UID, CLOCK_OK, OFFLINE, REDEMPTION
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import ECHO, SIGN_ON
-from host_tests.unit.switch_kit import KID, MAC_OUT, NOW, UID, amounts, answer, member_tags, messages, split, transaction
+from host_tests.unit.switch_kit import (
+    KID,
+    MAC_OUT,
+    NOW,
+    UID,
+    amounts,
+    answer,
+    member_tags,
+    messages,
+    split,
+    transaction,
+)
 
 COMMON = {"24": "001", "41": "T0000001", "42": "MERCHANT0000001"}
-
-
 
 
 def plain(fields: dict[str, str]) -> dict[str, str]:
@@ -96,7 +105,9 @@ def test_session_messages_use_no_journal_number():
 def test_an_answer_becomes_a_reply_with_the_member_as_the_switch_knows_him():
     make, record = messages(), transaction()
     out = make.request(record)
-    raw = answer(out.raw, "00", points=125, balance=1375, approval="A1B2C3", tags=[*member_tags("علی"), (0x70, b"Hello")])
+    raw = answer(
+        out.raw, "00", points=125, balance=1375, approval="A1B2C3", tags=[*member_tags("علی"), (0x70, b"Hello")]
+    )
     read = make.read_answer(raw)
     assert read.key == out.key and read.host_utc == NOW + 5
     reply = make.reply(read, UID, 7)

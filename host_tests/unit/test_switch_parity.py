@@ -1,4 +1,4 @@
-"""The same program on CPython and on real MicroPython: every message, every answer and every damaged byte come out alike."""
+"""One program on CPython and on real MicroPython: messages, answers and damaged bytes come out alike."""
 
 import contextlib
 import io
@@ -43,7 +43,6 @@ for raw in {answers}:
         m = reply.member
         print(hexlify(m.name.encode()), m.points, m.tier, m.visits, m.last_visit_utc)
 state = 12345
-verdicts = []
 for turn in range(600):
     raw = bytearray(make.request(earn).raw)
     for _ in range(3):
@@ -51,11 +50,9 @@ for turn in range(600):
         raw[(state >> 8) % len(raw)] ^= state >> 20 & 255
     try:
         mti, fields = iso8583.decode(bytes(raw[: len(raw) - (turn % 7 == 0) * (state >> 9 & 63)]))
-        verdicts.append(mti + str(sorted(fields)) + str(len(tlv.parse(fields.get(48, b"")))))
+        print(mti, sorted(fields), len(tlv.parse(fields.get(48, b""))))
     except VafaError as error:
-        verdicts.append(type(error).__name__ + str(error))
-for verdict in verdicts:
-    print(verdict)
+        print(type(error).__name__, error)
 """
 
 

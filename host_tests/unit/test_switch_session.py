@@ -1,4 +1,4 @@
-"""The session against a scripted switch on virtual time: nothing but the right answer counts, nothing waits for ever."""
+"""The session against a scripted switch on virtual time: only the right answer counts, nothing waits for ever."""
 
 import asyncio
 import contextlib

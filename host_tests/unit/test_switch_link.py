@@ -1,0 +1,249 @@
+"""The link over real TLS: one program on CPython and on real MicroPython, against a server answering by the oracle."""
+
+import asyncio
+import contextlib
+import io
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tests.unit.switch_kit import KID, MAC_IN, MAC_OUT, NOW, UID, answer
+from tools.bench_switch.pki import ensure
+
+ROOT = Path(__file__).parents[2]
+NAME = "switch.vafa.test"
+
+PROGRAM = """
+import asyncio
+from binascii import unhexlify
+from time import ticks_diff, ticks_ms
+from firmware.core.errors import LinkError
+from firmware.core.log import Log
+from firmware.core.types import ACCRUAL, ONLINE, Transaction
+from firmware.switch.link import Link
+from firmware.switch.mac import MacKeys
+from firmware.switch.messages import Identity, Messages
+from firmware.switch.session import Session
+
+
+class Station:
+    joined = {joined}
+    def active(self, up=True): pass
+    def disconnect(self): pass
+    def connect(self, ssid, psk=None): self.asked = (ssid, psk)
+    def isconnected(self): return self.joined
+
+
+class Clock:
+    quality = 2
+    def now_utc(self): return {now}
+    def set_from_switch(self, utc): return 0
+
+
+class Journal:
+    def continue_above(self, high): print("high", high)
+
+
+class Numbers:
+    last = 4
+    def __call__(self):
+        self.last += 1
+        return self.last
+
+
+async def story():
+    station = Station()
+    with open("{ca}", "rb") as file:
+        link = Link("{host}", {port}, "{name}", file.read(), "shop", "secret", station, join_ms=300, connect_ms=2000)
+    keys = MacKeys({kid}, unhexlify("{mac_out}"), unhexlify("{mac_in}"))
+    messages = Messages(Identity("T0000001", "MERCHANT0000001", 1, 364), keys)
+    log = Log(32)
+    session = Session(link, messages, Clock(), Journal(), log, Numbers(), timeout_ms=2000, sign_on_ms=2000)
+    task = asyncio.create_task(session.run())
+    started = ticks_ms()
+    while not session.online() and not session.fault and ticks_diff(ticks_ms(), started) < 8000:
+        await asyncio.sleep_ms(20)
+    print("online", session.online(), "fault", session.fault)
+    if session.online():
+        for seq in (42, 43, 44):
+            begun = ticks_ms()
+            try:
+                reply = await session.request(
+                    Transaction(seq, ACCRUAL, ONLINE, unhexlify("{uid}"), 1, 125000, 125, {now}, 2)
+                )
+                print("reply", reply.rc, reply.points, reply.balance)
+            except LinkError as error:
+                print("error", error.code, session.online(), ticks_diff(ticks_ms(), begun) < 500)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    if "{secret}" in " ".join(log.newest(32)):
+        print("LEAK")
+    print("done")
+
+
+asyncio.run(story())
+"""
+
+
+class Server:
+    """A TLS server on loopback that answers every frame; the connection ends before the answer to SEQ 43."""
+
+    def __init__(self, context: ssl.SSLContext | None, mute: bool = False) -> None:
+        self._context, self._mute = context, mute
+        self.port = 0
+        self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(5)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, ssl=self._context)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        talking = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in talking:
+            task.cancel()
+        await asyncio.gather(*talking, return_exceptions=True)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while self._context is not None:
+                size = int.from_bytes(await reader.readexactly(2), "big")
+                raw = await reader.readexactly(size)
+                reply = answer(raw, points=125, balance=1375)
+                if b"000044" in raw[12:60]:  # STAN of SEQ 43
+                    break
+                # In two pieces: a frame must be put together from what the line gives.
+                writer.write(len(reply).to_bytes(2, "big") + reply[:30])
+                await writer.drain()
+                await asyncio.sleep(0.02)
+                writer.write(reply[30:])
+                await writer.drain()
+            if self._context is None and not self._mute:
+                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                await writer.drain()
+            elif self._mute:
+                await asyncio.sleep(30)
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            writer.transport.abort()
+
+
+def run_on(runtime: str, **changes: object) -> list[str]:
+    values = {
+        "joined": True, "now": NOW, "host": "127.0.0.1", "port": 1, "name": NAME, "kid": KID, "uid": UID.hex(),
+        "mac_out": MAC_OUT.hex(), "mac_in": MAC_IN.hex(), "secret": MAC_OUT.hex(), "ca": "",
+    }  # fmt: skip
+    program = PROGRAM.format(**{**values, **changes})
+    if runtime == "CPython":
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(program, {})
+        return said.getvalue().splitlines()
+    there = subprocess.run(
+        [sys.executable, "-m", "micropython_unix", "-X", "heapsize=512K", "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "MICROPYPATH": ".frozen:."},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (there.returncode, there.stderr) == (0, ""), there.stdout + there.stderr
+    return there.stdout.splitlines()
+
+
+both = pytest.mark.parametrize("runtime", ["CPython", "MicroPython"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pki")
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    running = Server(ensure(folder / "ours", NAME).server_context())
+    yield running
+    running.stop()
+
+
+@both
+def test_sign_on_request_and_a_connection_cut_before_the_answer(runtime, server, folder):
+    lines = run_on(runtime, port=server.port, ca=folder / "ours" / "ca.der")
+    assert lines == [
+        "high 41",
+        "online True fault ",
+        "reply 00 125 1375",
+        "error L08 False True",  # cut while waiting: unknown at once, not after the time-out
+        "error L01 False True",  # and the next one does not even try
+        "done",
+    ]
+
+
+@both
+def test_a_switch_of_another_ca_is_refused(runtime, server, folder):
+    stranger = ensure(folder / "stranger", NAME)
+    assert run_on(runtime, port=server.port, ca=stranger.ca_der) == ["online False fault K02", "done"]
+
+
+@both
+def test_a_switch_of_another_name_is_refused(runtime, server, folder):
+    lines = run_on(runtime, port=server.port, ca=folder / "ours" / "ca.der", name="other.vafa.test")
+    assert lines == ["online False fault K02", "done"]
+
+
+@both
+def test_a_pinned_ca_that_is_no_certificate_is_refused(runtime, server, folder):
+    (folder / "broken.der").write_bytes(b"not a certificate")
+    assert run_on(runtime, port=server.port, ca=folder / "broken.der") == ["online False fault K02", "done"]
+
+
+@both
+def test_nothing_listening_unknown_name_and_no_wifi_are_told_apart(runtime, server, folder):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    ca = folder / "ours" / "ca.der"
+    assert run_on(runtime, port=port, ca=ca) == ["online False fault L05", "done"]
+    assert run_on(runtime, host="no-such-host.invalid", ca=ca) == ["online False fault L04", "done"]
+    assert run_on(runtime, joined=False, ca=ca) == ["online False fault L01", "done"]
+
+
+@both
+def test_a_server_that_never_shakes_hands_is_given_up_in_time(runtime, folder, server):
+    mute = Server(None, mute=True)
+    lines = run_on(runtime, port=mute.port, ca=folder / "ours" / "ca.der")
+    mute.stop()
+    assert re.fullmatch("online False fault L0[58]", lines[0]) and lines[1] == "done"
+
+
+def test_a_server_without_tls_is_a_failed_handshake_on_the_device(folder, server):
+    plain = Server(None)
+    lines = run_on("MicroPython", port=plain.port, ca=folder / "ours" / "ca.der")
+    plain.stop()
+    assert lines == ["online False fault L06", "done"]
