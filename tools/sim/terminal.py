@@ -25,6 +25,7 @@ import select
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tools.sim import image
 from tools.sim.board import SimBoard
@@ -47,6 +48,8 @@ _LOST_S = 30.0
 _INTERRUPT_S = 0.03
 _PUMP_EVERY = 64
 _PROMPT_GRACE_S = 0.03
+_PROMPT_WAIT_S = 0.005
+_CONVERSATION_S = 0.5
 _CATCH_UP_US = 250_000
 
 
@@ -306,7 +309,7 @@ class Terminal:
             self._look = True
             self._pump()
         try:
-            request = link.receive()
+            request = link.receive(wait=not self._in_conversation())
             if request is None:
                 self._quiet(end_us)
             else:
@@ -315,6 +318,20 @@ class Terminal:
             self._exited()
         except PowerCut:
             self.power_off()
+
+    def _in_conversation(self) -> bool:
+        """A host is talking on the serial port: wait for both lines. True when the link need not be waited for."""
+        if time.monotonic() - self._last_serial > _CONVERSATION_S:
+            return False
+        ready, _, _ = select.select(self._lines(), [], [], _PROMPT_WAIT_S)
+        if len(ready) > 1 or (ready and ready[0] is not self._link):
+            self._pump()
+        return True
+
+    def _lines(self) -> list[Any]:
+        """What a processor that is not idle can be heard on: the link and the serial port."""
+        line, host = self.serial.fds
+        return [self._link, line, host] if self.serial.listening else [self._link, line]
 
     def _serve(self, request: Request) -> None:
         self._last_call = time.monotonic()
@@ -383,11 +400,9 @@ class Terminal:
         wait_us = until_us - self.clock.now_us - lag_us
         if wait_us <= 0:
             return True
-        fds = [*self.network.fds(), *(fd for fd in self.serial.fds if self.serial.listening or fd == self.serial.fds[0])]
-        ready, _, _ = select.select(fds, [], [], min(wait_us / 1e6, 0.02))
-        now_us = self._sim0 + round((time.monotonic() - self._wall0) * 1e6)
-        self.clock.advance_to(min(until_us, now_us))
-        return not ready and now_us >= until_us
+        ready, _, _ = select.select([*self.network.fds(), *self._lines()[1:]], [], [], min(wait_us / 1e6, 0.02))
+        self._follow_wall_clock(until_us)
+        return not ready and self.clock.now_us >= until_us
 
     def _quiet(self, end_us: int) -> None:
         """No request came for a moment: at the prompt, busy, or gone."""
@@ -400,7 +415,10 @@ class Terminal:
         silent_s = now - self._last_call
         if self.serial.at_prompt:
             self._wait_at_prompt(end_us, moved)
-        elif self.serial.interrupt_wanted and silent_s > _INTERRUPT_S:
+            return
+        if self.realtime:
+            self._follow_wall_clock(end_us)
+        if self.serial.interrupt_wanted and silent_s > _INTERRUPT_S:
             self.serial.interrupt_wanted = False
             self._process.interrupt()
         elif self._wdt_us and silent_s > _SILENT_S:
@@ -412,16 +430,20 @@ class Terminal:
         self._last_call = time.monotonic()
         self._look = True
         while not moved and self._restart_as is None and self.clock.now_us < end_us:
-            if time.monotonic() - self._last_serial < _PROMPT_GRACE_S or self.realtime:
-                fds = [self._link, *(fd for fd in self.serial.fds if self.serial.listening or fd == self.serial.fds[0])]
-                ready, _, _ = select.select(fds, [], [], 0.005)
+            if self.realtime or time.monotonic() - self._last_serial < _PROMPT_GRACE_S:
+                ready, _, _ = select.select(self._lines(), [], [], _PROMPT_WAIT_S)
                 if self.realtime:
-                    self._pace(end_us)
+                    self._follow_wall_clock(end_us)
                 if ready:
                     self._pump()
                     return
             else:
                 self._pass(end_us)
+
+    def _follow_wall_clock(self, end_us: int) -> None:
+        """Real time passes for a processor that asks for nothing, too."""
+        wall_us = self._sim0 + round((time.monotonic() - self._wall0) * 1e6)
+        self.clock.advance_to(min(end_us, wall_us))
 
     def _exited(self) -> None:
         """The interpreter ended by itself: Ctrl-D at the prompt, sys.exit, or a crash."""
