@@ -58,11 +58,12 @@ class Show:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--show", is_flag=True, help="Draw notes, screens and receipts on stderr while it runs.")
-def main(files: tuple[Path, ...], show: bool) -> None:
+@click.option("--tree", type=click.Path(path_type=Path, exists=True), help="The firmware to run, when not this repository's.")
+def main(files: tuple[Path, ...], show: bool, tree: Path | None) -> None:
     """Run scenario FILES on simulated time; one JSON line each."""
     failed = False
     for path in files:
-        report = run_file(path, Show() if show else None)
+        report = run_file(path, Show() if show else None, lambda start: Stage(start, tree))
         click.echo(json.dumps(report, sort_keys=True))
         for failure in report["failures"]:
             click.secho(f"FAILED {failure}", fg="red", err=True)

@@ -35,7 +35,8 @@ def remove(stage: Stage, step: Step) -> None:
 
 
 def pull(stage: Stage, step: Step) -> None:
-    stage.pull_at_frame(_card(stage, step, step.one("NAME")), step.number("N"))
+    moment = next((word for word in ("torn", "after", "answering") if word in step.words), "before")
+    stage.pull_at_frame(_card(stage, step, step.one("NAME")), step.number("N"), moment)
 
 
 def _card(stage: Stage, step: Step, name: str) -> str:

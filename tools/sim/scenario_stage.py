@@ -1,0 +1,320 @@
+"""The stage of a scenario: one bench switch, one simulated terminal, the cards, and everything a step may touch.
+
+The only part of the scenario language that knows the simulated terminal and the bench switch. Nothing here judges.
+All on one simulated clock, also the switch's, so that a story runs alike every time. Times are simulated milliseconds.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tools.bench_switch import BenchSwitch
+from tools.sim import demo, onhost
+from tools.sim.cards import Card, make_card
+from tools.sim.cards.personal import personalise
+from tools.sim.chips.nor import Nor, NorPartition, Torn
+from tools.sim.clock import SimClock
+from tools.sim.ocr import screen_lines, to_png
+from tools.sim.provision import Provisioning
+from tools.sim.scenario_parser import ScenarioError, Step
+from tools.sim.scenario_start import Start
+from tools.sim.terminal import KEY_APART_MS, Terminal
+
+PKI_FOLDER = Path("build/pki")
+IMPOSTOR_FOLDER = Path("build/pki-impostor")
+SCREENSHOTS = Path("build/screenshots")
+START_UTC = calendar.timegm((2026, 12, 1, 8, 0, 0, 0, 0, 0))  # half past eleven in Tehran
+SWITCH_PORT = 8583  # where the terminal thinks the switch is; its network leads every address to the real one
+READY_MS = 30_000
+_ANY_SALT = 1  # a journal that has begun knows its own
+
+# What is heard, in hertz without the pauses: firmware/screen/signals.py.
+_SOUNDS = {"ok": [1800, 2400], "offline": [1800, 1800, 1800], "refused": [400]}
+_FAULTS = {"deaf": ("silent", "before"), "wrong-mac": ("wrong_mac", "after")}
+
+
+def open_books(switch: BenchSwitch, start: Start) -> None:
+    """Members, cards and the terminal as the programme's office would enter them."""
+    ledger = switch.ledger
+    for member in start.members.values():
+        ledger.add_member(member.name, member.member_no, member.points, member.tier)
+    for card in start.cards.values():
+        if card.member:
+            ledger.add_card(card.uid, card.member)
+    ledger.add_terminal(demo.TERMINAL_ID, demo.MERCHANT_ID, demo.MAC_OUT, demo.MAC_IN, demo.KID)
+
+
+def make_cards(start: Start) -> dict[str, Card]:
+    """The cards of the tray; those with a key carry what the card office wrote."""
+    made: dict[str, Card] = {}
+    for card in start.cards.values():
+        made[card.name] = make_card(card.kind, card.uid)
+        if card.key:
+            personalise(made[card.name], demo.CARD_GROUP, start.members[card.member].member_no)
+    return made
+
+
+def provisioning(switch: BenchSwitch, **settings: Any) -> Provisioning:
+    """The records that let the demo terminal speak with this switch."""
+    return Provisioning(
+        settings=demo.settings(demo.SWITCH_NAME, SWITCH_PORT, **settings),
+        keys=demo.keys(),
+        ca_der=switch.identity.ca_der.read_bytes(),
+    )
+
+
+def journal_counts(nor: Nor, terminal: Terminal) -> dict[str, int]:
+    """What the journal on a flash holds, read by the firmware's own code from a copy; the terminal notices nothing."""
+    onhost.install()
+    from firmware.store.journal import Journal
+
+    start, size = terminal.layout.partitions["txlog"]
+    copy = Nor(size, None)
+    copy.image[:] = nor.image[start : start + size]
+    journal = Journal(NorPartition(copy, 0, size // 4096, terminal.layout.page_only), _ANY_SALT)
+    journal.open()
+    return {"pending": journal.pending_count(), "dead": journal.dead_count()}
+
+
+def join(switch: BenchSwitch, terminal: Terminal) -> None:
+    """Let the switch tell the modelled network what a clock that does not run by itself cannot see."""
+    switch.on_no_answer = lambda _reason: terminal.network.answer_not_coming()
+    switch.on_late = terminal.network.hold_next_answer
+
+
+class Stage:
+    """Built from the first lines of a scenario; `open` before the first step, `close` after the last. `tree` is the
+    firmware to run, when it is not this repository's."""
+
+    heap_kb: int | None = None
+    heap_probe = False
+    realtime = False
+
+    def __init__(self, start: Start, tree: Path | None = None) -> None:
+        self.start = start
+        self._tree = tree
+        self._clock: SimClock | None = None
+        self.switch = BenchSwitch("sqlite://", PKI_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc)
+        self._impostor: BenchSwitch | None = None
+        self.cards = make_cards(start)
+        self.terminal: Terminal
+        self._heard_from = 0
+        self._journal_at, self._journal = -1, {"pending": 0, "dead": 0}
+        self._messages, self._ledger_at, self._ledger = 0, -1, dict[str, int]()
+
+    def _now_utc(self) -> int:
+        return START_UTC + (self._clock.now_us // 1_000_000 if self._clock is not None else 0)
+
+    def open(self) -> None:
+        """Start everything, up to the idle screen unless the scenario begins earlier."""
+        self.set_up()
+        if self.start.powered:
+            self.terminal.power_on()
+        if self.start.powered and self.start.provisioned and not self.run_until(self._ready, READY_MS):
+            shown = " | ".join(line for line in self.screen_lines() if line)
+            said = self.serial()[-300:].strip().replace("\r\n", " / ")
+            raise ScenarioError("start", f"the terminal did not get ready; the screen showed: {shown}; it said: {said}")
+
+    def set_up(self) -> None:
+        """The switch with its books, running, and the terminal beside it, switched off."""
+        open_books(self.switch, self.start)
+        self.switch.log.listen(self._message_came)
+        self.switch.start()
+        self.terminal = Terminal(
+            self.start.board,
+            provisioning=provisioning(self.switch, **self.start.settings) if self.start.provisioned else None,
+            tree=self._tree,
+            seed=self.start.seed,
+            realtime=self.realtime,
+            heap_kb=self.heap_kb,
+            heap_probe=self.heap_probe,
+            switch_address=("127.0.0.1", self.switch.port),
+        )
+        self._clock = self.terminal.clock
+        join(self.switch, self.terminal)
+
+    def _message_came(self, _entry: object) -> None:
+        self._messages += 1
+
+    def _ready(self) -> bool:
+        lines = self.screen_lines()
+        return "READY" in lines and "ONLINE" in lines
+
+    def close(self) -> None:
+        """Take everything down."""
+        if hasattr(self, "terminal"):
+            self.terminal.close()
+        self.switch.stop()
+        if self._impostor is not None:
+            self._impostor.stop()
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def begin(self, step: Step) -> None:
+        """A step begins; sounds are listened for from the last hand on."""
+        if step.usage.split()[0] in ("tap", "keys", "press", "hold", "pull", "power"):
+            self._heard_from = len(self.terminal.board.buzzer.heard)
+
+    def run(self, ms: int) -> None:
+        self.terminal.run(ms)
+
+    def run_until(self, holds: Callable[[], bool], timeout_ms: int) -> bool:
+        return self.terminal.run_until(holds, timeout_ms)
+
+    # --- hands --------------------------------------------------------------------------------------------------------
+
+    def lay(self, name: str) -> None:
+        field = self.terminal.board.field
+        if self.cards[name] not in field.cards:
+            field.lay(self.cards[name])
+
+    def remove(self, name: str | None) -> None:
+        field = self.terminal.board.field
+        for card in list(field.cards):
+            if name is None or card is self.cards[name]:
+                field.remove(card)
+
+    def pull_at_frame(self, name: str, n: int, moment: str) -> None:
+        self.terminal.board.field.pull_at_frame(self.cards[name], n, moment)
+        self.lay(name)
+
+    def press(self, key: str) -> None:
+        self.terminal.press(key)
+
+    def hold(self, key: str, ms: int) -> None:
+        self.terminal.key_down(key)
+        self.run(ms)
+        self.terminal.key_up(key)
+        self.run(KEY_APART_MS)
+
+    # --- network and switch -------------------------------------------------------------------------------------------
+
+    def net(self, up: bool) -> None:
+        if up:
+            self.terminal.network.up()
+        else:
+            self.terminal.network.down()
+
+    def net_latency(self, ms: int) -> None:
+        self.terminal.network.latency_ms = ms
+
+    def switch_normal(self) -> None:
+        self.switch.faults.clear()
+        self._answered_by(self.switch)
+
+    def switch_fault(self, kind: str, times: int, mti: str, rc: str, ms: int) -> None:
+        if kind == "wrong-certificate":
+            self._be_replaced()
+            return
+        name, when = _FAULTS.get(kind, (kind, "after"))
+        self.switch.faults.next(name, times, mti or None, when=when, rc=rc or "96", ms=ms)
+
+    def _be_replaced(self) -> None:
+        """Another server, with another authority's certificate for the same name, takes the switch's address."""
+        if self._impostor is None:
+            self._impostor = BenchSwitch(
+                "sqlite://", IMPOSTOR_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc
+            )
+            self._impostor.start()
+        self._answered_by(self._impostor)
+
+    def _answered_by(self, switch: BenchSwitch) -> None:
+        network = self.terminal.network
+        address = ("127.0.0.1", switch.port)
+        if network.switch_address != address:
+            network.switch_address = address
+            network.break_connections()
+
+    # --- power and printer --------------------------------------------------------------------------------------------
+
+    def cut_now(self) -> None:
+        self.terminal.power_off()
+
+    def cut_at(self, n: int, torn: str | None) -> None:
+        self.terminal.cut_at_flash_op(n, Torn(torn) if torn else None)
+
+    def power_on(self) -> None:
+        self.terminal.power_on()
+
+    def reset(self) -> None:
+        self.terminal.reset()
+
+    def printer(self, what: str) -> None:
+        printer = self.terminal.board.printer
+        if what in ("plug", "unplug"):
+            printer.plugged = what == "plug"
+        elif what == "paper-in":
+            printer.load_paper()
+        else:
+            printer.paper = False
+
+    # --- what there is to see -----------------------------------------------------------------------------------------
+
+    def screen(self) -> bytes:
+        return self.terminal.screen()
+
+    def screen_lines(self) -> list[str]:
+        return screen_lines(self.screen())
+
+    def screenshot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        to_png(self.screen(), SCREENSHOTS / Path(name).name, 4)
+
+    def note(self, text: str) -> None:
+        """Only the demo shows it."""
+
+    def receipts(self) -> list[list[str]]:
+        return self.terminal.board.printer.receipts
+
+    def ledger(self) -> dict[str, int]:
+        """Points by member; a card the switch opened a nameless member for stands under the card's name."""
+        if self._ledger_at != self._messages:  # only a message changes the books
+            self._ledger_at = self._messages
+            names = {f"?{card.uid.hex().upper()}": card.name for card in self.start.cards.values()}
+            self._ledger = {names.get(name, name): points for name, points in self.switch.ledger.balances().items()}
+        return dict(self._ledger)
+
+    def ledger_problems(self) -> list[str]:
+        return self.switch.ledger.check()
+
+    def journal(self) -> dict[str, int]:
+        if self._journal_at != self.terminal.nor.ops:  # only a flash operation changes the journal
+            self._journal_at = self.terminal.nor.ops
+            self._journal = journal_counts(self.terminal.nor, self.terminal)
+        return dict(self._journal)
+
+    def sounds(self) -> list[str]:
+        heard = [hz for _, hz in self.terminal.board.buzzer.heard[self._heard_from :] if hz]
+        return [
+            name
+            for name, tones in _SOUNDS.items()
+            if any(heard[i : i + len(tones)] == tones for i in range(len(heard) - len(tones) + 1))
+        ]
+
+    def leds(self) -> dict[str, bool]:
+        return dict(self.terminal.board.leds.lit)
+
+    def serial(self) -> str:
+        return self.terminal.serial_output()
+
+    def reset_cause(self) -> str:
+        return {"PWRON": "power-on", "HARD": "hard", "WDT": "watchdog", "SOFT": "soft"}[self.terminal.reset_cause]
+
+    def powered(self) -> bool:
+        return self.terminal.powered
+
+    def summary(self) -> dict[str, Any]:
+        """What the JSON line tells besides steps and failures."""
+        if self._clock is None:
+            return {}
+        nor = self.terminal.nor
+        return {
+            "modelled_ms": self._clock.now_us // 1000,
+            "ledger": self.ledger(),
+            "journal": self.journal(),
+            "receipts": len(self.receipts()),
+            "flash": {"programs": nor.programs, "erases": nor.erases, "bytes": nor.bytes_programmed},
+        }
