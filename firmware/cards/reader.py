@@ -68,6 +68,7 @@ class CardReader:
         self._on_seen = on_seen
         self._beat = beat
         self._alive = False
+        self._dead_logged = False
         self._revive_ms = _REVIVE_FIRST_MS
         self._waiting = False
         self._kick = asyncio.Event()
@@ -129,7 +130,7 @@ class CardReader:
     async def _round(self) -> None:
         try:
             if not self._chip.check():
-                await self._chip.init()
+                await self._set_up()
                 self.reinitialised += 1
                 self._log.event("reader lost its registers, set up again")
             if self._waiting or self._resting:
@@ -143,15 +144,14 @@ class CardReader:
             self._alive = False
             self._revive_ms = _REVIVE_FIRST_MS
             self._resting = b""
-            self._log.fault(ReaderDead.code, "reader does not answer")
-            self._tell(ReaderDead())
+            self._tell_dead()
 
     async def _revive(self) -> None:
         """One attempt to bring the chip up, with a growing pause after a failure."""
         try:
-            version = await self._chip.init()
+            version = await self._set_up()
         except ChipAbsent:
-            self._tell(ReaderDead())
+            self._tell_dead()
             left = self._revive_ms
             self._revive_ms = min(self._revive_ms * 2, _REVIVE_MAX_MS)
             while left > 0:
@@ -163,7 +163,15 @@ class CardReader:
                     break  # somebody wants to know now
             return
         self._alive = True
+        self._dead_logged = False
         self._log.event("reader answers, version {:02x}".format(version))
+
+    async def _set_up(self) -> int:
+        """Initialise the chip; one that answers but does not keep what it is told counts as absent."""
+        version = await self._chip.init()
+        if not self._chip.check():
+            raise ChipAbsent()
+        return version
 
     async def _look(self) -> None:
         """One poll with the field on."""
@@ -264,11 +272,18 @@ class CardReader:
     def _tell(self, answer: "CardData | CardError") -> bool:
         if not self._waiting or self._answer is not None:
             return False
-        if not isinstance(answer, CardData):
+        if not isinstance(answer, (CardData, ReaderDead)):
             self._log.error(answer, "card")
         self._answer = answer
         self._answered.set()
         return True
+
+    def _tell_dead(self) -> None:
+        """Tell every wait, but log it once a failure: the waits come three times a second."""
+        if not self._dead_logged:
+            self._dead_logged = True
+            self._log.fault(ReaderDead.code, "reader does not answer")
+        self._tell(ReaderDead())
 
     def _period(self) -> int:
         if self._waiting:

@@ -1,6 +1,8 @@
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from drivers.iso14443a import crc_a
 from drivers.rc522_errors import (
@@ -143,6 +145,30 @@ def test_cards_of_different_kind_are_a_collision() -> None:
     bench = bench_with(make_card("classic", "9C599B32"), make_card("ntag213", "04A1B2C3D4E5F6"))
     with pytest.raises(Collision):
         bench.run(bench.picc.select())
+
+
+UID4 = st.binary(min_size=4, max_size=4).filter(lambda uid: uid[0] not in (0x88, 0x08))
+
+
+@settings(max_examples=60, deadline=None)
+@given(UID4, UID4)
+def test_any_two_different_uids_collide_at_their_first_differing_bit(one: bytes, other: bytes) -> None:
+    if one == other:
+        return
+    bench = bench_with(make_card("classic", one), make_card("classic", other))
+    differ = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
+    with pytest.raises(Collision) as caught:
+        bench.run(bench.picc.select())
+    assert caught.value.position == (differ & -differ).bit_length()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from((4, 7, 10)).flatmap(lambda size: st.binary(min_size=size, max_size=size)), st.booleans())
+def test_any_uid_of_any_length_is_selected_whole(uid: bytes, irq: bool) -> None:
+    if 0x88 in (uid[0], uid[3]):  # a cascade tag where ISO 14443-3 forbids it
+        return
+    bench = bench_with(make_card("desfire", uid), irq=irq)
+    assert bench.run(bench.picc.select()).uid == uid
 
 
 def test_after_a_collision_one_remaining_card_is_selected() -> None:

@@ -366,6 +366,7 @@ def test_a_dead_reader_is_told_at_once_tries_again_and_recovers() -> None:
         assert summary(await outcome(shop.reader))[2] == 1001
 
     shop.open(story, 120_000)
+    assert shop.lines().count("R01") == 1
     assert all(later - earlier <= 1_100_000 for earlier, later in zip(shop.beats, shop.beats[1:], strict=False))
 
 
@@ -380,6 +381,20 @@ def test_a_chip_that_lost_its_registers_is_set_up_again_and_counted() -> None:
 
     shop.open(story)
     assert shop.reader.reinitialised == 1
+
+
+def test_a_chip_that_answers_but_keeps_no_register_is_dead_and_does_not_flood_the_log() -> None:
+    shop = Shop()
+
+    async def story() -> None:
+        shop.board.rc522._writers[0x2B] = lambda value: None  # the timer's prescaler
+        shop.board.rc522.power_off()
+        shop.board.rc522.power_on()
+        assert await outcome(shop.reader) is ReaderDead
+        await asyncio.sleep(20)
+
+    shop.open(story, 120_000)
+    assert len(shop.lines().splitlines()) == 2
 
 
 def test_a_terminal_that_starts_with_a_dead_reader_says_so() -> None:
