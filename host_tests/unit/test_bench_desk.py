@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from host_tests.unit.bench_client import (
     ALI,
@@ -22,11 +22,12 @@ from host_tests.unit.bench_client import (
     reversal,
     sealed,
 )
-from tools.bench_switch import Ledger
+from tools.bench_switch import Ledger, Programme
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.desk import Desk
 from tools.bench_switch.faults import FaultScript
 from tools.bench_switch.log import MessageLog
+from tools.bench_switch.schema import PostingRow, TransactionRow
 
 CALM = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -196,3 +197,34 @@ def _play(desk, ledger, steps):
     assert sum(ledger.accounts().values()) == 0
     assert {ALI: ledger.balance("ali"), SARA: ledger.balance("sara")} == {ALI: model[ALI], SARA: model[SARA]}
     assert (ledger.balance_of_card(STRANGER) or 0) == model[STRANGER]
+
+
+def test_a_scheme_may_pay_by_tier_and_keep_unknown_cards_out():
+    ledger = Ledger(programme=Programme(tier_percent=(100, 110, 125, 150), open_provisional=False))
+    furnish(ledger)
+    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
+    assert ask(desk, accrual(1, 9_000)).points == 13  # gold: 13.5 rounded down
+    assert ask(desk, accrual(2, 9_000, uid=SARA)).points == 9
+    assert ask(desk, accrual(3, 9_000, uid=STRANGER)).rc == "14"
+    assert ledger.check() == []
+    ledger.close()
+
+
+def test_the_check_finds_what_is_wrong_in_the_stored_rows():
+    ledger = Ledger()
+    furnish(ledger)
+    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
+    sale, spend = accrual(1, 50_000), redemption(2, 500)
+    for request in (sale, spend, reversal(3, sale)):
+        assert ask(desk, request).rc == "00"
+    assert ledger.check() == []
+    with ledger._session() as session:
+        postings = list(session.scalars(select(PostingRow).order_by(PostingRow.id)))
+        postings[2].points += 1  # the sale's member side
+        session.get_one(TransactionRow, 3).rc = "51"
+    problems = "\n".join(ledger.check())
+    assert "transaction 2: its postings sum to 1" in problems
+    assert "transaction 2 answered 50 points and booked 51" in problems
+    assert "transaction 3 was refused with 51 and has postings" in problems
+    assert "transaction 4 does not exactly undo 2" in problems
+    ledger.close()

@@ -9,10 +9,11 @@ rial, points signed whole points.
 from __future__ import annotations
 
 import datetime
+import functools
 from dataclasses import dataclass, field
 
-from sqlalchemy import case, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, bindparam, case, func, select, update
+from sqlalchemy.orm import Session
 
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import (
@@ -100,44 +101,53 @@ class Booked:
     remarks: list[str] = field(default_factory=list)
 
 
+@functools.cache
+def _balance_query() -> Select[int]:
+    return select(func.coalesce(func.sum(PostingRow.points), 0)).where(
+        PostingRow.account == MEMBER, PostingRow.member_id == bindparam("member")
+    )
+
+
+@functools.cache
+def _visits_query() -> Select[int, str | None, int]:
+    """Number of visits, day of the last and money spent, of what is booked and not reversed.
+
+    A visit is one card at one merchant on one business day, however many purchases.
+    """
+    bought = TransactionRow.__table__
+    undoing = bought.alias()
+    visits = (
+        select(bought.c.business_day, func.sum(bought.c.amount).label("amount"))
+        .where(
+            bought.c.member_id == bindparam("member"),
+            bought.c.verb == ACCRUAL,
+            bought.c.rc == APPROVED,
+            ~select(undoing.c.id).where(undoing.c.original_id == bought.c.id).exists(),
+        )
+        .group_by(bought.c.uid, bought.c.merchant_id, bought.c.business_day)
+        .subquery()
+    )
+    return select(
+        func.count(), func.max(visits.c.business_day), func.coalesce(func.sum(visits.c.amount), 0)
+    ).select_from(visits)
+
+
 def balance_of(session: Session, member_id: int) -> int:
     """The member's points: the sum of the postings, there is no other balance."""
-    total = session.scalar(
-        select(func.coalesce(func.sum(PostingRow.points), 0)).where(
-            PostingRow.account == MEMBER, PostingRow.member_id == member_id
-        )
-    )
-    return int(total or 0)
+    return int(session.execute(_balance_query(), {"member": member_id}).scalar_one())
 
 
 def standing_of(session: Session, member: MemberRow, programme: Programme) -> Standing:
     """Balance, tier and visits, each derived from what is booked and not reversed."""
-    undoing = aliased(TransactionRow)
-    purchases = (
-        select(TransactionRow)
-        .outerjoin(undoing, undoing.original_id == TransactionRow.id)
-        .where(
-            TransactionRow.member_id == member.id,
-            TransactionRow.verb == ACCRUAL,
-            TransactionRow.rc == APPROVED,
-            undoing.id.is_(None),
-        )
-    )
-    visits = (
-        purchases.with_only_columns(TransactionRow.uid, TransactionRow.merchant_id, TransactionRow.business_day)
-        .distinct()
-        .subquery()
-    )
-    bought = session.scalar(purchases.with_only_columns(func.coalesce(func.sum(TransactionRow.amount), 0)))
-    count, last_day = session.execute(select(func.count(), func.max(visits.c.business_day)).select_from(visits)).one()
+    visits, last_day, purchases = session.execute(_visits_query(), {"member": member.id}).one()
     return Standing(
         member_no=member.member_no,
         name=member.name,
         balance=balance_of(session, member.id),
-        tier=programme.tier(int(bought or 0), member.tier_floor),
-        visits=member.visits_before + count,
+        tier=programme.tier(int(purchases), member.tier_floor),
+        visits=member.visits_before + visits,
         last_visit=datetime.date.fromisoformat(last_day) if last_day else None,
-        purchases=int(bought or 0),
+        purchases=int(purchases),
     )
 
 
@@ -286,7 +296,7 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
     remarks: list[str] = []
     points = value.points
     if value.verb == ACCRUAL:
-        tier = standing_of(session, member, programme).tier
+        tier = standing_of(session, member, programme).tier if programme.tiers_differ else 0
         ruled = programme.accrual_points(value.amount, tier)
         if ruled != value.points:
             remarks.append(f"terminal computed {value.points} points, the rule gives {ruled}")

@@ -28,6 +28,11 @@ class Programme:
     point_value: int = 100
     open_provisional: bool = True  # an unknown card may earn: a nameless member is opened for it
 
+    @property
+    def tiers_differ(self) -> bool:
+        """Whether the tier has a part in the points of a purchase."""
+        return len(set(self.tier_percent)) > 1
+
     def accrual_points(self, amount: int, tier: int) -> int:
         """Points for a purchase, rounded down."""
         points = amount * self.tier_percent[tier] // (self.rial_per_point * 100)
