@@ -29,7 +29,7 @@ _SLOT = const(80)  # 12 + 64 bytes, aligned
 _IN_SECTOR = const(50)
 _NAME_MAX = const(29)
 _AHEAD = const(2)  # sectors erased ahead of need
-_CLEAN_BELOW = const(4)  # free sectors below which cleaning begins
+_CLEAN_BELOW = const(4)  # free sectors below which cleaning begins, half of all on a small partition
 _UNITS = const(256)  # of 16 bytes in a sector: a location is sector * 256 + offset / 16
 
 
@@ -47,7 +47,8 @@ class Members:
         while slots < self._flash.sectors * _IN_SECTOR * 4 // 5:
             slots *= 2
         self._index = Index(slots)
-        self.limit = self._flash.sectors * _IN_SECTOR * 5 // 8  # more would make cleaning costly
+        self._clean_below = min(_CLEAN_BELOW, self._flash.sectors // 2)
+        self.limit = (self._flash.sectors - self._clean_below - 1) * _IN_SECTOR * 17 // 25  # fuller would clean all day
         self._ring = Ring(self._flash, KIND, salt)
         self._opened = False
         self._oldest = 0  # generation not cleaned yet
@@ -79,8 +80,9 @@ class Members:
             if self._index.unused * 8 < self._index.live:
                 self._index.clear()
                 self._load_next = self._ring.generation
-            while self._ring.free() < _AHEAD and self._clean():
-                pass
+            for _ in range(self._flash.sectors):
+                if self._ring.free() >= _AHEAD or not self._clean():
+                    break
             self._write(member.uid, _pack(member), 1)
         except StoreError:
             self._opened = False
@@ -93,7 +95,7 @@ class Members:
             if self._load_next:
                 self._load_one()
                 return True
-            if self._ring.free() < _CLEAN_BELOW and self._clean():
+            if self._ring.free() < self._clean_below and self._clean():
                 return True
             return self._ring.erase_ahead(_AHEAD)
         except StoreError:

@@ -1,0 +1,255 @@
+"""What the journal tells of its transactions, and which sequence numbers it gives."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware.core.errors import StoreError, StoreNotReady
+from firmware.core.types import (
+    ACCRUAL,
+    APPROVED,
+    OFFLINE,
+    ONLINE,
+    OPEN,
+    REDEMPTION,
+    REFUSED,
+    REVERSAL,
+    REVERSED,
+    Result,
+    Transaction,
+)
+from firmware.store import records
+from firmware.store.journal import Journal
+from host_tests.power.ledger import CARDS, Ledger, observe, open_journal
+from tools.bench import store_costs
+from tools.sim.chips.nor import Nor, NorPartition
+
+
+def journal(blocks: int = 8, page_only: bool = False) -> Ledger:
+    ledger = Ledger(open_journal(Nor(blocks * 4096), page_only))
+    ledger.sign_on(100)
+    ledger.idle()
+    return ledger
+
+
+def reopened(ledger: Ledger) -> Journal:
+    return open_journal(ledger.journal._flash._device.nor, False)
+
+
+@given(
+    st.builds(
+        Transaction,
+        seq=st.integers(1, 2**32 - 1),
+        verb=st.sampled_from((ACCRUAL, REDEMPTION, REVERSAL)),
+        mode=st.sampled_from((ONLINE, OFFLINE)),
+        uid=st.sampled_from((4, 7, 10)).flatmap(lambda n: st.binary(min_size=n, max_size=n)),
+        auth=st.integers(0, 2),
+        amount=st.integers(0, 2**40 - 1),
+        points=st.integers(-(2**31), 2**31 - 1),
+        time_utc=st.integers(0, 2**32 - 1),
+        clock=st.integers(0, 2),
+        member_no=st.sampled_from((0, 1, 2**56 - 1, 2**56, 2**63)),
+        offline_reason=st.integers(0, 4),
+        original_seq=st.sampled_from((0, 1, 2**32 - 1)),
+        ruleset=st.integers(0, 65535),
+        clerk=st.integers(0, 255),
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_a_transaction_reads_back_as_it_was_written(t: Transaction) -> None:
+    body = records.pack_transaction(t, "14")
+    assert len(body) in (48, 64)
+    assert vars(records.unpack_transaction(body)) == vars(t)
+    assert records.rc_of(body) == "14"
+    assert body[-8:] == bytes(8), "the place of the tag"
+    if not t.member_no:
+        assert len(body) == 48
+
+
+def test_the_bytes_of_a_transaction_are_those_of_the_page() -> None:
+    t = Transaction(
+        0x01020304, ACCRUAL, OFFLINE, bytes.fromhex("04a1b2c3d4e5f6"), 2, 1_250_000, 1250, 0x6AB1C2D3, 2, 0, 1, 0, 7, 9
+    )
+    page = (
+        "04030201 11 00 0000"  # SEQ, verb | mode << 4, flags, RC
+        "2712"  # UID length 7, auth 2, clock 2, reason 1
+        "04a1b2c3d4e5f6 000000 00000000"
+        "d0121300 00 e2040000 d3c2b16a 0700 09 0000000000000000"
+    )
+    assert records.pack_transaction(t).hex() == page.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"amount": 1 << 40}, {"amount": -1}, {"points": 1 << 31}, {"uid": bytes(11)}, {"clerk": 256}, {"ruleset": 65536}],
+)
+def test_what_does_not_fit_a_record_is_refused_and_nothing_written(change: dict) -> None:
+    ledger = journal()
+    t = ledger.make(ACCRUAL, OFFLINE)
+    for name, value in change.items():
+        setattr(t, name, value)
+    ops = ledger.journal._flash._device.nor.ops
+    with pytest.raises(StoreError):
+        ledger.journal.append(t)
+    assert ledger.journal._flash._device.nor.ops == ops
+
+
+def test_a_fresh_journal_gives_no_number_before_sign_on_and_then_continues_far_above() -> None:
+    fresh = open_journal(Nor(4 * 4096), False)
+    with pytest.raises(StoreNotReady):
+        fresh.next_seq()
+    with pytest.raises(StoreNotReady):
+        fresh.append(Transaction(1, ACCRUAL, OFFLINE, CARDS[0], 0, 1, 1, 1, 2))
+    fresh.continue_above(500)
+    assert fresh.next_seq() == 1500
+
+
+def test_sign_on_moves_a_used_journal_forward_and_never_back() -> None:
+    ledger = journal()
+    seq = ledger.offline_sale()
+    ledger.journal.continue_above(3)
+    assert ledger.journal.next_seq() == seq + 1
+    ledger.journal.continue_above(9_000)
+    assert ledger.journal.next_seq() == 9_001
+    assert reopened(ledger).next_seq() > 9_001
+
+
+def test_numbers_handed_out_and_never_written_are_not_given_again_after_a_restart() -> None:
+    ledger = journal()
+    handed = [ledger.journal.next_seq() for _ in range(500)]
+    assert handed == list(range(handed[0], handed[0] + 500))
+    assert reopened(ledger).next_seq() > handed[-1]
+
+
+def test_a_number_is_written_once_only() -> None:
+    ledger = journal()
+    t = ledger.make(ACCRUAL, OFFLINE)
+    ledger.append(t)
+    for seq in (t.seq, t.seq - 1, t.seq + 50):
+        copy = Transaction(seq, ACCRUAL, OFFLINE, CARDS[0], 0, 1, 1, 1, 2)
+        with pytest.raises(StoreError):
+            ledger.journal.append(copy)
+    assert [p.seq for p in ledger.journal.pending()] == [t.seq]
+
+
+def test_an_online_sale_is_open_until_its_answer_and_a_late_answer_changes_nothing() -> None:
+    ledger = journal()
+    seq = ledger.online_intent(1)
+    assert ledger.journal.find(seq).state == OPEN
+    assert ledger.journal.pending_points(CARDS[1]) == 0
+    ledger.answer(seq, REFUSED)
+    assert ledger.journal.find(seq).result.rc == "51"
+    lost = ledger.online_intent(1)
+    ledger.reverse(lost)
+    with pytest.raises(StoreError):
+        ledger.journal.append_result(Result(lost, APPROVED, "00", 1, None, ""))
+    assert ledger.journal.find(lost).state == REVERSED
+    assert reopened(ledger).find(lost).state == REVERSED
+
+
+def test_reversals_go_first_then_advices_by_age_while_the_queue_changes() -> None:
+    ledger = journal()
+    advices = [ledger.offline_sale(n % 4) for n in range(130)]
+    reversal = ledger.reverse(ledger.online_intent(0))
+    seen = []
+    for t in ledger.journal.pending():
+        seen.append(t.seq)
+        ledger.settle(t.seq)
+        if len(seen) == 2:
+            advices.append(ledger.offline_sale(2))
+    assert seen == [reversal, *advices]
+    assert ledger.journal.pending_count() == 0
+
+
+def test_a_dead_letter_is_listed_until_it_is_settled() -> None:
+    ledger = journal()
+    seq = ledger.offline_sale(3)
+    ledger.bury(seq)
+    assert [(t.seq, rc) for t, rc in reopened(ledger).dead()] == [(seq, "14")]
+    with pytest.raises(StoreError):
+        ledger.journal.bury(seq, "14")
+    ledger.settle(seq)
+    assert reopened(ledger).dead_count() == 0
+
+
+def test_settling_what_is_not_pending_changes_nothing() -> None:
+    ledger = journal()
+    seq = ledger.offline_sale()
+    intent = ledger.online_intent()
+    ledger.settle(seq)
+    before = ledger.journal._flash._device.nor.ops
+    for other in (seq, intent, 5, 4_000_000_000):
+        ledger.journal.settle(other)
+    assert ledger.journal._flash._device.nor.ops == before
+    assert ledger.journal.pending_count() == 0
+
+
+def test_what_the_cashier_waits_for_reads_little_with_a_long_queue() -> None:
+    ledger = journal(40)
+    own = [ledger.offline_sale(2) for _ in range(3)]
+    for n in range(2000):
+        t = ledger.make(ACCRUAL, OFFLINE)
+        t.uid = n.to_bytes(7, "big")
+        ledger.journal.append(t)
+    nor = ledger.journal._flash._device.nor
+    limits = {"pending_points": 6000, "find": 4096 + 300, "oldest_pending_utc": 300, "last": 300, "next_seq": 0}
+    calls = {
+        "pending_points": lambda: ledger.journal.pending_points(CARDS[2]),
+        "find": lambda: ledger.journal.find(own[1]),
+        "oldest_pending_utc": ledger.journal.oldest_pending_utc,
+        "last": ledger.journal.last,
+        "next_seq": ledger.journal.next_seq,
+    }
+    for name, call in calls.items():
+        nor.reset_counters()
+        assert call()
+        assert nor.bytes_read <= limits[name], (name, nor.bytes_read)
+    nor.reset_counters()
+    assert list(ledger.journal.unanswered()) == []
+    assert nor.bytes_read == 0
+
+
+def test_opening_reads_the_same_whatever_the_queue() -> None:
+    ledger = journal(64)
+    for _ in range(3000):
+        ledger.journal.append(ledger.make(ACCRUAL, OFFLINE))
+    nor = ledger.journal._flash._device.nor
+    nor.reset_counters()
+    again = open_journal(nor, False)
+    assert nor.bytes_read <= 64 * 32 + 4096 + 80
+    assert nor.ops <= 1
+    assert again.pending_count() == 3000
+
+
+def test_sales_never_erase_when_idle_time_is_used() -> None:
+    ledger = journal(5)
+    erases = ledger.journal._ring.inline_erases
+    for _ in range(700):
+        ledger.settle(ledger.offline_sale())
+        ledger.idle()
+    assert ledger.journal._ring.inline_erases == erases
+    assert ledger.journal._ring.generation > 10
+
+
+def test_both_kinds_of_flash_hold_the_same_bytes() -> None:
+    images = []
+    for page_only in (False, True):
+        nor = Nor(5 * 4096)
+        ledger = Ledger(Journal(NorPartition(nor, 0, 5, page_only), 9, page_only))
+        ledger.journal.open()
+        ledger.sign_on(0)
+        for n in range(150):
+            ledger.settle(ledger.offline_sale(n % 4))
+        images.append(bytes(nor.image))
+        assert observe(ledger.journal, ledger.probe) == ledger.state()
+    assert images[0] == images[1]
+
+
+def test_costs_stay_within_what_was_set_out_to_reach() -> None:
+    for key, value, _unit, _limit, target in store_costs.rows():
+        if target is None:
+            continue
+        better = value >= target if key in ("store.capacity", "members.held") else value <= target
+        assert better, f"{key}: {value}, to reach {target}"

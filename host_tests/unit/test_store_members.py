@@ -1,0 +1,161 @@
+"""The member cache: newest state or nothing, through cleaning, restarts, power cuts and flipped bits."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from firmware.core.errors import StoreForeign
+from firmware.core.types import TIER_GOLD, Member
+from firmware.store.members import Members
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
+
+
+def uid(n: int) -> bytes:
+    return random.Random(n).randbytes((4, 7, 10)[n % 3])
+
+
+def member(n: int, points: int, name: str = "Sara") -> Member:
+    return Member(uid(n), n * 10**12, name, points, 1_790_000_000 + points, TIER_GOLD, n % 65536, 1_780_000_000)
+
+
+def cache(nor: Nor, page_only: bool = False) -> Members:
+    members = Members(NorPartition(nor, 0, nor.size // 4096, page_only), 3, page_only)
+    members.open()
+    return members
+
+
+def rest(members: Members) -> Members:
+    while members.idle_work():
+        pass
+    return members
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("", ""), ("مریم", "مریم"), ("ف" * 20, "ف" * 14), ("x" + "ف" * 20, "x" + "ف" * 14), ("n" * 40, "n" * 29)],
+)
+def test_a_member_reads_back_and_a_long_name_is_cut_at_a_letter(name: str, kept: str) -> None:
+    members = cache(Nor(4 * 4096))
+    given = member(5, -77, name)
+    members.put(given)
+    given.name = kept
+    assert vars(members.get(given.uid)) == vars(given)
+    assert members.get(b"\0\0\0\0") is None
+
+
+@pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])
+def test_two_thousand_members_fit_the_small_partition_and_survive_updates_and_restart(page_only: bool) -> None:
+    nor = Nor(64 * 4096)
+    members = cache(nor, page_only)
+    points = {}
+    rng = random.Random(4)
+    for n in list(range(2000)) + [rng.randrange(2000) for _ in range(3000)]:
+        points[n] = points.get(n, 0) + n + 1
+        members.put(member(n, points[n]))
+        rest(members)
+    assert members.count() == 2000
+    again = rest(cache(nor, page_only))
+    for seen in (members, again):
+        assert all(seen.get(uid(n)).points == points[n] for n in points)
+
+
+def test_more_members_than_it_is_made_for_forgets_the_longest_unchanged_first() -> None:
+    members = cache(Nor(8 * 4096))
+    for n in range(1000):
+        members.put(member(n, n))
+        rest(members)
+    held = [n for n in range(1000) if members.get(uid(n))]
+    assert members.count() == len(held)
+    assert members.limit <= len(held) <= members.limit + 100
+    assert held == list(range(1000 - len(held), 1000))
+
+
+def test_opening_reads_headers_and_one_sector_and_then_knows_the_newest_at_once() -> None:
+    nor = Nor(64 * 4096)
+    members = cache(nor)
+    for n in range(1500):
+        members.put(member(n, n))
+    nor.reset_counters()
+    again = cache(nor)
+    assert nor.bytes_read <= 64 * 32 + 4096 + 60 * 80 + 200
+    assert again.get(uid(1499)).points == 1499
+    assert again.get(uid(0)) is None
+    again.put(member(0, 42))
+    rest(again)
+    assert again.get(uid(0)).points == 42
+    assert again.count() == 1500
+
+
+def test_power_cuts_leave_the_old_or_the_new_state_never_a_mixture() -> None:
+    rng = random.Random(8)
+    nor = Nor(6 * 4096)
+    members = cache(nor)
+    certain: dict[int, int] = {}
+    cuts = 0
+    for step in range(1500):
+        n = rng.randrange(60)
+        if not nor._cut_in:
+            nor.cut_at(rng.randrange(1, 25), rng.choice(list(Torn)))
+        try:
+            members.put(member(n, step))
+            certain[n] = step
+            rest(members)
+        except PowerCut:
+            cuts += 1
+            nor.power_on()
+            members = rest(cache(nor))
+            for m, points in certain.items():
+                got = members.get(uid(m))
+                assert got is not None
+                assert got.points == points or (m == n and got.points == step)
+                assert vars(got) == vars(member(m, got.points))
+            if members.get(uid(n)):
+                certain[n] = members.get(uid(n)).points
+    assert cuts > 50
+    assert nor.erases > 20
+
+
+def test_a_flipped_bit_never_falsifies_a_member() -> None:
+    nor = Nor(4 * 4096)
+    members = cache(nor)
+    for n in range(30):
+        members.put(member(n, n))
+    good = bytes(nor.image)
+    rng = random.Random(6)
+    for _ in range(500):
+        bit = rng.randrange(2600 * 8)
+        nor.image[:] = good
+        nor.image[bit // 8] ^= 1 << bit % 8
+        again = cache(nor)
+        missing = 0
+        for n in range(30):
+            got = again.get(uid(n))
+            missing += got is None
+            assert got is None or vars(got) == vars(member(n, n))
+        assert missing <= 1
+
+
+def test_a_foreign_partition_is_left_alone_and_knows_nobody() -> None:
+    nor = Nor(4 * 4096)
+    nor.image[9000] = 0
+    members = Members(NorPartition(nor, 0, 4), 1)
+    with pytest.raises(StoreForeign):
+        members.open()
+    members.put(member(1, 1))
+    assert members.get(uid(1)) is None
+    assert nor.ops == 0
+    members.forget_all()
+    members.put(member(1, 1))
+    assert members.get(uid(1)).points == 1
+
+
+def test_flash_that_fails_closes_the_cache_and_raises_nothing() -> None:
+    nor = Nor(4 * 4096)
+    members = cache(nor)
+    members.put(member(1, 1))
+    nor.bad_blocks = dict.fromkeys(range(4), "raises")
+    members.put(member(2, 2))
+    assert members.get(uid(1)) is None
+    assert not members.idle_work()
