@@ -196,3 +196,21 @@ def test_the_published_page_and_the_tables_say_the_same():
 def test_splitting_helper_is_not_lenient():
     with pytest.raises(AssertionError):
         split(every_message()[0][:-1] + b"\x00")
+
+
+def test_the_examples_of_the_published_page_are_what_the_terminal_sends_and_reads():
+    blocks = re.findall(r"^`(\d{4}) [^`]+` \((\d+) bytes\)\n\n```\n([0-9a-f\n]+)```", PAGE.read_text(), re.M)
+    examples = {mti: bytes.fromhex(text.replace("\n", "")) for mti, _, text in blocks}
+    assert [len(raw) for raw in examples.values()] == [int(size) for _, size, _ in blocks]
+    make, sale = messages(), transaction()
+    undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
+    sent = {
+        "0800": make.network(SIGN_ON, 5, NOW, CLOCK_OK),
+        "0200": make.request(sale),
+        "0220": make.advice(transaction(seq=44, mode=OFFLINE), NOW + 60, repeat=False),
+        "0420": make.reversal(undo, sale, NOW + 60, repeat=False),
+    }
+    assert {mti: examples.pop(mti) for mti in sent} == {mti: out.raw for mti, out in sent.items()}
+    assert sorted(examples) == ["0210", "0810"]
+    for mti, raw in examples.items():
+        assert make.read_answer(raw).key == sent[mti[:2] + "00"].key
