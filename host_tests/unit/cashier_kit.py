@@ -1,0 +1,366 @@
+"""A cashier's desk with a scripted person before it and hand-written rooms behind it, on virtual time.
+
+`calls` is the story as the rooms saw it: what was appended, asked, shown, printed, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+from firmware.cashier.books import Books
+from firmware.cashier.desk import Counter, Desk, Limits
+from firmware.cashier.teller import Teller
+from firmware.core.errors import CardError, CardTimeout, StoreFull
+from firmware.core.log import Log
+from firmware.core.types import (
+    AUTH_LEGACY,
+    CLOCK_OK,
+    OFFLINE,
+    ONLINE,
+    OPEN,
+    REVERSAL,
+    REVERSED,
+    CardData,
+    JournalEntry,
+    Member,
+    Reply,
+    Result,
+    Transaction,
+)
+from firmware.loyalty.offline import OfflinePolicy
+from firmware.loyalty.rules import Rules
+from firmware.receipt.content import Shop
+from firmware.screen import keys as key
+from firmware.screen.keys import Keys
+from firmware.screen.lines import compose
+from firmware.screen.panel import Panel, Times
+from firmware.screen.signals import Signals
+from firmware.text import catalogue
+from tools.sim import onhost
+
+START_UTC = 1_795_400_000
+ALI = CardData(bytes.fromhex("9C599B32"), "classic-1k", AUTH_LEGACY, 4711)
+
+NAMES = {
+    "SALE": key.SALE,
+    "REDEEM": key.REDEEM,
+    "BALANCE": key.BALANCE,
+    "MENU": key.MENU,
+    "UP": key.UP,
+    "DOWN": key.DOWN,
+    "CANCEL": key.CANCEL,
+    "CLEAR": key.CLEAR,
+    "000": key.TRIPLE_ZERO,
+    "OK": key.OK,
+    **{digit: index for digit, index in zip("1234567890", (4, 5, 6, 8, 9, 10, 12, 13, 14, 17), strict=True)},
+}
+
+
+def member(points: int, as_of_utc: int = START_UTC) -> Member:
+    return Member(ALI.uid, 4711, "Ali", points, as_of_utc)
+
+
+class FakeClock:
+    """Wall time of the virtual loop."""
+
+    quality = CLOCK_OK
+
+    def __init__(self) -> None:
+        self._born = onhost.ticks_source()
+
+    def now_utc(self) -> int:
+        return START_UTC + (onhost.ticks_source() - self._born) // 1_000_000
+
+    def now_local(self) -> tuple[int, int, int, int, int, int]:
+        return 2026, 11, 22, 14, 5, 0
+
+
+class FakeJournal:
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+        self.entries: dict[int, JournalEntry] = {}
+        self.high = 100
+        self.room = 10**6
+
+    def next_seq(self) -> int:
+        self.high += 1
+        return self.high
+
+    def append(self, transaction: Transaction) -> None:
+        if self.room <= 0:
+            raise StoreFull()
+        self.room -= 1
+        what = {1: "accrual", 2: "redemption", 3: "reversal"}[transaction.verb]
+        mode = "" if transaction.verb == REVERSAL else " online" if transaction.mode == ONLINE else " offline"
+        self.calls.append(f"append {what}{mode}")
+        assert transaction.seq not in self.entries, "SEQ used twice"
+        self.entries[transaction.seq] = JournalEntry(transaction, OPEN if transaction.mode == ONLINE else 1)
+        if transaction.verb == REVERSAL:
+            original = self.entries[transaction.original_seq]
+            self.entries[transaction.original_seq] = JournalEntry(original.transaction, REVERSED, original.result)
+
+    def append_result(self, result: Result) -> None:
+        self.calls.append(f"result {result.rc}")
+        intent = self.entries[result.seq]
+        assert intent.state == OPEN, "an answer to what is closed"
+        self.entries[result.seq] = JournalEntry(intent.transaction, result.state, result)
+
+    def find(self, seq: int) -> JournalEntry | None:
+        return self.entries.get(seq)
+
+    def last(self) -> JournalEntry | None:
+        value = [entry for entry in self.entries.values() if entry.transaction.verb != REVERSAL]
+        return value[-1] if value else None
+
+    def unanswered(self) -> Iterator[Transaction]:
+        return iter([entry.transaction for entry in self.entries.values() if entry.state == OPEN])
+
+    def _pending(self) -> list[Transaction]:
+        return [entry.transaction for entry in self.entries.values() if entry.transaction.mode == OFFLINE]
+
+    def pending_count(self) -> int:
+        return len(self._pending())
+
+    def dead_count(self) -> int:
+        return 0
+
+    def oldest_pending_utc(self) -> int:
+        return min((t.time_utc for t in self._pending()), default=0)
+
+    def pending_points(self, uid: bytes) -> int:
+        return sum(t.points for t in self._pending() if t.verb != REVERSAL and t.uid == uid)
+
+
+class FakeMembers:
+    def __init__(self) -> None:
+        self.known: dict[bytes, Member] = {}
+
+    def get(self, uid: bytes) -> Member | None:
+        return self.known.get(uid)
+
+    def put(self, member: Member) -> None:
+        self.known[member.uid] = member
+
+
+class FakeSwitch:
+    """Answers from `replies`: a Reply, an exception to raise, or a function called at that moment."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+        self.up = True
+        self.stopped = False
+        self.replies: list[Reply | Exception] = []
+        self.sent: list[Transaction] = []
+        self.takes_ms = 200
+
+    def online(self) -> bool:
+        return self.up
+
+    def value_stopped(self) -> bool:
+        return self.stopped
+
+    def wake(self) -> None:
+        self.calls.append("wake")
+
+    async def inquire(self, uid: bytes, auth: int, member_no: int) -> Reply:
+        self.calls.append("inquire")
+        return await self._answer()
+
+    async def request(self, transaction: Transaction) -> Reply:
+        self.calls.append("request")
+        assert transaction.seq not in [t.seq for t in self.sent], "a 0200 is sent once"
+        self.sent.append(transaction)
+        return await self._answer()
+
+    async def _answer(self) -> Reply:
+        await asyncio.sleep(self.takes_ms / 1000)
+        answer = self.replies.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class FakeForward:
+    def __init__(self, journal: FakeJournal) -> None:
+        self.journal = journal
+
+    def start(self) -> int:
+        open_intents = list(self.journal.unanswered())
+        for intent in open_intents:
+            self.reverse(intent)
+        return len(open_intents)
+
+    def reverse(self, original: Transaction) -> Transaction:
+        reversal = Transaction(
+            self.journal.next_seq(), REVERSAL, OFFLINE, original.uid, original.auth, original.amount,
+            original.points, START_UTC, CLOCK_OK, original_seq=original.seq,
+        )  # fmt: skip
+        self.journal.append(reversal)
+        return reversal
+
+
+class FakeReader:
+    """`laid` is the next tap: a card or the error reading it gives."""
+
+    def __init__(self) -> None:
+        self.laid: CardData | CardError | None = None
+        self._waiting = False
+
+    async def wait_card(self, timeout_ms: int) -> CardData:
+        assert not self._waiting, "one wait at a time"
+        self._waiting = True
+        try:
+            for _ in range(max(1, timeout_ms // 20)):
+                if self.laid is not None:
+                    laid, self.laid = self.laid, None
+                    if isinstance(laid, CardError):
+                        raise laid
+                    return laid
+                await asyncio.sleep(0.02)
+            raise CardTimeout()
+        finally:
+            self._waiting = False
+
+    def healthy(self) -> bool:
+        return True
+
+
+class FakeCanvas:
+    """What stands on the panel, as text rows."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+        self.rows: list[str] = []
+
+    def draw(self, lines: list[tuple[int, str]]) -> None:
+        rows = [row.text for row in compose(lines)]
+        if rows != self.rows:
+            self.rows = rows
+            self.calls.append("show " + rows[0].split("  ")[0])
+
+
+class FakePrinter:
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+        self.paper = True
+        self.receipts: list[list[str]] = []
+        self._lines: list[str] = []
+
+    def ready(self) -> bool:
+        return self.paper
+
+    def line(self, text: str) -> None:
+        self._lines.append(text)
+
+    def cut(self) -> None:
+        self.receipts.append(self._lines)
+        self._lines = []
+        self.calls.append("print")
+
+
+class FakeKeypad:
+    def __init__(self) -> None:
+        self.pressed: list[int] = []
+
+    def scan(self) -> int:
+        return self.pressed.pop(0) if self.pressed else -1
+
+
+class FakeSounder:
+    def __init__(self) -> None:
+        self.tones: list[int] = []
+
+    def tone(self, hz: int) -> None:
+        self.tones.append(hz)
+
+
+class FakeLamps:
+    lit = ""
+
+    def show(self, green: bool = False, red: bool = False) -> None:
+        self.lit = "green" * green + "red" * red
+
+
+class World:
+    """Everything around one desk; `play` runs a person's story against it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.journal = FakeJournal(self.calls)
+        self.members = FakeMembers()
+        self.switch = FakeSwitch(self.calls)
+        self.forward = FakeForward(self.journal)
+        self.reader = FakeReader()
+        self.canvas = FakeCanvas(self.calls)
+        self.printer = FakePrinter(self.calls)
+        self.keypad = FakeKeypad()
+        self.sounder = FakeSounder()
+        self.lamps = FakeLamps()
+        self.log = Log(200)
+        self.blocked: set[bytes] = set()
+        self.queue_limit = 500
+        self.beats = 0
+        self.desk: Desk
+
+    def play(self, story: Callable[[World], Awaitable[None]]) -> None:
+        async def main() -> None:
+            keys = Keys(self.keypad)
+            signals = Signals(self.sounder, self.lamps)
+            text = catalogue.load("en")
+            panel = Panel(self.canvas, keys, self.reader, signals, text, Times(60_000, 30_000, 20_000), self.log)  # type: ignore[arg-type]
+            policy = OfflinePolicy(True, self.queue_limit, 100_000_000, self.blocked.__contains__)
+            clock = FakeClock()
+            books = Books(
+                self.journal, self.members, self.switch, clock, Rules(1000, 1, 500, 100, 100), policy,
+                self.forward, self.log,
+            )  # type: ignore[arg-type]  # fmt: skip
+            books.start()
+            shop = Shop("Corner Shop", "M00000000000001", "T0000001")
+            teller = Teller(panel, self.printer, shop, self.log)
+            limits = Limits(1_000_000_000, 120)
+            self.books = books
+            self.desk = Desk(
+                Counter(panel, books, self.switch, self.journal, clock, teller, shop, limits, self.log)  # type: ignore[arg-type]
+            )
+            tasks = [
+                asyncio.create_task(keys.run(lambda: None)),
+                asyncio.create_task(signals.run(lambda: None)),
+                asyncio.create_task(self.desk.run(self._beat)),
+            ]
+            told = asyncio.create_task(story(self))  # type: ignore[arg-type]
+            done, _ = await asyncio.wait([told, tasks[2]], return_when=asyncio.FIRST_COMPLETED)
+            while any(not task.done() for task in tasks):
+                # CPython's wait_for may swallow a cancellation that meets the end of what it waits for.
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks, timeout=1)
+            for task in done:
+                task.result()
+
+        onhost.run_virtual(main())
+
+    def _beat(self) -> None:
+        self.beats += 1
+
+    # --- a person -----------------------------------------------------------------------------------------------------
+
+    async def keys(self, *names: str) -> None:
+        for name in names:
+            self.keypad.pressed.append(NAMES[name])
+            await asyncio.sleep(0.05)
+
+    async def tap(self, laid: CardData | CardError = ALI) -> None:
+        self.reader.laid = laid
+        await asyncio.sleep(0.1)
+
+    async def sees(self, text: str, within_ms: int = 3000) -> None:
+        for _ in range(within_ms // 20):
+            if any(text in row for row in self.canvas.rows):
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"no {text!r} on the screen but {self.canvas.rows}; log {self.log.newest(9)}")
+
+    def order(self, *kinds: str) -> list[str]:
+        """The calls that begin with one of these words."""
+        return [call for call in self.calls if call.startswith(kinds)]
