@@ -1,0 +1,79 @@
+"""The reader's path on real MicroPython: it imports, derives the same keys, and an exchange costs next to no heap."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROGRAM = """
+import asyncio, gc
+from drivers.iso14443a import Iso14443A
+from drivers.rc522 import MFRC522
+from drivers.rc522_errors import NoAnswer
+import drivers.buzzer, drivers.ds3231, drivers.escpos, drivers.keypad, drivers.leds, drivers.ssd1306
+import firmware.cards.reader
+from firmware.cards.keys import CardKeys
+from firmware.cards.payload import build_payload
+
+class Silence:
+    def write(self, data): pass
+    def write_readinto(self, ask, into):
+        into[1] = 1; into[2] = into[3] = into[4] = 0  # the chip's timer ran out
+
+looks = 0
+wait = 30
+def line(value=None):
+    global looks
+    looks += 1
+    return looks % wait
+
+async def heap():
+    gc.collect(); gc.disable()
+    before = gc.mem_alloc()
+    try:
+        await picc.request(True)
+    except NoAnswer:
+        pass
+    used = gc.mem_alloc() - before
+    gc.enable()
+    return used
+
+async def main():
+    global wait
+    await heap()
+    short = await heap()
+    wait = 300
+    await heap()
+    print(short, await heap())
+
+chip = MFRC522(Silence(), lambda value=None: 1, None, line)
+picc = Iso14443A(chip)
+asyncio.run(main())
+keys = CardKeys(bytes(range(16)))
+print(build_payload(keys, b"\\x04\\x01\\x02\\x03", 1001).hex(), keys.classic_key(b"\\x04\\x01\\x02\\x03").hex())
+"""
+
+
+def test_the_reader_path_runs_and_an_exchange_takes_little_heap_however_long_it_waits(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    answer = subprocess.run(
+        [sys.executable, "-m", "micropython_unix", "-X", "heapsize=512K", str(program)],
+        env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    heap, vectors = answer.stdout.strip().splitlines()
+    short, long = map(int, heap.split())
+    assert long <= short <= 1024  # bytes on a 64-bit host, coroutine frames and the exception; half of it on a board
+
+    from firmware.cards.keys import CardKeys
+    from firmware.cards.payload import build_payload
+
+    keys, uid = CardKeys(bytes(range(16))), b"\x04\x01\x02\x03"
+    assert vectors == f"{build_payload(keys, uid, 1001).hex()} {keys.classic_key(uid).hex()}"
