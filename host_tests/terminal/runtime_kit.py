@@ -9,7 +9,9 @@ from typing import Any
 from tools.sim.terminal import Terminal
 
 
-def make(folder: Path, main: str, *, boot: str | None = None, files: dict[str, str] | None = None, **options: Any) -> Terminal:
+def make(
+    folder: Path, main: str, *, boot: str | None = None, files: dict[str, str] | None = None, **options: Any
+) -> Terminal:
     """A terminal, switched off, whose main.py is this text."""
     for name, text in {"main.py": main, **({"boot.py": boot} if boot is not None else {}), **(files or {})}.items():
         path = folder / name

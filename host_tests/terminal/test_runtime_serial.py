@@ -18,7 +18,9 @@ ENDS = "print('main ran')\n"
 def mpremote(terminal: Terminal, *arguments: str, timeout_s: float = 20) -> subprocess.CompletedProcess[str]:
     """Run mpremote while the terminal lives."""
     command = [sys.executable, "-m", "mpremote", "connect", terminal.serial_path, *arguments]
-    host = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    host = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + timeout_s
     while host.poll() is None:
         if time.monotonic() > deadline:

@@ -84,7 +84,8 @@ TASKS = """
             asyncio.current_task().cancel()
         except RuntimeError as error:
             print(error)
-        print(log)
+        for entry in log:
+            print(*entry)
 
     async def outer_task():
         await asyncio.create_task(forever("inner"))
@@ -112,7 +113,13 @@ no 61617
 [ValueError('no',), 'g']
 [0, 1, 2, 3, 4]
 can't cancel self
-[('a', 100), ('b', 200), ('w cancelled', 1200), ('in time', 1500), ('c cancelled', 61511), ('inner cancelled', 61612), ('g', 61637)]
+a 100
+b 200
+w cancelled 1200
+in time 1500
+c cancelled 61511
+inner cancelled 61612
+g 61637
 """
 
 
@@ -172,7 +179,9 @@ def test_ticks_wrap_as_on_the_boards(tmp_path):
     assert output == "1073741823 10 -10\nTrue\n"
 
 
-@pytest.mark.parametrize(("profile", "first", "epoch_of_2026"), [("s3", 2000, 847_584_000), ("pico", 2021, 1_794_268_800)])
+@pytest.mark.parametrize(
+    ("profile", "first", "epoch_of_2026"), [("s3", 2000, 847_584_000), ("pico", 2021, 1_794_268_800)]
+)
 def test_epoch_and_power_on_date_are_the_boards(tmp_path, profile, first, epoch_of_2026):
     output = kit.run(
         tmp_path,

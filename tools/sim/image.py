@@ -49,7 +49,8 @@ def compile_module(source: bytes, name: str) -> bytes:
     text.write_bytes(source)
     out = text.with_suffix(".out")
     try:
-        done = subprocess.run([compiler, "-s", name, "-o", str(out), str(text)], capture_output=True, text=True, timeout=60)
+        command = [compiler, "-s", name, "-o", str(out), str(text)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         if done.returncode:
             raise ValueError(f"{name}: {done.stderr.strip().replace(str(text), name)}")
         out.replace(kept)
@@ -79,8 +80,16 @@ def write_files(volume: bytearray, files: dict[str, bytes], *, program_size: int
 
     context = UserContext(len(volume))
     context.buffer[:] = volume
-    settings = {"block_size": BLOCK, "block_count": len(volume) // BLOCK, "prog_size": program_size, "read_size": 32}
-    system = LittleFS(context=context, mount=not form, cache_size=max(128, program_size), lookahead_size=32, **settings)
+    system = LittleFS(
+        context=context,
+        mount=not form,
+        block_size=BLOCK,
+        block_count=len(volume) // BLOCK,
+        prog_size=program_size,
+        read_size=32,
+        cache_size=max(128, program_size),
+        lookahead_size=32,
+    )
     if form:
         system.format()
         system.mount()

@@ -1,4 +1,4 @@
-"""Where things lie on the flash of each board, and what its processor's clock says at power-on. Bytes and microseconds."""
+"""Where things lie on the flash of each board, and what its processor's clock says at power-on. Bytes, microseconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _KB = 1024
 
 @dataclass(frozen=True)
 class Layout:
-    """`partitions`: name -> (start, size). `rtc_start_us`: microseconds since 1970 of the processor's clock at power-on."""
+    """`partitions`: name -> (start, size). `rtc_start_us`: the processor's clock at power-on, counted from 1970."""
 
     flash_size: int
     program_size: int

@@ -107,7 +107,8 @@ class Link:
             raise LinkClosedError from error
         if not datagram:
             raise LinkClosedError
-        return Request(*_REQUEST.unpack_from(datagram), datagram[HEADER_BYTES:])
+        op, seq, reply, a, b, spent_us = _REQUEST.unpack_from(datagram)
+        return Request(op, seq, reply, a, b, spent_us, datagram[HEADER_BYTES:])
 
     def answer(self, request: Request, now_us: int, flags: int, status: int, value: int, payload: bytes = b"") -> None:
         """Send the answer; the payload is cut or filled to the length that was asked for."""

@@ -58,7 +58,12 @@ class SimNetwork:
     """`changed` says that a socket's readiness may have changed, `wake` that an idle program should look."""
 
     def __init__(
-        self, clock: SimClock, switch_address: tuple[str, int] | None = None, *, realtime: bool = False, latency_ms: int = 40
+        self,
+        clock: SimClock,
+        switch_address: tuple[str, int] | None = None,
+        *,
+        realtime: bool = False,
+        latency_ms: int = 40,
     ) -> None:
         self._clock = clock
         self.switch_address = switch_address

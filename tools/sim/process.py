@@ -32,14 +32,15 @@ _LAUNCHER = (
 def _interpreter_folder() -> str:
     import micropython_run
 
-    return str(Path(micropython_run.__file__).parent)
+    return str(Path(str(micropython_run.__file__)).parent)
 
 
 class Process:
     """A running interpreter. `line_fd` is the slave end of its terminal line."""
 
     def __init__(self, link_fd: int, line_fd: int, heap_kb: int) -> None:
-        environment = {"MICROPYPATH": f"{image.overlay_directory()}:.frozen", "TERMINAL_LINK": str(link_fd), "TZ": "UTC"}
+        path = f"{image.overlay_directory()}:.frozen"
+        environment = {"MICROPYPATH": path, "TERMINAL_LINK": str(link_fd), "TZ": "UTC"}
         command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, _interpreter_folder()]
         # "w" counts in words: room for as many objects as a board with 32-bit words has in that many kilobytes.
         command += ["-X", f"heapsize={heap_kb}wK", "-i", "-c", "import rt;rt.start(globals())"]

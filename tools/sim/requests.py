@@ -16,7 +16,7 @@ from tools.sim.chips.nor import BLOCK, PAGE
 from tools.sim.link import Op, Request
 
 if TYPE_CHECKING:
-    from tools.sim.terminal import Terminal
+    from tools.sim.processor import Processor
 
 Answer = tuple[int, int, bytes]
 _OK: Answer = (0, 0, b"")
@@ -30,7 +30,7 @@ def _failed(number: int) -> Answer:
 class Requests:
     """One handler for each operation."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Processor) -> None:
         self._terminal = terminal
         self._board = terminal.board
         self._network = terminal.network

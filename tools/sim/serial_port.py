@@ -15,7 +15,8 @@ import select
 import termios
 import time
 
-_CTRL_A, _CTRL_B, _CTRL_C = 1, 2, 3
+_CTRL_A, _CTRL_C = 1, 3
+_RAW, _FRIENDLY = b"raw REPL; CTRL-B to exit", b'Type "help()" for'
 _HISTORY_BYTES = 65536
 _BACKLOG_BYTES = 65536
 _HOLD_S = 2.0  # a program may catch the interrupt and never come to the prompt
@@ -57,6 +58,7 @@ class SerialPort:
         self._held_until = 0.0
         self._interrupted_at = -1.0
         self._program_takes_ctrl_c = False
+        self._recent = b""
         self._enter_raw = False
         self.raw_prompt = False
         self.interrupt_wanted = False
@@ -87,6 +89,7 @@ class SerialPort:
             termios.tcflush(self.line_fd, termios.TCIFLUSH)
         self.program_takes_ctrl_c(False)
         self.interrupt_wanted = False
+        self._recent = b""
         if soft:
             self._say(b"MPY: soft reboot\r\n")
             self._enter_raw = self.raw_prompt
@@ -119,6 +122,7 @@ class SerialPort:
         if ready.get(self._a, 0) & select.POLLIN:
             data = self._read(self._a)
             self._say(data)
+            self._watch_prompt(data)
             moved = bool(data)
         if ready.get(self._b, 0) & select.POLLIN:
             data = self._read(self._b)
@@ -129,6 +133,13 @@ class SerialPort:
         if self._to_line or self._enter_raw:
             moved |= self._feed_line()
         return moved
+
+    def _watch_prompt(self, data: bytes) -> None:
+        """Which prompt the interpreter is at, by what it says when it changes."""
+        self._recent = (self._recent + data)[-4096 - len(_RAW) :]
+        raw, friendly = self._recent.rfind(_RAW), self._recent.rfind(_FRIENDLY)
+        if raw != friendly:
+            self.raw_prompt = raw > friendly
 
     @staticmethod
     def _read(fd: int) -> bytes:
@@ -172,12 +183,7 @@ class SerialPort:
             n = len(self._to_line) if n < 0 else n
         if not n:
             return False
-        data = bytes(self._to_line[:n])
         written = self._write(self._a, self._to_line, n)
-        if at_prompt:
-            for byte in data[:written]:
-                if byte in (_CTRL_A, _CTRL_B):
-                    self.raw_prompt = byte == _CTRL_A
         if written:
             self._settle()
             self.input_came = True

@@ -5,6 +5,8 @@ reported with the next request. Must not know what a request means. Units: micro
 The numbers of the operations and the layout of both headers are those of tools/sim/link.py.
 """
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import uctypes
 import uos
 from micropython import const
@@ -38,7 +40,7 @@ _reply = uctypes.struct(
     },
     uctypes.NATIVE,
 )
-_file = open(int(uos.getenv("TERMINAL_LINK")), "r+b")
+_file = open(int(uos.getenv("TERMINAL_LINK")), "r+b")  # noqa: SIM115 (open as long as the process lives)
 _seq = 0
 
 now = 0

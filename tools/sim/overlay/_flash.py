@@ -1,5 +1,7 @@
 """Runs inside MicroPython: a stretch of the flash chip as a block device, by the extended block protocol."""
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import _bus
 from micropython import const
 

@@ -1,5 +1,7 @@
 """Runs inside MicroPython: `esp32.Partition` over the modelled flash. Offered on the S3 only."""
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import _bus
 from _flash import Flash
 

@@ -4,6 +4,8 @@ Has what the drivers and the board module may use and raises on the rest. No int
 tasks read pins.
 """
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import struct
 
 import _bus

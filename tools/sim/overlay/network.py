@@ -1,5 +1,7 @@
 """Runs inside MicroPython: `network.WLAN` as a station, asked of the modelled network."""
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import _bus
 
 STA_IF = 0
@@ -63,7 +65,8 @@ class WLAN:
 
     def config(self, *names, **values):
         if names:
-            return {"mac": b"\x02\x00\x00\x12\x34\x56", "hostname": hostname_text, "reconnects": 0, "pm": 0, "txpower": 20}[names[0]]
+            mac = b"\x02\x00\x00\x12\x34\x56"
+            return {"mac": mac, "hostname": hostname_text, "reconnects": 0, "pm": 0, "txpower": 20}[names[0]]
         return None
 
     def scan(self):

@@ -1,5 +1,7 @@
 """Runs inside MicroPython: `rp2.Flash` over the modelled flash. Offered on the Pico only; programs whole pages."""
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import _bus
 import _flash
 

@@ -4,6 +4,8 @@ Puts the overlay in place, hides the host's file system behind the LittleFS imag
 boot.py and main.py from it. After this only the module table still knows the overlay.
 """
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import sys
 
 import _bus
@@ -25,9 +27,9 @@ def _micropython():
 
 
 def _mount():
-    import vfs
-
     import os
+
+    import vfs
 
     if _bus.info["profile"] == "s3":
         import esp32
@@ -54,7 +56,6 @@ def _probe():
 def _run(name, names):
     """True when the next file may run. SystemExit is a soft reset, as on the boards."""
     import io
-
     import os
 
     try:
@@ -87,14 +88,11 @@ def start(names):
     _micropython()
     import random
 
-    import machine
-    import network
-    import os
-    import select
-    import socket
     import tasks
-    import time
 
+    # Found only now: the folder they come from is gone when the root is mounted.
+    for name in ("machine", "network", "os", "select", "socket", "time"):
+        __import__(name)
     sys.modules["_asyncio"] = tasks  # a file of that name would not come before the built-in
 
     random.seed(_bus.info["seed"] * 1000 + _bus.info["starts"])

@@ -1,4 +1,6 @@
-"""Runs inside MicroPython: `select.poll` that waits on the simulated clock. Readiness itself is asked of the objects."""
+"""Runs inside MicroPython: `select.poll` that waits on the simulated clock; objects tell their readiness."""
+
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
 
 import _bus
 import uselect

@@ -3,6 +3,8 @@
 A socket here is a Python stream; `tls` wraps it like any other. Readiness is asked once per change of the network.
 """
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import io
 
 import _bus
@@ -134,7 +136,8 @@ class socket(io.IOBase):
         if self._id < 0:
             raise OSError(_ENOTCONN)
         if bounds:
-            buf = memoryview(buf)[: bounds[0]] if len(bounds) == 1 else memoryview(buf)[bounds[0] : bounds[0] + bounds[1]]
+            start, n = (0, bounds[0]) if len(bounds) == 1 else bounds
+            buf = memoryview(buf)[start : start + n]
         if self._timeout_us:
             self._wait(4)
         self._asked_at = -1
@@ -153,7 +156,7 @@ class socket(io.IOBase):
 
     def sendall(self, buf):
         view = memoryview(buf)
-        while len(view):
+        while len(view) > 0:
             view = view[self.send(view) :]
 
     def ioctl(self, request, argument):

@@ -6,6 +6,8 @@ when it ended and was awaited. `data` is the queue or task it waits on, or the e
 Tasks that are due at the same time run in the order in which they were queued.
 """
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 from time import ticks_diff, ticks_ms
 
 

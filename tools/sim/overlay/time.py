@@ -1,5 +1,7 @@
 """Runs inside MicroPython: `time` on the simulated clock, with the tick period (2**30) and the epoch of the board."""
 
+# ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
+
 import _bus
 import utime
 
