@@ -103,7 +103,7 @@ def switch(stage: Stage, step: Step) -> None:
     kind = next(fault for fault in FAULTS if fault in step.words)
     stage.switch_fault(
         kind,
-        times=step.number("N", 1) if "N" in step.args else None,
+        times=step.number("N", 1),
         mti=step.opt("MTI"),
         rc=step.opt("RC"),
         ms=step.number("MS"),

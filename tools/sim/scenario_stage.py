@@ -89,6 +89,7 @@ class Stage:
     """Built from the first lines of a scenario; `open` before the first step, `close` after the last. `tree` is the
     firmware to run, when it is not this repository's."""
 
+    flash: bytes | None = None  # what the terminal's flash holds at first, when not a new terminal's
     heap_kb: int | None = None
     heap_probe = False
     realtime = False
@@ -126,6 +127,7 @@ class Stage:
         self.terminal = Terminal(
             self.start.board,
             provisioning=provisioning(self.switch, **self.start.settings) if self.start.provisioned else None,
+            flash=self._used_flash(),
             tree=self._tree,
             seed=self.start.seed,
             realtime=self.realtime,
@@ -135,6 +137,13 @@ class Stage:
         )
         self._clock = self.terminal.clock
         join(self.switch, self.terminal)
+
+    def _used_flash(self) -> Nor | None:
+        if self.flash is None:
+            return None
+        nor = Nor(len(self.flash), None, seed=self.start.seed)
+        nor.image[:] = self.flash
+        return nor
 
     def _message_came(self, _entry: object) -> None:
         self._messages += 1
