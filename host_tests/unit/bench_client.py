@@ -246,7 +246,7 @@ def bench(folder: Path, database_url: str = "sqlite://", **options):
     try:
         yield switch
     finally:
-        switch.stop()
+        switch.close()
 
 
 def furnish(ledger: Ledger) -> None:

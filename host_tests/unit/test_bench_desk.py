@@ -1,5 +1,8 @@
 """The switch's message desk fed with bytes alone: whatever they are, it reacts and the books stay right."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,7 @@ from host_tests.unit.bench_client import (
     inquiry,
     mac,
     network,
+    opened,
     redemption,
     reversal,
     sealed,
@@ -227,4 +231,46 @@ def test_the_check_finds_what_is_wrong_in_the_stored_rows():
     assert "transaction 2 answered 50 points and booked 51" in problems
     assert "transaction 3 was refused with 51 and has postings" in problems
     assert "transaction 4 does not exactly undo 2" in problems
+    ledger.close()
+
+
+def published_examples():
+    """The messages printed in the protocol's page, by title."""
+    page = (Path(__file__).parents[2] / "docs" / "lt87.md").read_text()
+    found = re.findall(r"^`([^`\n]+)` \((\d+) bytes\)\n\n```\n([0-9a-f\n]+)```", page, re.MULTILINE)
+    examples = {title: bytes.fromhex(text.replace("\n", "")) for title, _, text in found}
+    assert [len(raw) for raw in examples.values()] == [int(size) for _, size, _ in found]
+    return examples
+
+
+def test_the_published_examples_are_understood_and_rebuilt_byte_for_byte():
+    out, into = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c"), bytes.fromhex("603deb1015ca71be2b73aef0857d7781")
+    examples = published_examples()
+    assert len(examples) == 6
+    for raw in examples.values():
+        message = wire.split(raw)
+        key = into if message.mti in ("0810", "0210") else out
+        assert message.mac_right(key)
+        assert not message.bad_characters()
+        plain = {de: value for de, value in message.fields.items() if de not in ("p", "1", "64", "128")}
+        assert wire.join(plain, key) == raw
+
+
+def test_the_published_examples_are_answered_as_the_page_says():
+    out, into = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c"), bytes.fromhex("603deb1015ca71be2b73aef0857d7781")
+    at = 1_795_000_007
+    ledger = Ledger()
+    ledger.add_terminal("T0000001", "MERCHANT0000001", out, into, kid=7)
+    ledger.add_member("ali", 1001)
+    ledger.add_card(ALI, "ali")
+    desk = Desk(ledger, FaultScript(), MessageLog(lambda: at), lambda: at)
+    balances = []
+    for title, raw in published_examples().items():
+        if title.startswith(("0810", "0210")):
+            continue
+        answer = opened(desk.handle(raw).data[2:], into)
+        assert (answer.rc, answer.tags[0x60]) == ("00", b"\x07")
+        balances.append(ledger.balance("ali"))
+    assert balances == [0, 125, 250, 125]
+    assert ledger.check() == []
     ledger.close()

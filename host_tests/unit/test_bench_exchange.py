@@ -383,3 +383,18 @@ def test_books_survive_a_restart(tmp_path):
     with BenchSwitch(database, tmp_path / "pki") as again, Client(again) as client:
         assert client.ask(accrual(1, 125_000)).rc == "94"
         assert again.ledger.balance("ali") == 725
+
+
+def test_a_stopped_switch_comes_back_with_its_books_and_its_port(switch):
+    port = switch.port
+    with Client(switch) as client:
+        client.ask(accrual(1, 125_000))
+        switch.stop()
+        switch.stop()
+        with pytest.raises((EOFError, OSError)):
+            client.ask(network("301"))
+    assert switch.ledger.balance("ali") == 725
+    switch.start()
+    assert switch.port == port
+    with Client(switch) as client:
+        assert client.ask(accrual(1, 125_000)).rc == "94"

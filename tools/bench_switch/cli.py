@@ -136,7 +136,7 @@ def serve(database: str, host: str, port: int, pki_folder: str, name: str, quiet
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            switch.stop()
+            switch.close()
             console.print("stopped")
 
 

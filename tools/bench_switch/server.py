@@ -77,10 +77,13 @@ class BenchSwitch:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self.stop()
+        self.close()
 
     def start(self) -> None:
-        """Listen; returns when `port` is the real one. Raises OSError when the address cannot be had."""
+        """Listen; returns when `port` is the real one. Raises OSError when the address cannot be had.
+
+        After `stop` a switch can be started again; it keeps its books and its port.
+        """
         if self._thread is not None:
             raise RuntimeError("the switch is running")
         started = threading.Event()
@@ -103,13 +106,17 @@ class BenchSwitch:
             raise failure[0]
 
     def stop(self) -> None:
-        """Close every connection and end the thread; the ledger's file stays. Stopping twice is no fault."""
+        """Close every connection and end the thread; the books stay open. Stopping twice is no fault."""
         if self._thread is None:
             return
         self._call(lambda: self._stopping.set() if self._stopping is not None else None)
         self._thread.join()
         self._thread = None
         self._loop = None
+
+    def close(self) -> None:
+        """Stop, and let go of the database: an in-memory one is gone with it."""
+        self.stop()
         self.ledger.close()
 
     def drop_connections(self) -> None:
