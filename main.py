@@ -3,9 +3,12 @@
 Leaves by three ways only: the prompt in those two cases, and a reset after a fault nobody handled.
 """
 
+import gc
 import sys
 
 import micropython
+
+_START_THRESHOLD = 16 * 1024
 
 # Each file starts with Ctrl-C armed again.
 micropython.kbd_intr(-1)
@@ -24,6 +27,16 @@ def _tell(display: object, what: str, next_step: str) -> None:
     Canvas(display, Log(4)).draw(notice(text, text.get(what), text.get(next_step)))  # type: ignore[arg-type]
 
 
+def _tell_code(display: object, code: str) -> None:
+    """What keeps the terminal from selling."""
+    from firmware.core.log import Log
+    from firmware.screen.canvas import Canvas
+    from firmware.screen.screens import error
+    from firmware.text import catalogue
+
+    Canvas(display, Log(4)).draw(error(catalogue.load("en"), code))  # type: ignore[arg-type]
+
+
 def _prompt(display: object, what: str, next_step: str) -> None:
     """Give the serial port back to people with tools."""
     _tell(display, what, next_step)
@@ -32,7 +45,7 @@ def _prompt(display: object, what: str, next_step: str) -> None:
 
 def _run(mode: str) -> None:
     from firmware.board import this_board
-    from firmware.core.errors import SettingsError
+    from firmware.core.errors import SettingsError, StoreError
 
     board = this_board()
     try:
@@ -50,12 +63,24 @@ def _run(mode: str) -> None:
         print("# K01", error)
         _prompt(display, "start_unprovisioned", "start_unprovisioned_next")
         return
+    # Importing leaves many small gaps; collecting often meanwhile keeps the long-lived buffers' room in one piece.
+    gc.threshold(_START_THRESHOLD)
     from firmware import app
 
     if display is None:
         raise OSError("display does not answer")
     _tell(display, "starting", "wait_safe")
-    app.run(board, display, loaded, ca_der)
+    try:
+        terminal = app.App(board, display, loaded, ca_der)
+    except StoreError as error:
+        # Another reset would find the same flash: leave it untouched and let service look at it.
+        print("#", error.code, error)
+        _tell_code(display, error.code)
+        micropython.kbd_intr(3)
+        return
+    gc.collect()
+    gc.threshold(-1)
+    app.run(terminal)
 
 
 def _last_resort(error: BaseException) -> None:

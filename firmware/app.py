@@ -15,6 +15,7 @@ from firmware.cashier.books import Books
 from firmware.cashier.desk import Counter, Desk, Limits
 from firmware.cashier.teller import Teller
 from firmware.core.clock import Clock
+from firmware.core.errors import StoreError, VafaError
 from firmware.core.log import Log
 from firmware.loyalty.offline import OfflinePolicy
 from firmware.loyalty.rules import Rules
@@ -61,6 +62,7 @@ class App:
     def __init__(self, board: "Board", display: "Any", settings: "Settings", ca_der: bytes) -> None:
         self._board = board
         self._started = ticks_ms()
+        self._recorded: "list[str]" = []
         source, sink, readable = board.serial()
         self.console = Console(source, sink, readable, self.status)
         self.log = Log(echo=self.console.say)
@@ -73,10 +75,14 @@ class App:
         self._build_cashier(board, settings)
 
     def _build_stores(self, board: "Board") -> None:
-        self.journal = Journal(board.transaction_flash(), board.random_number(32), board.page_only)
+        sector = bytearray(4096)  # each store uses it only within one call
+        self.members = Members(board.member_flash(), board.random_number(32), board.page_only, sector)
+        self.journal = Journal(board.transaction_flash(), board.random_number(32), board.page_only, sector)
         self.journal.open()
-        self.members = Members(board.member_flash(), board.random_number(32), board.page_only)
-        self.members.open()
+        try:
+            self.members.open()
+        except StoreError as error:
+            self.log.error(error, "member cache")  # advisory: without it every balance comes from the switch
         last = self.journal.last()
         floor_utc = max(_BUILT_UTC, last.transaction.time_utc if last is not None else 0)
         self.clock = Clock(board.rtc(), floor_utc)
@@ -146,7 +152,9 @@ class App:
             self.panel, books, self.session, self.journal, self.clock, teller, shop, limits, self.log
         )
         self.desk = Desk(self.counter)
-        self.housekeeping = Housekeeping(self.desk.quiet, self.journal.idle_work, books.recover_if_due)
+        self.housekeeping = Housekeeping(
+            self.desk.quiet, (self.journal.idle_work, self.members.idle_work), books.recover_if_due
+        )
 
     async def run(self) -> None:
         """Sell, for ever."""
@@ -187,9 +195,9 @@ class App:
         return ticks_diff(ticks_ms(), self._started)
 
     def _fault(self, where: str, error: Exception) -> None:
-        from firmware.core.errors import VafaError
-
-        if not isinstance(error, VafaError):
+        # Once a task and start: a fault that returns every second must not wear the flash out.
+        if where not in self._recorded and not isinstance(error, VafaError):
+            self._recorded.append(where)
             faults.record(faults.trace_of(error, sys.print_exception), where)
 
 
@@ -197,6 +205,6 @@ def _unwatched() -> None:
     """Nobody counts heartbeats yet."""
 
 
-def run(board: "Board", display: "Any", settings: "Settings", ca_der: bytes) -> None:
-    """Build the terminal and sell until the power goes."""
-    asyncio.run(App(board, display, settings, ca_der).run())
+def run(terminal: App) -> None:
+    """Sell until the power goes."""
+    asyncio.run(terminal.run())

@@ -1,7 +1,7 @@
-"""Codes of refusals that are no exception class of their own: rules of this terminal (`P..`) and the switch's DE39 (`H..`).
+"""Codes of refusals that are no exception class: rules of this terminal (`P..`) and the switch's DE39 (`H..`).
 
-`firmware.core.errors.Refused` carries one of them. Like every code it has a text in each catalogue of `firmware.text` and a
-heading in docs/troubleshooting.md.
+`firmware.core.errors.Refused` carries one of them. Like every code it has a text in each catalogue of `firmware.text`
+and a heading in docs/troubleshooting.md.
 """
 
 # Entry at the keys: told in one line while the question stays open.
@@ -22,7 +22,6 @@ NO_BALANCE_KNOWN = "P26"
 VALUE_STOPPED = "P27"
 
 # Outcomes and the machine around a flow.
-OUTCOME_UNKNOWN = "P30"
 NOTHING_TO_REPRINT = "P31"
 PRINTER_NOT_READY = "P32"
 
@@ -40,7 +39,6 @@ LOCAL_REFUSALS = (
     OFFLINE_NOT_ALLOWED,
     NO_BALANCE_KNOWN,
     VALUE_STOPPED,
-    OUTCOME_UNKNOWN,
     NOTHING_TO_REPRINT,
     PRINTER_NOT_READY,
 )

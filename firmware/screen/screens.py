@@ -68,7 +68,7 @@ def card(text: "Catalogue", title: str, value: "int | None", error_code: str) ->
     ]
     if error_code:
         what, next_step = text.error(error_code)
-        lines.append((NOTE, pair(what, "") if len(what) < 13 else what))
+        lines.append((NOTE, what))
         lines += [(TEXT, row) for row in wrap(next_step)[:2]]
     else:
         lines.append((TEXT, text.get("ask_card")))
@@ -93,7 +93,7 @@ def points(text: "Catalogue", chosen: int, worth: int, balance: int, note: str) 
         (TITLE, text.get("title_points")),
         (BIG, fitting([digits.number(chosen), digits.plain(chosen)])),
         (TEXT, text.get("points_worth", money(text, worth, 14))),
-        (TEXT, text.get("points_have", digits.number(balance))),
+        (TEXT, fitting([text.get("points_have", digits.number(balance)), digits.plain(balance)])),
         (NOTE, note) if note else (GAP, ""),
         (HINT, text.get("hint_points")),
     ]
@@ -146,7 +146,7 @@ def error(text: "Catalogue", code: str) -> "list[Line]":
     """What happened, what to do next, the code."""
     what, next_step = text.error(code)
     lines = [(BIG, text.get("big_not_done")), (NOTE, what), (GAP, "")]
-    lines += [(TEXT, row) for row in wrap(next_step)[:2]]
+    lines += [(TEXT, row) for row in wrap(next_step)[:3]]
     return lines + [(HINT, pair(text.get("hint_next"), code))]
 
 

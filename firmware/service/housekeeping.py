@@ -9,7 +9,7 @@ from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Sequence
 
 _QUIET_MS = const(3000)
 _TURN_MS = const(500)
@@ -17,13 +17,16 @@ _REST_TURNS = const(60)  # after a piece that found nothing to do
 
 
 class Housekeeping:
-    """`quiet(for_ms)` says whether the desk rests; `idle_work()` does one piece and says whether there is more."""
+    """`quiet(for_ms)` says whether the desk rests; each of `works` does one piece and says whether there is more."""
 
     def __init__(
-        self, quiet: "Callable[[int], bool]", idle_work: "Callable[[], bool]", recover: "Callable[[], object]"
+        self,
+        quiet: "Callable[[int], bool]",
+        works: "Sequence[Callable[[], bool]]",
+        recover: "Callable[[], object]",
     ) -> None:
         self._quiet = quiet
-        self._idle_work = idle_work
+        self._works = works
         self._recover = recover
 
     async def run(self, beat: "Callable[[], None]") -> None:
@@ -36,5 +39,12 @@ class Housekeeping:
                 rest -= 1
             elif self._quiet(_QUIET_MS):
                 self._recover()
-                if not self._idle_work():
+                if not self._one_piece():
                     rest = _REST_TURNS
+
+    def _one_piece(self) -> bool:
+        """The first store that has work does one piece of it; False when none has."""
+        for work in self._works:
+            if work():
+                return True
+        return False

@@ -97,7 +97,6 @@ class Supervisor:
         wait_ms = watched.policy.restart_ms
         while True:
             started = ticks_ms()
-            watched.beat()
             try:
                 await watched.factory(watched.beat)
                 self._log.fault("X02", "task ended: " + watched.name)

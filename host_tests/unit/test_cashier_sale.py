@@ -64,7 +64,9 @@ def test_an_online_sale_is_written_before_it_is_sent_and_answered_before_it_is_s
         (SwitchUnable("91"), OFFLINE_SWITCH_DOWN),
     ],
 )
-def test_a_sale_without_answer_is_reversed_and_then_approved_here_under_a_new_number(fault: Exception, reason: int) -> None:
+def test_a_sale_without_answer_is_reversed_and_then_approved_here_under_a_new_number(
+    fault: Exception, reason: int
+) -> None:
     world = World()
     world.switch.replies = [fault]
     world.members.put(member(1000, START_UTC - 720))

@@ -35,7 +35,9 @@ def test_a_larger_sale_never_earns_less_and_splitting_one_never_earns_more(rules
 
 
 @given(RULES, BALANCES)
-def test_what_may_be_spent_is_in_steps_above_the_threshold_and_within_balance_and_wire(rules: Rules, balance: int) -> None:
+def test_what_may_be_spent_is_in_steps_above_the_threshold_and_within_balance_and_wire(
+    rules: Rules, balance: int
+) -> None:
     most = rules.spendable(balance)
     assert most == 0 or (
         rules.redeem_threshold <= most <= balance

@@ -1,0 +1,86 @@
+"""Every code has its words, in the catalogue and on the troubleshooting page; every text of the code exists."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from firmware.core import errors, refusals
+from firmware.core.errors import SettingsError
+from firmware.text import catalogue, digits, english
+
+ROOT = Path(__file__).parents[2]
+FIRMWARE = [*(ROOT / "firmware").rglob("*.py"), ROOT / "main.py"]
+
+
+def classes() -> "list[type[errors.VafaError]]":
+    found, todo = [], [errors.VafaError]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        todo += one.__subclasses__()
+    return found
+
+
+def all_codes() -> set[str]:
+    import firmware.switch.link
+    import firmware.switch.session  # noqa: F401 (their subclasses carry codes of their own)
+
+    codes = {one.code for one in classes() if one.__module__.startswith("firmware.")}
+    codes |= set(refusals.LOCAL_REFUSALS) | set(refusals.HOST_REFUSALS)
+    for path in FIRMWARE:
+        codes |= set(re.findall(r"""\.fault\(\s*"([A-Z]\d\d)\"""", path.read_text()))
+    return codes
+
+
+def test_every_code_has_two_lines_in_the_catalogue_and_none_is_left_over() -> None:
+    assert set(english.ERRORS) == all_codes() - {"I00"}
+
+
+def test_every_code_is_a_heading_of_the_troubleshooting_page_exactly_once() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    headings = re.findall(r"^### ([A-Z]\d\d)\b", page, re.M)
+    assert sorted(headings) == sorted(all_codes())
+    for section in re.split(r"^### ", page, flags=re.M)[1:]:
+        body = section.split("\n## ")[0]
+        assert all(f"**{word}**" in body for word in ("Symptom", "Cause", "What to do")), section[:20]
+
+
+def test_the_page_and_the_screen_use_the_same_words() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    for code, (what, _) in english.ERRORS.items():
+        assert f"### {code} {what}\n" in page
+
+
+def test_every_text_the_firmware_asks_for_exists_and_none_is_left_over() -> None:
+    asked: set[str] = set()
+    for path in FIRMWARE:
+        if path.name == "english.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                asked.add(node.value)
+    assert set(english.TEXTS) <= asked
+    for path in FIRMWARE:
+        for name in re.findall(r"""text\.get\(\s*"(\w+)\"""", path.read_text()):
+            assert name in english.TEXTS, f"{path.name} asks for {name}"
+
+
+def test_an_unknown_code_gets_the_general_text() -> None:
+    assert catalogue.load("en").error("Z99") == english.ERRORS["X00"]
+
+
+def test_a_language_without_catalogue_is_a_settings_error() -> None:
+    with pytest.raises(SettingsError):
+        catalogue.load("xx")
+
+
+def test_ages_take_the_largest_whole_unit() -> None:
+    text = catalogue.load("en")
+    ages = (-5, 59, 60, 3599, 3600, 2 * 86400 - 1, 2 * 86400, 10**10)
+    assert [text.age(s) for s in ages] == ["now", "now", "1 min", "59 min", "1 h", "47 h", "2 d", "999 d"]
+
+
+def test_numbers_are_signed_and_separated_in_one_place() -> None:
+    assert [digits.signed(n) for n in (125, -500, 0, 12_450)] == ["+125", "-500", "0", "+12,450"]
