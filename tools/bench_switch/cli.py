@@ -337,7 +337,7 @@ def fault() -> None:
 @click.option("--ms", default=0, help="late: delay.")
 @click.option("--rc", default="96", show_default=True, help="refuse: response code.")
 @click.option("--bytes", "n", default=0, help="close_after_bytes, garbage: how many.")
-@click.option("--seconds", default=0, help="wrong_clock: offset.")
+@click.option("--seconds", default=86_400, show_default=True, help="wrong_clock: offset.")
 @click.pass_obj
 def fault_set(
     database: str, kind: str, count: int, mti: str | None, when: str, ms: int, rc: str, n: int, seconds: int

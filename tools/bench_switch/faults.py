@@ -40,7 +40,7 @@ class Fault:
     ms: int = 0
     rc: str = "96"
     n: int = 0
-    seconds: int = 0
+    seconds: int = 86_400
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -81,7 +81,7 @@ class FaultScript:
         ms: int = 0,
         rc: str = "96",
         n: int = 0,
-        seconds: int = 0,
+        seconds: int = 86_400,
     ) -> None:
         """Let the next `count` requests (of type `mti`) meet the fault `kind`."""
         fault = Fault(kind, count, mti, when, ms, rc, n, seconds)
