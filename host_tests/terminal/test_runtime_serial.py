@@ -112,7 +112,7 @@ def test_mpremote_interrupts_a_running_program(tmp_path, sleep):
     terminal = kit.make(tmp_path, BUSY.format(sleep=sleep))
     try:
         terminal.power_on()
-        for _ in range(4):
+        for _ in range(2):
             terminal.run(500)
             done = mpremote(terminal, "exec", "print('mine')")
             assert done.stdout == "mine\n", (done, terminal.serial_output())

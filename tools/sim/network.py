@@ -28,6 +28,7 @@ _NO_AP_US = 2_500_000
 _BEACON_LOST_US = 3_000_000
 _RETRANSMIT_US = 500_000
 _CONNECT_TIMEOUT_US = 18_000_000
+_SYN_AGAIN_US = 3_000_000
 _NO_NAME = 202  # what the port's getaddrinfo raises when nobody answers: OSError(-202)
 _POLLIN, _POLLOUT, _POLLERR, _POLLHUP = 1, 4, 8, 16
 _WINDOW_BYTES = 16384
@@ -184,11 +185,15 @@ class SimNetwork:
         self._clock.after(self.latency_ms * 1000, lambda: self._connected(connection, self._address(host, port)))
         return number
 
-    def _connected(self, connection: _Connection, address: tuple[str, int] | None) -> None:
+    def _connected(self, connection: _Connection, address: tuple[str, int] | None, waited_us: int = 0) -> None:
         if connection.closed_here:
             return
         if not self._reachable or address is None:
-            self._clock.after(_CONNECT_TIMEOUT_US, lambda: self._fail(connection, errno.ETIMEDOUT))
+            if waited_us >= _CONNECT_TIMEOUT_US:
+                self._fail(connection, errno.ETIMEDOUT)
+                return
+            again = waited_us + _SYN_AGAIN_US
+            self._clock.after(_SYN_AGAIN_US, lambda: self._connected(connection, address, again))
             return
         if self.refusing:
             self._fail(connection, errno.ECONNREFUSED)

@@ -74,6 +74,7 @@ class Processor:
         self._last_serial = 0.0
         self._since_pump = 0
         self._look = True
+        self._left = 0.0
         self._wall0 = 0.0
         self._sim0 = 0
         self.starts = 0
@@ -116,7 +117,7 @@ class Processor:
         self._link = Link()
         self._process = Process(self._link.remote_fd, self.serial.line_fd, self.heap_kb)
         self._link.handed_over()
-        self._last_call = time.monotonic()
+        self._last_call = self._left = time.monotonic()
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -184,9 +185,17 @@ class Processor:
         return self._run(self.clock.now_us + timeout_ms * 1000, predicate)
 
     def _run(self, end_us: int, predicate: Callable[[], bool] | None) -> bool:
-        self._wall0, self._sim0 = time.monotonic(), self.clock.now_us
-        self._last_call = self._wall0
+        now = time.monotonic()
+        self._last_call += now - self._left  # what the caller did in between is not the program's silence
+        if not self._wall0:
+            self._wall0, self._sim0 = now, self.clock.now_us
         self._look = True
+        try:
+            return self._run_slice(end_us, predicate)
+        finally:
+            self._left = time.monotonic()
+
+    def _run_slice(self, end_us: int, predicate: Callable[[], bool] | None) -> bool:
         while True:
             if predicate is not None and self._look:
                 self._look = False
@@ -297,11 +306,7 @@ class Processor:
 
     def _pace(self, until_us: int) -> bool:
         """Wait for the wall clock; False when something woke us before."""
-        lag_us = round((time.monotonic() - self._wall0) * 1e6) - (self.clock.now_us - self._sim0)
-        if lag_us > _CATCH_UP_US:  # the host was busy: lost time is not made up for
-            self._wall0 += (lag_us - _CATCH_UP_US) / 1e6
-            lag_us = _CATCH_UP_US
-        wait_us = until_us - self.clock.now_us - lag_us
+        wait_us = until_us - self._wall_us()
         if wait_us <= 0:
             return True
         ready, _, _ = select.select([*self.network.fds(), *self._lines()[1:]], [], [], min(wait_us / 1e6, 0.02))
@@ -347,8 +352,16 @@ class Processor:
 
     def _follow_wall_clock(self, end_us: int) -> None:
         """Real time passes for a processor that asks for nothing, too."""
+        self.clock.advance_to(min(end_us, self._wall_us()))
+
+    def _wall_us(self) -> int:
+        """The wall clock in simulated time. More than a moment that the host lost is not made up for."""
         wall_us = self._sim0 + round((time.monotonic() - self._wall0) * 1e6)
-        self.clock.advance_to(min(end_us, wall_us))
+        lost_us = wall_us - self.clock.now_us - _CATCH_UP_US
+        if lost_us > 0:
+            self._wall0 += lost_us / 1e6
+            wall_us -= lost_us
+        return wall_us
 
     def _exited(self) -> None:
         """The interpreter ended by itself: Ctrl-D at the prompt, sys.exit, or a crash."""
@@ -360,5 +373,5 @@ class Processor:
             self._restart("SOFT", skip_main=self.serial.raw_prompt)
             return
         self.serial.pump()
-        self._stop()
+        self.power_off()
         self.crashed = f"the interpreter ended with {code}: {self.serial_output()[-500:]}"

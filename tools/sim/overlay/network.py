@@ -6,12 +6,16 @@ import _bus
 
 STA_IF = 0
 AP_IF = 1
-STAT_IDLE = 1000
-STAT_CONNECTING = 1001
-STAT_GOT_IP = 1010
-STAT_NO_AP_FOUND = 201
-STAT_WRONG_PASSWORD = 202
-STAT_CONNECT_FAIL = 203
+# What the machine answers, and what each board calls it: ESP32 has the first, the Pico's CYW43 the second.
+_GOT_IP = 1010
+_STATUS = {1000: (1000, 0), 1001: (1001, 1), _GOT_IP: (1010, 3), 201: (201, -2), 202: (202, -3), 203: (203, -1)}
+_BOARD = 0 if _bus.info["profile"] == "s3" else 1
+STAT_IDLE = _STATUS[1000][_BOARD]
+STAT_CONNECTING = _STATUS[1001][_BOARD]
+STAT_GOT_IP = _STATUS[_GOT_IP][_BOARD]
+STAT_NO_AP_FOUND = _STATUS[201][_BOARD]
+STAT_WRONG_PASSWORD = _STATUS[202][_BOARD]
+STAT_CONNECT_FAIL = _STATUS[203][_BOARD]
 hostname_text = "terminal"
 
 
@@ -51,12 +55,12 @@ class WLAN:
         _bus.call(99)
 
     def isconnected(self):
-        return _bus.call(98) == STAT_GOT_IP
+        return _bus.call(98) == _GOT_IP
 
     def status(self, param=None):
         if param == "rssi":
             return -52
-        return _bus.call(98)
+        return _STATUS[_bus.call(98)][_BOARD]
 
     def ifconfig(self, config=None):
         if self.isconnected():

@@ -38,7 +38,8 @@ def _mount():
     else:
         import rp2
 
-        device, program_size = rp2.Flash(), 256
+        start, size = _bus.info["partitions"]["vfs"]
+        device, program_size = rp2.Flash(start=start, len=size), 256
     vfs.umount("/")
     # A time in every file's attributes would make two runs of the same program differ.
     vfs.mount(vfs.VfsLfs2(device, progsize=program_size, mtime=False), "/")
