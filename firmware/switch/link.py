@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     class Wlan(Protocol):
         """The part of `network.WLAN` used here."""
 
-        def active(self, up: bool = ...) -> object: ...
-        def connect(self, ssid: str, psk: "str | None" = ...) -> object: ...
+        def active(self, __up: bool) -> object: ...
+        def connect(self, __ssid: str, __psk: "str | None") -> object: ...
         def disconnect(self) -> object: ...
         def isconnected(self) -> bool: ...
 
@@ -195,7 +195,7 @@ class Link:
         """The context, made once. CERT_REQUIRED is the default of `tls`, and set all the same."""
         if self._context is None:
             context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-            context.verify_mode = tls.CERT_REQUIRED
+            context.verify_mode = tls.CERT_REQUIRED  # pyright: ignore[reportAttributeAccessIssue]
             try:
                 context.load_verify_locations(self._ca_der)  # by position: `tls` knows no keywords
             except (ValueError, OSError) as error:
