@@ -23,9 +23,120 @@ def _core() -> "dict[str, object]":
     return answers
 
 
+def _transactions() -> "list":
+    from firmware.core.types import ACCRUAL, OFFLINE, ONLINE, REDEMPTION, Transaction
+
+    short, long = bytes([0x9C, 0x59, 0x9B, 0x32]), bytes([4, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6])
+    return [
+        Transaction(1, ACCRUAL, OFFLINE, short, 1, 125_000, 125, 1_790_000_000, 2, offline_reason=1),
+        Transaction(999_999, ACCRUAL, ONLINE, long, 0, 999_999_999_999, 0x7FFFFFFF, 1_790_000_001, 0),
+        Transaction(0x7FFFFFFF, REDEMPTION, ONLINE, long, 2, 50_000, -500, 1_800_000_000, 1, member_no=4_294_967_295),
+    ]
+
+
+def _switch() -> "dict[str, object]":
+    from firmware.core.errors import BadMessage
+    from firmware.core.types import OFFLINE
+    from firmware.switch import tlv
+    from firmware.switch.mac import MacKeys
+    from firmware.switch.messages import Identity, Messages, reversal_of
+
+    keys = MacKeys(1, bytes(range(16)), bytes(range(16, 32)))
+    messages = Messages(Identity("VAFA0001", "DEMO-SHOP-00001", 1, 364), keys)
+    answers: "dict[str, object]" = {
+        "0800": _hex(messages.network(1, 5, 1_790_000_000, 2).raw),
+        "0100": _hex(messages.inquiry(b"\x01\x02\x03\x04", 1, 6, 1_790_000_000, 2).raw),
+    }
+    for t in _transactions():
+        if t.mode == OFFLINE:
+            answers["0220/%d" % t.seq] = _hex(messages.advice(t, 1_790_000_100, False).raw)
+            continue
+        answers["0200/%d" % t.seq] = _hex(messages.request(t).raw)
+        undo = reversal_of(t, 77, 1_790_000_200, 2)
+        answers["0421/%d" % t.seq] = _hex(messages.reversal(undo, t, 1_790_000_300, True).raw)
+    for number, content in enumerate(
+        (b"", b"\x01", b"\x01\x04\x00\x00\x00\x09", b"\x01\x05\x00", b"\xee\x00\x02\x04\xff\xff\xff\xff")
+    ):
+        try:
+            answers["tlv/%d" % number] = sorted([tag, _hex(value)] for tag, value in tlv.parse(content).items())
+        except BadMessage:
+            answers["tlv/%d" % number] = "refused"
+    return answers
+
+
+def _store() -> "dict[str, object]":
+    from firmware.core.types import APPROVED, Result
+    from firmware.store import frames, records
+
+    answers: "dict[str, object]" = {}
+    for t in _transactions():
+        body = records.pack_transaction(t)
+        again = records.unpack_transaction(body)
+        answers["record/%d" % t.seq] = [_hex(body), again.points, again.amount, _hex(again.uid), again.member_no]
+        answers["frame/%d" % t.seq] = _hex(frames.pack_frame(1, 1, t.seq, body, frames.seed(0xDEADBEEF, 3)))
+    answers["result"] = _hex(records.pack_result(Result(9, APPROVED, "00", 125, -3, "A1B2C3")))
+    return answers
+
+
+def _people() -> "dict[str, object]":
+    from framebuf import MONO_VLSB, FrameBuffer
+
+    from firmware.core.types import APPROVED, JournalEntry, Result
+    from firmware.loyalty.outcome import outcome_of
+    from firmware.loyalty.rules import Rules
+    from firmware.receipt.content import Shop, receipt_lines
+    from firmware.screen import outcomes
+    from firmware.screen.canvas import Canvas
+    from firmware.text.catalogue import load
+
+    class Display:
+        width, height = 128, 64
+
+        def __init__(self) -> None:
+            self.buffer = bytearray(1024)
+
+        def show(self) -> None:
+            pass
+
+    text, shop = load("en"), Shop("", "DEMO-SHOP-00001", "VAFA0001")
+    rules = Rules(1000, 1, 500, 100, 100)
+    answers: "dict[str, object]" = {
+        "earned": [rules.earned(amount) for amount in (0, 999, 1000, 125_999, 10**12 - 1)],
+        "spendable": [rules.spendable(balance) for balance in (0, 499, 500, 640, 12_345)],
+    }
+    for t in _transactions():
+        told = outcome_of(
+            JournalEntry(t, APPROVED, Result(t.seq, APPROVED, "00", t.points, 1000, "A1")), None, 0, t.time_utc
+        )
+        answers["receipt/%d" % t.seq] = receipt_lines(text, shop, told, True)
+        display = Display()
+        Canvas(display, None).draw(outcomes.outcome(text, told))
+        answers["screen/%d" % t.seq] = _hex(display.buffer)
+    buffer = bytearray(64)
+    frame = FrameBuffer(buffer, 32, 16, MONO_VLSB)
+    frame.text("Vaf", 3, 5, 1)
+    frame.rect(0, 0, 32, 16, 1)
+    frame.line(0, 15, 31, 2, 1)
+    answers["framebuf"] = _hex(buffer)
+    return answers
+
+
+def _cards() -> "dict[str, object]":
+    from firmware.cards.keys import CardKeys
+    from firmware.cards.payload import build_payload, member_of_payload
+
+    keys, uid = CardKeys(bytes(range(16))), b"\x04\xa1\xb2\xc3\xd4\xe5\xf6"
+    payload = build_payload(keys, uid, 1001)
+    return {
+        "card/key": _hex(keys.classic_key(uid)),
+        "card/payload": _hex(payload),
+        "card/member": member_of_payload(keys, uid, payload),
+    }
+
+
 def run() -> "dict[str, object]":
     """All answers."""
     answers: "dict[str, object]" = {}
-    for part in (_core,):
+    for part in (_core, _switch, _store, _people, _cards):
         answers.update(part())
     return answers
