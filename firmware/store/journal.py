@@ -253,6 +253,8 @@ class Journal:
         for cell in range(CELLS):
             if cells >> cell & 1:
                 self._clear(generation * CELLS + cell)
+        if self._ring.free() < _KEEP_VALUE:
+            self._make_room()  # a dead letter in the oldest sector must not hold up a full ring
 
     def bury(self, seq: int, rc: str) -> None:
         """The switch refused it for good: a dead letter until `settle` resolves it. StoreError when not pending."""

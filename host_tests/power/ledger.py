@@ -243,8 +243,27 @@ class RecordingNor(Nor):
         super().erase(block)
 
 
+class StrictNor(Nor):
+    """Refuses a program over dirt, and a header in a sector that was not erased since power-on."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        super().__init__(size, seed=seed)
+        self.erased: set[int] = set()
+
+    def program(self, addr: int, data: bytes | bytearray | memoryview) -> None:
+        for old, new in zip(self.image[addr : addr + len(data)], bytes(data), strict=True):
+            assert 0xFF in (old, new) or old == new, f"programmed over dirt at {addr:#x}"
+        if bytes(data[:4]) == b"VAFS":
+            assert addr // 4096 in self.erased, "a header in a sector that was not erased"
+        super().program(addr, data)
+
+    def erase(self, block: int) -> None:
+        super().erase(block)
+        self.erased.add(block)
+
+
 def with_image(image: bytes) -> Nor:
-    nor = Nor(len(image), seed=len(image) + image.count(0xFF))
+    nor = StrictNor(len(image), seed=len(image) + image.count(0xFF))
     nor.image[:] = image
     return nor
 
@@ -253,7 +272,8 @@ def torn_images(op: tuple[str, int, bytes], image: bytes) -> Iterator[tuple[Torn
     """Every distinct image an interrupted operation can leave."""
     seen = set()
     for torn in Torn:
-        nor = with_image(image)
+        nor = Nor(len(image), seed=len(image) + image.count(0xFF))
+        nor.image[:] = image
         nor.cut_at(1, torn)
         try:
             if op[0] == "program":
@@ -298,7 +318,8 @@ def check_recovery(image: bytes, moment: Moment, page_only: bool, second_cut: bo
         assert reopened.pending_count() == seen["counts"][0] + 1
     states = 1
     if second_cut and ops:
-        redo = with_image(image)
+        redo = Nor(len(image))
+        redo.image[:] = image
         for op in ops:
             for _torn, left in torn_images(op, bytes(redo.image)):
                 if left not in (image, recovered):

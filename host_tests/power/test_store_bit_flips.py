@@ -93,3 +93,14 @@ def test_the_newest_frame_lost_never_gives_its_number_again() -> None:
         start = 4096 + used // 64 * 64 - frames_lost * 64
         broken[start : start + frames_lost * 64 + 64] = bytes(frames_lost * 64 + 64)
         assert open_journal(with_image(bytes(broken)), False).next_seq() > ledger.handed
+
+
+def test_a_lost_promise_of_numbers_never_gives_one_again() -> None:
+    for handed_out in (1, 300):
+        nor = Nor(4 * 4096)
+        journal = open_journal(nor, False)
+        journal.continue_above(500)
+        newest = max(journal.next_seq() for _ in range(handed_out))
+        used = len(bytes(nor.image[:4096]).rstrip(b"\xff"))
+        nor.image[used - 6] ^= 4
+        assert open_journal(nor, False).next_seq() > newest

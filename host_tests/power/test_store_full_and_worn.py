@@ -155,3 +155,16 @@ def test_frames_of_the_sectors_earlier_life_never_speak() -> None:
 def test_a_partition_too_small_or_of_other_blocks_is_refused() -> None:
     with pytest.raises(StoreError):
         open_journal(Nor(3 * 4096), False)
+
+
+def test_a_dead_letter_in_the_oldest_sector_does_not_block_a_full_ring() -> None:
+    nor = Nor(6 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    dead = ledger.offline_sale(0)
+    ledger.bury(dead)
+    fill(ledger)
+    for seq in sorted(ledger.pending):
+        ledger.settle(seq)
+    assert [t.seq for t, _rc in open_journal(nor, False).dead()] == [dead]
+    ledger.offline_sale(1)
