@@ -116,7 +116,8 @@ def _people() -> "dict[str, object]":
     frame = FrameBuffer(buffer, 32, 16, MONO_VLSB)
     frame.text("Vaf", 3, 5, 1)
     frame.rect(0, 0, 32, 16, 1)
-    frame.line(0, 15, 31, 2, 1)
+    frame.hline(2, 13, 9, 1)
+    frame.fill_rect(20, 2, 5, 7, 1)
     answers["framebuf"] = _hex(buffer)
     return answers
 

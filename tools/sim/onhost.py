@@ -141,11 +141,6 @@ class FrameBuffer:
         self.vline(x, y, height, colour)
         self.vline(x + width - 1, y, height, colour)
 
-    def line(self, x1: int, y1: int, x2: int, y2: int, colour: int) -> None:
-        steps = max(abs(x2 - x1), abs(y2 - y1), 1)
-        for step in range(steps + 1):
-            self.pixel(x1 + (x2 - x1) * step // steps, y1 + (y2 - y1) * step // steps, colour)
-
     def text(self, text: str, x: int, y: int, colour: int = 1) -> None:
         font = font8x8()
         for i, character in enumerate(text):
