@@ -15,8 +15,7 @@ from pathlib import Path
 
 from tools.sim import image
 
-BANNER = "MicroPython 9458e3a23f on 2026-07-05"
-VERSION = (1, 29, 0, "preview")
+_OVERLAY_BYTES = 44 * 1024  # what the overlay takes of the heap before boot.py
 
 # TIOCSCTTY makes the line the controlling terminal, so that Ctrl-C on it becomes SIGINT here and its end SIGHUP.
 _LAUNCHER = (
@@ -38,18 +37,19 @@ def _interpreter_folder() -> str:
 class Process:
     """A running interpreter. `line_fd` is the slave end of its terminal line."""
 
-    def __init__(self, link_fd: int, line_fd: int, heap_kb: int) -> None:
+    def __init__(self, link_fd: int, line_fd: int, files_fd: int, heap_kb: int) -> None:
         path = f"{image.overlay_directory()}:.frozen"
         environment = {"MICROPYPATH": path, "TERMINAL_LINK": str(link_fd), "TZ": "UTC"}
         command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, _interpreter_folder()]
-        # "w" counts in words: room for as many objects as a board with 32-bit words has in that many kilobytes.
-        command += ["-X", f"heapsize={heap_kb}wK", "-i", "-c", "import rt;rt.start(globals())"]
+        # Words are twice as long here: room for as many objects as a 32-bit board has in that many kilobytes.
+        heap_bytes = heap_kb * 2048 + _OVERLAY_BYTES
+        command += ["-X", f"heapsize={heap_bytes}", "-i", "-c", "import rt;rt.start(globals())"]
         self._child = subprocess.Popen(
             command,
             stdin=line_fd,
             stdout=line_fd,
             stderr=line_fd,
-            pass_fds=(link_fd,),
+            pass_fds=(link_fd, files_fd),
             env=environment,
             cwd="/",
             start_new_session=True,

@@ -9,9 +9,11 @@ seconds.
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from collections.abc import Callable
+from tempfile import TemporaryFile
 from typing import Any
 
 from tools.sim.board import SimBoard
@@ -61,6 +63,8 @@ class Processor:
         self.board = board
         self.network = network
         self.serial = SerialPort()
+        # Mirrors the stretch of flash with the file system, for the process to read.
+        self.files = TemporaryFile()  # noqa: SIM115 (open as long as the terminal)
         self._requests = Requests(self)
         self._process: Process | None = None
         self._link: Link | None = None
@@ -115,7 +119,9 @@ class Processor:
         self._greeted = False
         self._started_us = self.clock.now_us
         self._link = Link()
-        self._process = Process(self._link.remote_fd, self.serial.line_fd, self.heap_kb)
+        start, size = self.layout.partitions["vfs"]
+        os.pwrite(self.files.fileno(), self.nor.image[start : start + size], 0)
+        self._process = Process(self._link.remote_fd, self.serial.line_fd, self.files.fileno(), self.heap_kb)
         self._link.handed_over()
         self._last_call = self._left = time.monotonic()
 
@@ -148,6 +154,12 @@ class Processor:
     def hello(self) -> None:
         self._greeted = True
         self.clock.advance(BOOT_MS * 1000)
+
+    def mirror(self, address: int, n: int) -> None:
+        """Flash changed: let the process see it."""
+        start, size = self.layout.partitions["vfs"]
+        if start <= address < start + size:
+            os.pwrite(self.files.fileno(), self.nor.image[address : address + n], address - start)
 
     def restart_as(self, cause: str) -> None:
         """Reset before the running request is answered."""

@@ -61,6 +61,7 @@ class Requests:
             "heap_probe": terminal.heap_probe,
             "unique_id": struct.pack(">HI", 0x0200, terminal.seed).hex(),
             "partitions": terminal.layout.partitions,
+            "mirror": terminal.files.fileno(),
             "flash_size": terminal.layout.flash_size,
         }
         text = json.dumps(facts).encode()
@@ -161,12 +162,14 @@ class Requests:
         if self._terminal.layout.page_only and (request.a % PAGE or len(request.data) % PAGE):
             return _failed(errno.EINVAL)
         self._nor.program(request.a, request.data)
+        self._terminal.mirror(request.a, len(request.data))
         return _OK
 
     def _flash_erase(self, request: Request) -> Answer:
         if (request.a + 1) * BLOCK > self._nor.size:
             return _failed(errno.EINVAL)
         self._nor.erase(request.a)
+        self._terminal.mirror(request.a * BLOCK, BLOCK)
         return _OK
 
     # -- network ------------------------------------------------------------------------------------------------------

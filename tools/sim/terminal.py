@@ -109,6 +109,7 @@ class Terminal(Processor):
             self.power_off()
             self.network.close()
             self.serial.close()
+            self.files.close()
 
     # -- people -------------------------------------------------------------------------------------------------------
 

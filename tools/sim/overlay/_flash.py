@@ -6,6 +6,8 @@ import _bus
 from micropython import const
 
 BLOCK = const(4096)
+_READ_US = const(2)  # what the chip model takes a read: tools/sim/chips/nor.py
+_READ_BYTES_A_US = const(4)
 
 
 class Flash:
@@ -49,3 +51,18 @@ class Flash:
         if op == 6:
             _bus.call(82, self._address(arg, 0, BLOCK) // BLOCK)
         return 0
+
+
+class Files(Flash):
+    """The stretch with the file system. It is read in thousands of small pieces, so a file of the host mirrors it;
+    the time of a read is spent all the same."""
+
+    def __init__(self, start, size):
+        super().__init__(start, size)
+        self._mirror = open(_bus.info["mirror"], "rb")  # noqa: SIM115 (open as long as the process lives)
+
+    def readblocks(self, block_num, buf, offset=0):
+        n = len(buf)
+        self._mirror.seek(self._address(block_num, offset, n) - self.start)
+        self._mirror.readinto(buf)
+        _bus.spend(_READ_US + n // _READ_BYTES_A_US)

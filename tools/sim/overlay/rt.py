@@ -30,16 +30,17 @@ def _mount():
     import os
 
     import vfs
+    from _flash import Files
 
     if _bus.info["profile"] == "s3":
-        import esp32
+        import esp32  # noqa: F401 (what is imported now can be imported later)
 
-        device, program_size = esp32.Partition("vfs"), 32
+        program_size = 32
     else:
-        import rp2
+        import rp2  # noqa: F401
 
-        start, size = _bus.info["partitions"]["vfs"]
-        device, program_size = rp2.Flash(start=start, len=size), 256
+        program_size = 256
+    device = Files(*_bus.info["partitions"]["vfs"])
     vfs.umount("/")
     # A time in every file's attributes would make two runs of the same program differ.
     vfs.mount(vfs.VfsLfs2(device, progsize=program_size, mtime=False), "/")
