@@ -15,13 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.core.ports import Rtc
 
-# Drift that is corrected silently; more than this marks what was journalled before as drifted (technician.md T01: warn at 2 min).
+# Drift that is corrected silently; more than this is told to a person.
 _TOLERATED_S = const(120)
 _TEHRAN_OFFSET_S = const(12600)  # +03:30 all year since 2022-09-21
 
 
 class Clock:
-    """Wall time in seconds since 1970 UTC. `floor_utc` is a time that has certainly passed (build or newest journal entry)."""
+    """Wall time in seconds since 1970 UTC. `floor_utc` is a time that has certainly passed."""
 
     def __init__(self, rtc: "Rtc", floor_utc: int = 0) -> None:
         self._rtc = rtc
@@ -31,7 +31,7 @@ class Clock:
         self._base_ticks = ticks_ms()
 
     def start(self) -> None:
-        """Read the battery clock once. A clock that does not answer, stopped, or lies before the floor is not believed."""
+        """Read the battery clock once. One that is silent, stopped or before the floor is not believed."""
         try:
             now = to_utc(*self._rtc.read())
             lost = self._rtc.lost_power()
@@ -58,7 +58,7 @@ class Clock:
         return from_utc(self.now_utc() + _TEHRAN_OFFSET_S)
 
     def set_from_switch(self, host_utc: int) -> int:
-        """Take the time of an authentic answer; returns the correction in seconds and writes the battery clock if it matters."""
+        """Take the time of an authentic answer, write the battery clock if it matters; the correction in seconds."""
         correction_s = host_utc - self.now_utc()
         if self.quality != CLOCK_OK or abs(correction_s) >= 2:
             self._set_base(host_utc)

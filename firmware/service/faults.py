@@ -9,7 +9,7 @@ from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Any, Callable
 
 PATH = "/fault.txt"
 _LIMIT = const(2048)
@@ -32,10 +32,10 @@ def record(trace: str, where: str, path: str = PATH) -> None:
         return
 
 
-def trace_of(error: Exception, print_exception: "Callable[[Exception, object], object]") -> str:
+def trace_of(error: Exception, print_exception: "Callable[[Exception, Any], object]") -> str:
     """The trace of an exception as text; `print_exception` is the platform's."""
     from io import StringIO
 
-    out = StringIO()
+    out: "Any" = StringIO()
     print_exception(error, out)
     return out.getvalue()

@@ -44,7 +44,4 @@ class Housekeeping:
 
     def _one_piece(self) -> bool:
         """The first store that has work does one piece of it; False when none has."""
-        for work in self._works:
-            if work():
-                return True
-        return False
+        return any(work() for work in self._works)
