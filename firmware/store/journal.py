@@ -22,8 +22,9 @@ from firmware.core.types import (
 )
 from firmware.store import records
 from firmware.store.flash import Flash
-from firmware.store.pending import CELLS, PendingSet, fingerprint
+from firmware.store.pending import CELLS, fingerprint
 from firmware.store.ring import Ring
+from firmware.store.state import State, position_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,11 +72,8 @@ class Journal:
         self._opened = False
         self._load_next = 0  # next generation to be loaded
         self._handed = 0  # newest SEQ handed out
-        self._high = 0  # newest SEQ of a transaction frame
-        self._pending = PendingSet()
-        self._open: "dict[int, int]" = {}  # SEQ of an unanswered intent: position
-        self._dead: "dict[int, int]" = {}  # SEQ: position
-        self._last = 0  # position of the newest accrual or redemption
+        self._state = State()
+        self._pending, self._open, self._dead = self._state.pending, self._state.open, self._state.dead
         self._hints = ((0, 0), (0, 0))  # SEQ and position last given by `pending`, and last appended
 
     # --- opening ----------------------------------------------------------------------------------------------------
@@ -111,7 +109,7 @@ class Journal:
         if self._load_next == _ALL_LOADED:
             return False
         generation = self._load_next
-        self._ring.visit(generation, self._take)
+        self._ring.visit(generation, self._state.take)
         self._load_next = generation + 1 if generation < self._ring.generation else _ALL_LOADED
         return True
 
@@ -119,55 +117,10 @@ class Journal:
         while self._load_some():
             pass
 
-    def _take(self, frame: "Frame") -> bool:
-        kind = frame.kind
-        position = frame.generation * CELLS + frame.at // _CELL_BYTES
-        if kind == records.TRANSACTION:
-            if frame.seq > self._high:  # else the second copy of a frame whose first program looked bad
-                self._note(records.unpack_transaction(frame.body), position)
-        elif kind == records.RESULT:
-            self._open.pop(frame.seq, None)
-        elif kind == records.SETTLE:
-            generation, cells, _tail = records.unpack_settle(frame.body)
-            for cell in range(CELLS):
-                if cells >> cell & 1:
-                    self._clear(generation * CELLS + cell)
-        elif kind == records.DEAD:
-            self._clear(frame.seq)
-            self._dead[records.unpack_transaction(frame.body).seq] = position
-        return False
-
-    def _note(self, t: Transaction, position: int) -> None:
-        """A transaction frame is on the flash."""
-        self._high = t.seq
-        if t.verb == REVERSAL:
-            self._open.pop(t.original_seq, None)
-        else:
-            self._last = position
-        if t.verb == REVERSAL or t.mode == OFFLINE:
-            self._pending.add(position, t.uid, t.verb == REVERSAL)
-        else:
-            self._open[t.seq] = position
-
-    def _clear(self, position: int) -> None:
-        """What begins there is settled, buried or moved."""
-        if self._pending.remove(position):
-            return
-        for seq, at in self._dead.items():
-            if at == position:
-                del self._dead[seq]
-                return
-
     def _tail(self, generation: int = 0, cells: int = 0) -> int:
         """The oldest generation still needed, as if these cells were settled."""
-        oldest = min(self._ring.generation, self._load_next)
-        oldest = self._pending.oldest_generation(oldest, generation, cells)
-        for position in self._open.values():
-            oldest = min(oldest, position // CELLS)
-        for position in self._dead.values():
-            oldest = min(oldest, position // CELLS)
-        if self._last:
-            oldest = min(oldest, self._last // CELLS)
+        newest = min(self._ring.generation, self._load_next)
+        oldest = self._state.oldest_generation(newest, generation, cells)
         return max(oldest, self._ring.tail)
 
     # --- sequence numbers -------------------------------------------------------------------------------------------
@@ -206,7 +159,7 @@ class Journal:
         seq = transaction.seq
         if not self._ring.seq_ceiling:
             raise StoreNotReady("no sign-on yet")
-        if not max(self._high, self._ring.seq_high) < seq <= self._handed:
+        if not max(self._state.high, self._ring.seq_high) < seq <= self._handed:
             raise StoreError("SEQ {} was used or never handed out".format(seq))
         keep = _KEEP_FOLLOWING if transaction.verb == REVERSAL else _KEEP_VALUE
         body = records.pack_transaction(transaction)
@@ -220,7 +173,7 @@ class Journal:
         self._ring.seq_ceiling = max(self._ring.seq_ceiling, seq + _SEQ_BLOCK)
         position = self._ring.generation * CELLS + at // _CELL_BYTES
         self._hints = (self._hints[0], (seq, position))
-        self._note(transaction, position)
+        self._state.note(transaction, position)
 
     def append_result(self, result: Result) -> None:
         """Write the answer to an open intent. Raises StoreError when there is none: a late answer changes nothing."""
@@ -250,9 +203,7 @@ class Journal:
         tail = self._tail(generation, cells)
         self._ring.append(records.SETTLE, 0, records.pack_settle(generation, cells, tail), _KEEP_NONE)
         self._ring.release(tail)
-        for cell in range(CELLS):
-            if cells >> cell & 1:
-                self._clear(generation * CELLS + cell)
+        self._state.clear_cells(generation, cells)
         if self._ring.free() < _KEEP_VALUE:
             self._make_room()  # a dead letter in the oldest sector must not hold up a full ring
 
@@ -268,7 +219,7 @@ class Journal:
     def _write_dead(self, seq: int, replaces: int, body: bytes) -> None:
         ring = self._ring
         at = ring.append(records.DEAD, replaces, body, _KEEP_NONE, _MARK_SLOT)
-        self._clear(replaces)
+        self._state.clear(replaces)
         self._dead[seq] = ring.generation * CELLS + at // _CELL_BYTES
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -286,7 +237,7 @@ class Journal:
 
         def look(frame: "Frame") -> bool:
             if frame.kind == records.TRANSACTION and frame.seq == seq:
-                found.append(frame.generation * CELLS + frame.at // _CELL_BYTES)
+                found.append(position_of(frame))
                 return True
             return False
 
@@ -308,7 +259,7 @@ class Journal:
     def last(self) -> "JournalEntry | None":
         """The newest accrual or redemption, for the reprint after a power cut."""
         self._load_all()
-        return self._entry(self._last)
+        return self._entry(self._state.last)
 
     def _entry(self, position: int) -> "JournalEntry | None":
         frame = self._frame(position, _KEPT_KINDS) if position else None
@@ -436,7 +387,7 @@ class Journal:
     def _move_dead(self, generation: int) -> None:
         here = [seq for seq in sorted(self._dead) if self._dead[seq] // CELLS == generation]
         others = [p for p in self._open.values() if p // CELLS == generation]
-        if others or len(here) > _MOVE_AT_ONCE or self._last // CELLS == generation:
+        if others or len(here) > _MOVE_AT_ONCE or self._state.last // CELLS == generation:
             return
         if self._pending.oldest_generation(generation + 1) == generation:
             return

@@ -1,0 +1,79 @@
+"""What the frames of a journal add up to: which transactions are pending, open, dead, and which came last.
+
+Built by taking the frames in the order they were written, then kept up with each write. A place is a position:
+generation * 64 + cell. Knows no flash.
+"""
+
+from firmware.core.types import OFFLINE, REVERSAL, Transaction
+from firmware.store import records
+from firmware.store.pending import CELLS, PendingSet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.store.frames import Frame
+
+
+def position_of(frame: "Frame") -> int:
+    """A transaction takes 64 bytes or more, so at most one begins in each cell of 64."""
+    return frame.generation * CELLS + frame.at // 64
+
+
+class State:
+    """`open` and `dead` map a SEQ to its position; `last` is the position of the newest accrual or redemption."""
+
+    def __init__(self) -> None:
+        self.pending = PendingSet()
+        self.open: "dict[int, int]" = {}
+        self.dead: "dict[int, int]" = {}
+        self.last = 0
+        self.high = 0  # newest SEQ of a transaction
+
+    def take(self, frame: "Frame") -> bool:
+        """Add one frame that was read; always False, so that a visit goes on."""
+        kind = frame.kind
+        if kind == records.TRANSACTION:
+            if frame.seq > self.high:  # else the second copy of a frame whose first program looked bad
+                self.note(records.unpack_transaction(frame.body), position_of(frame))
+        elif kind == records.RESULT:
+            self.open.pop(frame.seq, None)
+        elif kind == records.SETTLE:
+            generation, cells, _tail = records.unpack_settle(frame.body)
+            self.clear_cells(generation, cells)
+        elif kind == records.DEAD:
+            self.clear(frame.seq)
+            self.dead[records.unpack_transaction(frame.body).seq] = position_of(frame)
+        return False
+
+    def note(self, t: Transaction, position: int) -> None:
+        """A transaction frame is on the flash."""
+        self.high = t.seq
+        if t.verb == REVERSAL:
+            self.open.pop(t.original_seq, None)
+        else:
+            self.last = position
+        if t.verb == REVERSAL or t.mode == OFFLINE:
+            self.pending.add(position, t.uid, t.verb == REVERSAL)
+        else:
+            self.open[t.seq] = position
+
+    def clear_cells(self, generation: int, cells: int) -> None:
+        for cell in range(CELLS):
+            if cells >> cell & 1:
+                self.clear(generation * CELLS + cell)
+
+    def clear(self, position: int) -> None:
+        """What begins there is settled, buried or moved."""
+        if self.pending.remove(position):
+            return
+        for seq, at in self.dead.items():
+            if at == position:
+                del self.dead[seq]
+                return
+
+    def oldest_generation(self, newest: int, generation: int = 0, cells: int = 0) -> int:
+        """The oldest generation still needed, `newest` at most, as if these cells were settled."""
+        oldest = self.pending.oldest_generation(newest, generation, cells)
+        for positions in (self.open.values(), self.dead.values(), (self.last,) if self.last else ()):
+            for position in positions:
+                oldest = min(oldest, position // CELLS)
+        return oldest
