@@ -1,6 +1,6 @@
 """`python -m tools.mutants [name ...]`: apply each mutation to a copy of the tree and see its test turn red.
 
-The list is `tools/mutants/list.toml`: name, invariant it attacks, file, old text, new text, test. A mutation whose old
+The lists are `tools/mutants/*.toml`, one a room: name, invariant it attacks, file, old text, new text, test. A mutation whose old
 text is gone, whose test is not green without it, or whose test stays green with it, is a failure.
 """
 
@@ -18,10 +18,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-LIST = Path(__file__).with_name("list.toml")
+LISTS = Path(__file__).parent
 TEST_TIMEOUT_S = 300
 
 
@@ -72,10 +71,14 @@ def verdict(tree: Path, mutant: dict[str, Any]) -> str:
 def main(names: tuple[str, ...], jobs: int) -> None:
     """Break the product in each named way; exit 1 unless every mutation is noticed."""
     console = Console()
-    mutants = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutant"]
+    mutants = [
+        mutant for path in sorted(LISTS.glob("*.toml")) for mutant in tomllib.loads(path.read_text("utf-8"))["mutant"]
+    ]
     unknown = set(names) - {mutant["name"] for mutant in mutants}
     if unknown:
-        raise click.UsageError(f"no such mutation: {', '.join(sorted(unknown))}; the names stand in {LIST.name}")
+        raise click.UsageError(
+            f"no such mutation: {', '.join(sorted(unknown))}; the names stand in tools/mutants/*.toml"
+        )
     chosen = [mutant for mutant in mutants if not names or mutant["name"] in names]
     with tempfile.TemporaryDirectory() as folder:
         trees: Queue[Path] = Queue()
@@ -92,20 +95,21 @@ def main(names: tuple[str, ...], jobs: int) -> None:
                 trees.put(tree)
 
         tree = trees.get()
-        tests = sorted({part for mutant in chosen for part in mutant["test"].split()})
+        tests = sorted({mutant["test"].split()[0] for mutant in chosen})
         green = run_test(tree, " ".join(tests))
         trees.put(tree)
         if green.returncode != 0:
             console.print(green.stdout[-3000:], markup=False)
             console.print("[red]the named tests are not green without any mutation; mend that first[/red]")
             sys.exit(1)
-        table = Table("mutation", "attacks", "test", "verdict")
         survived = 0
         with ThreadPoolExecutor(jobs) as pool:
             for mutant, said in zip(chosen, pool.map(judge, chosen), strict=True):
                 survived += not said.startswith("killed")
-                table.add_row(mutant["name"], str(mutant["attacks"]), mutant["test"].split("::")[-1], said)
-    console.print(table)
+                colour = "green" if said.startswith("killed") else "bold red"
+            console.print(
+                f"[{colour}]{said:8}[/] {mutant['name']:36} {mutant['attacks']}", soft_wrap=True, highlight=False
+            )
     console.print(f"{len(chosen) - survived} of {len(chosen)} mutations noticed")
     sys.exit(1 if survived else 0)
 
