@@ -71,45 +71,50 @@ class Setting:
             raise SettingsError("{}: hexadecimal digits".format(self.name)) from None
 
 
-SETTINGS = (
-    # who this terminal is
-    Setting("terminal_id", "text", _REQUIRED, 8, 8),
-    Setting("merchant_id", "text", _REQUIRED, 15, 15),
-    Setting("merchant_name", "text", "", 0, 32, SWITCH),
-    Setting("language", "text", "en", 2, 2, SUPERVISOR),
-    # how it reaches the switch
-    Setting("wifi_ssid", "text", "", 0, 32),
-    Setting("switch_host", "text", _REQUIRED, 1, 64),
-    Setting("switch_port", "int", _REQUIRED, 1, 65535),
-    Setting("switch_name", "text", _REQUIRED, 1, 64),
-    Setting("nii", "int", 1, 0, 999),
-    Setting("currency", "int", 364, 0, 999, SWITCH),
-    # the programme; amounts in minor units
-    Setting("earn_unit", "int", 1000, 1, 10**12, SWITCH),
-    Setting("earn_rate", "int", 1, 0, 1000, SWITCH),
-    Setting("redeem_threshold", "int", 500, 1, 10**9, SWITCH),
-    Setting("redeem_step", "int", 100, 1, 10**9, SWITCH),
-    Setting("point_value", "int", 100, 1, 100_000, SWITCH),
-    Setting("ruleset", "int", 1, 0, 65535, SWITCH),
-    # limits
-    Setting("max_amount", "int", 1_000_000_000, 1, 10**12 - 1, SWITCH),
-    Setting("offline_earn", "bool", True, 0, 1, SWITCH),
-    Setting("offline_records", "int", 500, 1, 15_000, SWITCH),
-    Setting("offline_review_above", "int", 100_000_000, 0, 10**12 - 1, SWITCH),
-    Setting("again_within_s", "int", 120, 0, 3600, SWITCH),
-    # times a person waits
-    Setting("question_s", "int", 60, 10, 600, SUPERVISOR),
-    Setting("card_s", "int", 30, 10, 600, SUPERVISOR),
-    Setting("outcome_s", "int", 20, 3, 120, SUPERVISOR),
-)
+def declared_settings() -> "tuple[Setting, ...]":
+    """What stands in settings.json."""
+    return (
+        # who this terminal is
+        Setting("terminal_id", "text", _REQUIRED, 8, 8),
+        Setting("merchant_id", "text", _REQUIRED, 15, 15),
+        Setting("merchant_name", "text", "", 0, 32, SWITCH),
+        Setting("language", "text", "en", 2, 2, SUPERVISOR),
+        # how it reaches the switch
+        Setting("wifi_ssid", "text", "", 0, 32),
+        Setting("switch_host", "text", _REQUIRED, 1, 64),
+        Setting("switch_port", "int", _REQUIRED, 1, 65535),
+        Setting("switch_name", "text", _REQUIRED, 1, 64),
+        Setting("nii", "int", 1, 0, 999),
+        Setting("currency", "int", 364, 0, 999, SWITCH),
+        # the programme; amounts in minor units
+        Setting("earn_unit", "int", 1000, 1, 10**12, SWITCH),
+        Setting("earn_rate", "int", 1, 0, 1000, SWITCH),
+        Setting("redeem_threshold", "int", 500, 1, 10**9, SWITCH),
+        Setting("redeem_step", "int", 100, 1, 10**9, SWITCH),
+        Setting("point_value", "int", 100, 1, 100_000, SWITCH),
+        Setting("ruleset", "int", 1, 0, 65535, SWITCH),
+        # limits
+        Setting("max_amount", "int", 1_000_000_000, 1, 10**12 - 1, SWITCH),
+        Setting("offline_earn", "bool", True, 0, 1, SWITCH),
+        Setting("offline_records", "int", 500, 1, 15_000, SWITCH),
+        Setting("offline_review_above", "int", 100_000_000, 0, 10**12 - 1, SWITCH),
+        Setting("again_within_s", "int", 120, 0, 3600, SWITCH),
+        # times a person waits
+        Setting("question_s", "int", 60, 10, 600, SUPERVISOR),
+        Setting("card_s", "int", 30, 10, 600, SUPERVISOR),
+        Setting("outcome_s", "int", 20, 3, 120, SUPERVISOR),
+    )
 
-KEYS = (
-    Setting("kid", "int", _REQUIRED, 0, 255),
-    Setting("mac_out", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
-    Setting("mac_in", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
-    Setting("card_group", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
-    Setting("wifi_psk", "text", "", 0, 64, TECHNICIAN, True),
-)
+
+def declared_keys() -> "tuple[Setting, ...]":
+    """What stands in keys.json."""
+    return (
+        Setting("kid", "int", _REQUIRED, 0, 255),
+        Setting("mac_out", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
+        Setting("mac_in", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
+        Setting("card_group", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
+        Setting("wifi_psk", "text", "", 0, 64, TECHNICIAN, True),
+    )
 
 
 class Settings:
@@ -169,9 +174,10 @@ def check(declared: "tuple[Setting, ...]", given: object) -> "dict[str, object]"
 def load(folder: str = "/config") -> Settings:
     """The settings of this terminal; SettingsError when it is not provisioned or a file is damaged."""
     plain, keys = _parsed(folder + "/settings.json"), _parsed(folder + "/keys.json")
-    values = check(SETTINGS, plain)
-    values.update(check(KEYS, keys))
-    return Settings(values, _undeclared(SETTINGS, plain) + _undeclared(KEYS, keys))
+    of_plain, of_keys = declared_settings(), declared_keys()
+    values = check(of_plain, plain)
+    values.update(check(of_keys, keys))
+    return Settings(values, _undeclared(of_plain, plain) + _undeclared(of_keys, keys))
 
 
 def _undeclared(declared: "tuple[Setting, ...]", given: object) -> "list[str]":

@@ -91,7 +91,7 @@ def test_a_name_nobody_declared_is_listed_and_harms_nothing(tmp_path: Path) -> N
 
 def test_secrets_show_nothing_when_printed(tmp_path: Path) -> None:
     loaded = settings.load(folder(tmp_path))
-    for setting in settings.KEYS:
+    for setting in settings.declared_keys():
         if setting.secret:
             wrapped = loaded._values[setting.name]
             text = f"{wrapped} {wrapped!r} {loaded!r}"
@@ -101,5 +101,5 @@ def test_secrets_show_nothing_when_printed(tmp_path: Path) -> None:
 
 
 def test_each_setting_is_declared_once() -> None:
-    names = [setting.name for setting in settings.SETTINGS + settings.KEYS]
+    names = [setting.name for setting in settings.declared_settings() + settings.declared_keys()]
     assert len(names) == len(set(names))
