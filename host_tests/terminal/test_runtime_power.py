@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 
 import pytest
 
@@ -287,6 +289,22 @@ def test_keys_and_lamps_reach_the_board(tmp_path):
         terminal.press("OK")
         assert set(numbers(terminal.serial_output(), "key")) == {19}
         assert terminal.board.leds.green
+        assert terminal.alive and terminal.crashed is None
+    finally:
+        terminal.close()
+
+
+def test_a_crash_of_the_interpreter_is_reported_and_the_terminal_is_off(tmp_path):
+    terminal = kit.make(tmp_path, "import time\nprint('up')\nwhile True:\n    time.sleep_ms(10)\n")
+    try:
+        terminal.power_on()
+        terminal.run(1000)
+        os.kill(terminal.pid, signal.SIGSEGV)
+        terminal.run(1000)
+        assert terminal.crashed is not None and "ended with -11" in terminal.crashed and "up" in terminal.crashed
+        assert not terminal.powered and not terminal.alive
+        terminal.power_on()
+        terminal.run(1000)
         assert terminal.alive and terminal.crashed is None
     finally:
         terminal.close()

@@ -195,9 +195,7 @@ def test_epoch_and_power_on_date_are_the_boards(tmp_path, profile, first, epoch_
         """,
         profile=profile,
     )
-    assert output == (
-        f"{first}\n{epoch_of_2026} (2026, 11, 9, 12, 35, 6) (2026, 11, 9, 0, 12, 35, 6)\nTrue\n"
-    )
+    assert output == (f"{first}\n{epoch_of_2026} (2026, 11, 9, 12, 35, 6) (2026, 11, 9, 0, 12, 35, 6)\nTrue\n")
 
 
 def test_time_stands_still_between_runs_and_a_run_ends_where_it_should(tmp_path):

@@ -97,6 +97,11 @@ class Processor:
         return self._process is not None
 
     @property
+    def pid(self) -> int | None:
+        """The interpreter's process, None when off."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def flash_ops(self) -> int:
         """Programs and erases since the counters of `nor` were reset."""
         return self.nor.ops
@@ -386,4 +391,4 @@ class Processor:
             return
         self.serial.pump()
         self.power_off()
-        self.crashed = f"the interpreter ended with {code}: {self.serial_output()[-500:]}"
+        self.crashed = f"the interpreter ended with {code}: {self.serial.output()[-500:].decode('utf-8', 'replace')}"
