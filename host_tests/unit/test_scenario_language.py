@@ -77,8 +77,8 @@ def test_digits_are_typed_one_by_one_and_names_are_keys():
 
 def test_every_usage_compiles_and_matches_an_example_of_itself():
     example = {
-        "NAME": "gold-card", "MEMBER": "ali", "MS": "5", "N": "3", "POINTS": "-7", "RC": "51", "MTI": "0200", "KEY": "OK",
-        "KEYS": "12", "KIND": "half", "UID": "04a1b2c3", "TEXT": '"t"', "VALUE": "x", "FILE": "f.png", "SETTING": "nii",
+        "NAME": "gold-card", "MEMBER": "ali", "MS": "5", "N": "3", "POINTS": "-7", "RC": "51", "MTI": "0200",
+        "KEY": "OK", "KEYS": "12", "KIND": "half", "UID": "04a1b2c3", "TEXT": '"t"', "VALUE": "x", "FILE": "f.png", "SETTING": "nii",
     }  # fmt: skip
     for verb in scenario_verbs.VERBS:
         line = re.sub(r"\[[^\]]*\]|\.\.\.", "", verb.usage)
@@ -100,7 +100,8 @@ def test_the_page_lists_every_verb_as_the_table_has_it():
 
 def test_start_lines_come_first_and_change_the_demo(tmp_path):
     (tmp_path / "a.txt").write_text(
-        "board pico\nmember ali 7\nmember nima 3\ncard my-card ntag213 04010203 of nima without key\nset language fa\nwait 1\n"
+        "board pico\nmember ali 7\nmember nima 3\n"
+        "card my-card ntag213 04010203 of nima without key\nset language fa\nwait 1\n"
     )
     start, steps = start_state(parse(tmp_path / "a.txt", GRAMMAR))
     assert (start.board, start.members["ali"].points, start.members["nima"].points) == ("pico", 7, 3)

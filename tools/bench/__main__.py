@@ -17,6 +17,16 @@ from rich.console import Console
 from tools.bench import report
 from tools.sim import onhost
 
+# Best peers known (ARCHITECTURE.md section 6).
+_STORE_PEERS: dict[str, tuple[str, float]] = {
+    "store.erases": ("FlashDB TSDB", 0.028),
+    "store.bytes": ("FlashDB TSDB", 110),
+    "store.programs": ("FlashDB TSDB", 4.2),
+    "store.append_ms": ("FlashDB, published", 4.0),
+    "store.capacity": ("any", 5000),
+    "store.boot_bytes": ("FlashDB TSDB", 16_600),
+}
+
 
 def _reader() -> Iterable[report.Row]:
     from tools.bench import reader_costs
@@ -27,7 +37,12 @@ def _reader() -> Iterable[report.Row]:
 def _store() -> Iterable[report.Row]:
     from tools.bench import store_costs
 
-    return [report.as_row(item) for item in store_costs.rows()]
+    for key, value, unit, limit, target in store_costs.rows():
+        peer, peer_value = _STORE_PEERS.get(key, ("", None))
+        at_least = key == "store.capacity"
+        yield report.row(
+            key, value, unit, limit=limit, target=target, peer=peer, peer_value=peer_value, at_least=at_least
+        )
 
 
 def _terminal() -> Iterable[report.Row]:

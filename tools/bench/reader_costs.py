@@ -1,8 +1,8 @@
 """Bus transactions and modelled milliseconds of the reader driver, in-process on the chip model.
 
-A transaction is one assertion of the chip select. Before each figure the reader has polled an empty field, as it does before
-a tap; reads are counted after one that went before. Limits and peers are those of ARCHITECTURE.md section 6; the limit of a time is the air time alone
-(ISO 14443-3 at 106 kbit/s).
+A transaction is one assertion of the chip select. Before each figure the reader has polled an empty field, as it does
+before a tap; reads are counted after one that went before. Limits and peers are those of ARCHITECTURE.md section 6; the
+limit of a time is the air time alone (ISO 14443-3 at 106 kbit/s).
 """
 
 from __future__ import annotations

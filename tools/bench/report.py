@@ -59,14 +59,6 @@ def machine() -> dict[str, str]:
     return {"python": platform.python_version(), "system": platform.system(), "processor": platform.machine()}
 
 
-def as_row(item: Row | dict[str, object]) -> Row:
-    """Measurement modules may give rows as plain dictionaries."""
-    if isinstance(item, Row):
-        return item
-    names = Row.__dataclass_fields__
-    return Row(**{name: item[name] for name in names if name in item})  # type: ignore[arg-type]
-
-
 def write_json(rows: Iterable[Row], path: Path = JSON_PATH, notes: dict[str, object] | None = None) -> None:
     """build/bench.json."""
     path.parent.mkdir(parents=True, exist_ok=True)

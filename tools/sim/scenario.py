@@ -58,7 +58,9 @@ class Show:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--show", is_flag=True, help="Draw notes, screens and receipts on stderr while it runs.")
-@click.option("--tree", type=click.Path(path_type=Path, exists=True), help="The firmware to run, when not this repository's.")
+@click.option(
+    "--tree", type=click.Path(path_type=Path, exists=True), help="The firmware to run, when not this repository's."
+)
 def main(files: tuple[Path, ...], show: bool, tree: Path | None) -> None:
     """Run scenario FILES on simulated time; one JSON line each."""
     failed = False

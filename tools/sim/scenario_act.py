@@ -24,17 +24,20 @@ SETTLE_MS = 30  # what the poll loop of a person's finger and the keypad's debou
 
 
 def tap(stage: Stage, step: Step) -> None:
+    """Lay cards on the reader."""
     for name in step.all("NAME"):
         stage.lay(_card(stage, step, name))
     stage.run(SETTLE_MS)
 
 
 def remove(stage: Stage, step: Step) -> None:
+    """Take one card away, or all."""
     stage.remove(_card(stage, step, step.opt("NAME")) if step.opt("NAME") else None)
     stage.run(SETTLE_MS)
 
 
 def pull(stage: Stage, step: Step) -> None:
+    """Lay a card on that leaves at a frame."""
     moment = next((word for word in ("torn", "after", "answering") if word in step.words), "before")
     stage.pull_at_frame(_card(stage, step, step.one("NAME")), step.number("N"), moment)
 
@@ -62,20 +65,24 @@ def expand_keys(step: Step) -> list[str]:
 
 
 def keys(stage: Stage, step: Step) -> None:
+    """Type."""
     for name in expand_keys(step):
         stage.press(name)
 
 
 def hold(stage: Stage, step: Step) -> None:
+    """Keep a key down."""
     for name in expand_keys(step):
         stage.hold(name, step.number("MS"))
 
 
 def wait(stage: Stage, step: Step) -> None:
+    """Let time pass."""
     stage.run(step.number("MS"))
 
 
 def net(stage: Stage, step: Step) -> None:
+    """Cable and latency."""
     if "latency" in step.words:
         stage.net_latency(step.number("MS"))
     else:
@@ -97,6 +104,7 @@ FAULTS = (
 
 
 def switch(stage: Stage, step: Step) -> None:
+    """Ask the switch for a fault, or for none."""
     if "normal" in step.words:
         stage.switch_normal()
         return
@@ -111,6 +119,7 @@ def switch(stage: Stage, step: Step) -> None:
 
 
 def cut(stage: Stage, step: Step) -> None:
+    """Cut the power now or at a flash operation."""
     if "N" in step.args:
         stage.cut_at(step.number("N"), step.opt("KIND") or None)
     else:
@@ -118,6 +127,7 @@ def cut(stage: Stage, step: Step) -> None:
 
 
 def power(stage: Stage, step: Step) -> None:
+    """The plug."""
     if "on" in step.words:
         stage.power_on()
     else:
@@ -125,16 +135,20 @@ def power(stage: Stage, step: Step) -> None:
 
 
 def reset(stage: Stage, step: Step) -> None:
+    """The reset button."""
     stage.reset()
 
 
 def printer(stage: Stage, step: Step) -> None:
+    """Paper and plug of the printer."""
     stage.printer(next(word for word in ("unplug", "plug", "paper-out", "paper-in") if word in step.words))
 
 
 def screenshot(stage: Stage, step: Step) -> None:
+    """Keep the screen as a picture."""
     stage.screenshot(step.one("FILE"))
 
 
 def note(stage: Stage, step: Step) -> None:
+    """A line for the one who watches."""
     stage.note(step.one("TEXT"))

@@ -43,6 +43,7 @@ def contains(lines: list[str], text: str) -> bool:
 
 
 def screen(stage: Stage, step: Step) -> None:
+    """A text on the screen, or not."""
     text = step.one("TEXT")
     if "no" in step.words:
         _never(stage, step, lambda: contains(stage.screen_lines(), text), f'no screen "{text}"')
@@ -51,6 +52,7 @@ def screen(stage: Stage, step: Step) -> None:
 
 
 def receipt(stage: Stage, step: Step) -> None:
+    """A text on the last receipt, or not."""
     text = step.one("TEXT")
 
     def holds() -> bool:
@@ -70,6 +72,7 @@ def receipt(stage: Stage, step: Step) -> None:
 
 
 def serial(stage: Stage, step: Step) -> None:
+    """A text on the serial port, or not."""
     text = step.one("TEXT")
     if "no" in step.words:
         _never(stage, step, lambda: text in stage.serial(), f'no "{text}" on the serial port')
@@ -84,6 +87,7 @@ def serial(stage: Stage, step: Step) -> None:
 
 
 def ledger(stage: Stage, step: Step) -> None:
+    """A member's points at the switch."""
     name, points = step.one("MEMBER"), step.number("POINTS")
     if name not in stage.start.members:
         raise ScenarioError(step.where, f"no member {name!r}; members are: {', '.join(stage.start.members)}")
@@ -116,6 +120,7 @@ def receipt_points(receipts: list[list[str]], cards: dict[str, str]) -> dict[str
 
 
 def ledger_matches_receipts(stage: Stage, step: Step) -> None:
+    """Points moved at the switch are those on paper."""
     cards = {card.uid.hex().upper(): card.member or name for name, card in stage.start.cards.items()}
     opening = {name: member.points for name, member in stage.start.members.items()}
 
@@ -132,26 +137,32 @@ def ledger_matches_receipts(stage: Stage, step: Step) -> None:
 
 
 def ledger_check(stage: Stage, step: Step) -> None:
+    """The switch's books add up."""
     problems = stage.ledger_problems()
     if problems:
         raise ScenarioError(step.where, f"the switch's books do not add up: {'; '.join(problems)}")
 
 
-def pending(stage: Stage, step: Step) -> None:
+def _count(stage: Stage, step: Step, name: str, words: str) -> None:
+    wanted = step.number("N")
     _until(
-        stage, step, lambda: stage.journal()["pending"] == step.number("N"), f"{step.number('N')} pending in the journal",
-        lambda: f"there were {stage.journal()['pending']}",
+        stage, step, lambda: stage.journal()[name] == wanted, f"{wanted} {words} in the journal",
+        lambda: f"there were {stage.journal()[name]}",
     )  # fmt: skip
+
+
+def pending(stage: Stage, step: Step) -> None:
+    """How many transactions wait for the switch."""
+    _count(stage, step, "pending", "pending")
 
 
 def dead(stage: Stage, step: Step) -> None:
-    _until(
-        stage, step, lambda: stage.journal()["dead"] == step.number("N"), f"{step.number('N')} dead letters in the journal",
-        lambda: f"there were {stage.journal()['dead']}",
-    )  # fmt: skip
+    """How many the switch refused for good."""
+    _count(stage, step, "dead", "dead letters")
 
 
 def sound(stage: Stage, step: Step) -> None:
+    """A sound since the last hand."""
     kind = next(word for word in ("ok", "offline", "refused") if word in step.words)
     _until(
         stage,
@@ -163,6 +174,7 @@ def sound(stage: Stage, step: Step) -> None:
 
 
 def led(stage: Stage, step: Step) -> None:
+    """A light."""
     colour = "green" if "green" in step.words else "red"
     wanted = "on" in step.words
     _until(
@@ -175,6 +187,7 @@ def led(stage: Stage, step: Step) -> None:
 
 
 def reset_cause(stage: Stage, step: Step) -> None:
+    """Why the terminal started last."""
     cause = next(word for word in ("watchdog", "power-on", "hard", "soft") if word in step.words)
     _until(
         stage,
@@ -186,5 +199,6 @@ def reset_cause(stage: Stage, step: Step) -> None:
 
 
 def power_state(stage: Stage, step: Step) -> None:
+    """Whether the terminal has power."""
     wanted = "on" in step.words
     _until(stage, step, lambda: stage.powered() is wanted, f"power {'on' if wanted else 'off'}", lambda: "it was not")

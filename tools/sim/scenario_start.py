@@ -26,15 +26,18 @@ class Start:
 
 
 def board(start: Start, step: Step) -> None:
+    """Which hardware."""
     start.board = "pico" if "pico" in step.words else "s3"
 
 
 def start_as(start: Start, step: Step) -> None:
+    """Provisioned or not, on or off."""
     start.provisioned = "unprovisioned" not in step.words
     start.powered = "off" not in step.words
 
 
 def member(start: Start, step: Step) -> None:
+    """An opening balance."""
     name, points = step.one("MEMBER"), step.number("POINTS")
     known = start.members.get(name)
     if known is None:
@@ -43,6 +46,7 @@ def member(start: Start, step: Step) -> None:
 
 
 def card(start: Start, step: Step) -> None:
+    """One more card."""
     name, owner = step.one("NAME"), step.opt("MEMBER")
     if owner and owner not in start.members:
         raise ScenarioError(step.where, f"no member {owner!r}; write `member {owner} 0` above")
@@ -52,13 +56,16 @@ def card(start: Start, step: Step) -> None:
 
 
 def setting(start: Start, step: Step) -> None:
+    """A value in settings.json."""
     value = step.one("VALUE")
     start.settings[step.one("SETTING")] = int(value) if value.lstrip("-").isdigit() else value
 
 
 def timeout(start: Start, step: Step) -> None:
+    """How long an expect waits."""
     start.timeout_ms = step.number("MS")
 
 
 def seed(start: Start, step: Step) -> None:
+    """The seed of everything random."""
     start.seed = step.number("N")

@@ -3,6 +3,8 @@
 docs/scenarios.md shows the same table to people; a test compares the two. A usage's first word is the verb.
 """
 
+# ruff: noqa: E501 (a row of the table is one line)
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The panel's web server: one page, one websocket. Knows no chip and no switch: a backend says what is and does what is asked.
+"""The panel's web server: one page, one websocket. Knows no chip and no switch: a backend says what is and does it.
 
 Screen frames go out as 1024 binary bytes (SSD1306 pages), everything else as JSON: {"state": {...}} with what changed,
 {"tones": [[ms, hz], ...]}, {"error": text}. Hands come in as {"do": ..., ...}. Listens on 127.0.0.1 and answers only

@@ -1,0 +1,132 @@
+"""Whole taps on the simulated terminal: modelled milliseconds, bus transactions, flash work, boot time.
+
+Time runs from the card's coming into the field to the screen (or the first light or sound). It is the modelled time of
+hardware: buses, air, flash, network; what the processor thinks is not modelled. The worst over all phases of the poll
+period is what counts: each tap comes a little later in it than the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tools.bench.report import Row, row
+from tools.sim import sweep
+from tools.sim.scenario_stage import Stage
+from tools.sim.scenario_start import Start
+
+_LIMIT_MS = 10_000
+_PHASES = 8
+_PHASE_STEP_MS = 17  # no divisor of the poll period, so that the taps spread over it
+
+
+@dataclass
+class Tap:
+    """One tap from the field to the end; `feedback_ms` is the first light or sound."""
+
+    feedback_ms: float
+    screen_ms: float
+    transactions: int
+    programs: int
+    bytes: int
+    erases: int
+
+
+def _until(stage: Stage, holds: Callable[[], bool]) -> None:
+    if not stage.terminal.run_until(holds, _LIMIT_MS):
+        raise RuntimeError(f"never came; the screen shows {stage.screen_lines()}")
+
+
+def _tap(stage: Stage, card: str, word: str) -> Tap:
+    board, nor, clock = stage.terminal.board, stage.terminal.nor, stage.terminal.clock
+    heard, seen = len(board.buzzer.heard), len(board.leds.seen)
+    before = board.cs_assertions, nor.programs, nor.bytes_programmed, nor.erases
+    laid_us = clock.now_us
+    stage.lay(card)
+    _until(stage, lambda: any(word in line for line in stage.screen_lines()))
+    screen_us = clock.now_us
+    first_us = min([at for at, *_ in board.buzzer.heard[heard:]] + [at for at, *_ in board.leds.seen[seen:]])
+    after = board.cs_assertions, nor.programs, nor.bytes_programmed, nor.erases
+    return Tap(
+        (first_us - laid_us) / 1000, (screen_us - laid_us) / 1000, *(b - a for a, b in zip(before, after, strict=True))
+    )
+
+
+def _back_to_idle(stage: Stage) -> None:
+    stage.remove(None)
+    stage.run(600)
+    stage.press("OK")
+    _until(stage, lambda: "READY" in stage.screen_lines())
+    stage.run(400)
+
+
+def _sales(stage: Stage, word: str) -> list[Tap]:
+    taps: list[Tap] = []
+    for phase in range(_PHASES):
+        for key in f"{21 + phase}000":  # another amount each time: the same one again would be asked about
+            stage.press(key)
+        stage.press("OK")
+        stage.run(100 + phase * _PHASE_STEP_MS)
+        taps.append(_tap(stage, "bronze-card", word))
+        _back_to_idle(stage)
+    return taps
+
+
+def _balances(stage: Stage) -> list[Tap]:
+    taps: list[Tap] = []
+    for phase in range(_PHASES):
+        stage.run(100 + phase * _PHASE_STEP_MS)
+        taps.append(_tap(stage, "bronze-card", "points"))
+        _back_to_idle(stage)
+    return taps
+
+
+def _boot_ms(flash: bytes | None) -> float:
+    stage = Stage(Start())
+    stage.flash = flash
+    try:
+        stage.set_up()
+        stage.net(False)
+        started_us = stage.terminal.clock.now_us
+        stage.power_on()
+        _until(stage, lambda: "READY" in stage.screen_lines())
+        return (stage.terminal.clock.now_us - started_us) / 1000
+    finally:
+        stage.close()
+
+
+def _worst(key: str, taps: list[Tap]) -> Iterator[Row]:
+    yield row(f"{key}.ms", max(tap.screen_ms for tap in taps), "ms")
+    yield row(f"{key}.spi", max(tap.transactions for tap in taps), "transactions")
+    yield row(f"{key}.flash_programs", max(tap.programs for tap in taps), "programs")
+    yield row(f"{key}.flash_bytes", max(tap.bytes for tap in taps), "bytes")
+    yield row(f"{key}.flash_erases", max(tap.erases for tap in taps), "erases", limit=0, target=0)
+
+
+def rows() -> Iterator[Row]:
+    """All rows of whole taps, and the boot."""
+    stage = Stage(Start())
+    try:
+        stage.open()
+        online = _sales(stage, "EARNED")
+        # Let the cache learn of the member, then pull the network and let the terminal notice by an unanswered sale.
+        stage.net(False)
+        for key in ("9", "9", "000", "OK"):
+            stage.press(key)
+        stage.lay("silver-card")
+        if not stage.run_until(lambda: "SAVED" in stage.screen_lines(), 30_000):
+            raise RuntimeError("the offline sale never came")
+        _back_to_idle(stage)
+        offline = _sales(stage, "SAVED")
+        cached = _balances(stage)
+    finally:
+        stage.close()
+    yield from _worst("accrual.online", online)
+    yield from _worst("accrual.offline", offline)
+    habit = {"peer": "EMV contactless habit", "peer_value": 500}
+    first = max(tap.feedback_ms for tap in [*online, *offline, *cached])
+    yield row("tap.first_feedback_ms", first, "ms", target=100, **habit)
+    yield row("tap.cached_answer_ms", max(tap.screen_ms for tap in cached), "ms", target=200, **habit)
+    yield row("tap.offline_approval_ms", max(tap.screen_ms for tap in offline), "ms", target=300, **habit)
+    yield row("boot.first_ms", _boot_ms(None), "ms", target=3000)
+    yield row("boot.again_ms", _boot_ms(sweep.used_flash("s3")), "ms", target=3000)
