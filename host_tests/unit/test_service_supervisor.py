@@ -33,7 +33,9 @@ def supervise(
         try:
             await asyncio.wait_for(supervisor.run(), seconds)
         except asyncio.TimeoutError:
-            return
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()  # type: ignore[union-attr]
+            await asyncio.sleep(0)
 
     onhost.run_virtual(main())
     return watchdog, log, recorded, supervisor
