@@ -1,7 +1,7 @@
 """`python -m tools.mutants [name ...]`: apply each mutation to a copy of the tree and see its test turn red.
 
-The lists are `tools/mutants/*.toml`, one a room: name, invariant it attacks, file, old text, new text, test. A mutation whose old
-text is gone, whose test is not green without it, or whose test stays green with it, is a failure.
+The lists are `tools/mutants/*.toml`, one a room: name, invariant it attacks, file, old text, new text, test. A mutation
+whose old text is gone, whose test is not green without it, or whose test stays green with it, is a failure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def copy_tree(target: Path) -> None:
 def run_test(tree: Path, test: str) -> subprocess.CompletedProcess[str]:
     """Run one pytest selection in a tree."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:randomly", *test.split()]
-    return subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=TEST_TIMEOUT_S)
+    return subprocess.run(command, check=False, cwd=tree, capture_output=True, text=True, timeout=TEST_TIMEOUT_S)
 
 
 def verdict(tree: Path, mutant: dict[str, Any]) -> str:
@@ -107,9 +107,8 @@ def main(names: tuple[str, ...], jobs: int) -> None:
             for mutant, said in zip(chosen, pool.map(judge, chosen), strict=True):
                 survived += not said.startswith("killed")
                 colour = "green" if said.startswith("killed") else "bold red"
-            console.print(
-                f"[{colour}]{said:8}[/] {mutant['name']:36} {mutant['attacks']}", soft_wrap=True, highlight=False
-            )
+                line = f"[{colour}]{said:8}[/] {mutant['name']:36} {mutant['attacks']}"
+                console.print(line, soft_wrap=True, highlight=False)
     console.print(f"{len(chosen) - survived} of {len(chosen)} mutations noticed")
     sys.exit(1 if survived else 0)
 
