@@ -59,7 +59,7 @@ class socket(io.IOBase):
             raise OSError(106)
         host, port = address
         self._id = _bus.call(91, port, 0, 0, host.encode())
-        self._asked_at = -1
+        _bus.network_changes += 1
         if self._timeout_us == 0:
             raise OSError(_EINPROGRESS)
         self._wait(4)
@@ -89,7 +89,7 @@ class socket(io.IOBase):
         if self._timeout_us:
             self._wait(1)
         n = min(n, _CHUNK)
-        self._asked_at = -1
+        _bus.network_changes += 1
         got = _bus.call(93, self._id, n, n)
         return None if got < 0 else got
 
@@ -140,7 +140,7 @@ class socket(io.IOBase):
             buf = memoryview(buf)[start : start + n]
         if self._timeout_us:
             self._wait(4)
-        self._asked_at = -1
+        _bus.network_changes += 1
         sent = _bus.call(92, self._id, 0, 0, memoryview(buf)[:_CHUNK])
         if sent < 0:
             return None
