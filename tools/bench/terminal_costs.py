@@ -33,8 +33,12 @@ class Tap:
 
 
 def _until(stage: Stage, holds: Callable[[], bool]) -> None:
-    if not stage.terminal.run_until(holds, _LIMIT_MS):
-        raise RuntimeError(f"never came; the screen shows {stage.screen_lines()}")
+    """Look every simulated millisecond: so fine is a figure, and it is the same in every run."""
+    for _ in range(_LIMIT_MS):
+        if holds():
+            return
+        stage.terminal.run(1)
+    raise RuntimeError(f"never came; the screen shows {stage.screen_lines()}")
 
 
 def _tap(stage: Stage, card: str, word: str) -> Tap:
