@@ -95,7 +95,7 @@ async def _measured(
     await _empty_poll(chip, cards)
     if card is not None:
         board.field.lay(card)
-    await asyncio.sleep_ms(6)  # type: ignore[attr-defined]  # a card is ready 5 ms after it came (ISO 14443-3)
+    await asyncio.sleep(0.006)  # a card is ready 5 ms after it came (ISO 14443-3)
     await prepare(chip, cards)
     transactions, started_us = board.cs_assertions, clock.now_us
     await work(chip, cards)
@@ -103,7 +103,7 @@ async def _measured(
 
 
 async def _empty_poll(_chip: Any, cards: Any) -> None:
-    from drivers.rc522 import NoAnswer
+    from drivers.rc522_errors import NoAnswer
 
     try:
         await cards.request()

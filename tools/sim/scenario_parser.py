@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _MAX_INCLUDE_DEPTH = 8
 
@@ -111,7 +112,7 @@ KINDS: dict[str, tuple[Callable[[Word], bool], str]] = {
 }
 
 _PART = re.compile(r"\s*(\[|\]|\.\.\.|(?:(?!\.\.\.)[^\s\[\]])+)")
-Node = tuple[str, object]
+Node = tuple[str, Any]
 
 
 def compile_usage(usage: str) -> list[Node]:
@@ -158,7 +159,7 @@ def match(nodes: list[Node], words: list[Word], at: int = 0) -> Iterator[Match]:
         return
     (kind, what), rest = nodes[0], nodes[1:]
     if kind == "word":
-        if at < len(words) and not words[at].quoted and words[at].text in what:  # type: ignore[operator]
+        if at < len(words) and not words[at].quoted and words[at].text in what:
             for args, seen, end in match(rest, words, at + 1):
                 yield args, seen | {words[at].text}, end
     elif kind == "arg":
@@ -167,10 +168,10 @@ def match(nodes: list[Node], words: list[Word], at: int = 0) -> Iterator[Match]:
             for args, seen, end in match(rest, words, at + 1):
                 yield {**args, what: [words[at].text, *args.get(what, [])]}, seen, end
     elif kind == "opt":
-        yield from match([*what, *rest], words, at)  # type: ignore[misc]
+        yield from match([*what, *rest], words, at)
         yield from match(rest, words, at)
     else:  # many: one or more when it stands for an argument, none or more for an optional group
-        body: list[Node] = what  # type: ignore[assignment]
+        body: list[Node] = what
         needed = body[0][0] == "arg"
         yield from match([*body, ("opt", [("many", body)]), *rest], words, at)
         if not needed:
@@ -189,7 +190,7 @@ class Grammar:
             for args, seen, end in match(nodes, words):
                 if end == len(words):
                     return Step(file, line, text, usage, args, seen)
-        near = [usage for usage, nodes in self._compiled if words[0].text in nodes[0][1]]  # type: ignore[operator]
+        near = [usage for usage, nodes in self._compiled if words[0].text in nodes[0][1]]
         if near:
             raise ScenarioError(f"{file}:{line}", f"cannot read: {text}; write: " + " | or: ".join(near))
         known = sorted({usage.split()[0] for usage, _ in self._compiled})

@@ -75,7 +75,9 @@ def journal_counts(nor: Nor, terminal: Terminal) -> dict[str, int]:
     start, size = terminal.layout.partitions["txlog"]
     copy = Nor(size, None)
     copy.image[:] = nor.image[start : start + size]
-    journal = Journal(NorPartition(copy, 0, size // 4096, terminal.layout.page_only), _ANY_SALT)
+    journal = Journal(
+        NorPartition(copy, 0, size // 4096, terminal.layout.page_only), _ANY_SALT, terminal.layout.page_only
+    )
     journal.open()
     return {"pending": journal.pending_count(), "dead": journal.dead_count()}
 

@@ -24,9 +24,10 @@ _LATE_MS = 8000
 
 
 class LiveStage(Stage):
-    """A stage in real time; `backend` is what the panel talks to."""
+    """A stage in real time; `backend` is what the panel talks to, from `open` on."""
 
     realtime = True
+    backend: LiveBackend
 
     def __init__(self, start: Start) -> None:
         super().__init__(start)

@@ -64,9 +64,9 @@ class Panel:
         for path in _FILES:
             app.router.add_get(path, self._file)
         app.router.add_get("/ws", self._socket)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
+        runner = self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
         self._task = asyncio.create_task(self._push())
         return f"http://{HOST}:{self.port}/"
 
