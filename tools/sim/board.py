@@ -334,5 +334,3 @@ class SimBoard:
     def uart(self, bus: int | None = None) -> buses.UartPort:
         """Like machine.UART."""
         return buses.UartPort(self, self.profile.uart if bus is None else bus)
-
-
