@@ -1,4 +1,7 @@
-"""Proleptic Gregorian calendar in integers, the same on every board (`time.time` counts from 2000 or 1970, we do not use it)."""
+"""Proleptic Gregorian calendar in integers, the same on every board.
+
+`time.time` counts from 2000 on one port and from 1970 on another; the terminal does not use it.
+"""
 
 
 def days_from_civil(year: int, month: int, day: int) -> int:

@@ -33,7 +33,7 @@ class Cmac:
         return self._run(message, len(message))
 
     def tag_padded_to(self, message: bytes, length: int) -> bytes:
-        """CMAC of a message that is always padded (80 00..) to `length` bytes when shorter: AN10922's rule for 32 bytes."""
+        """CMAC of a message that, when shorter than `length`, is padded (80 00..) to it: AN10922 pads to 32."""
         if len(message) >= length:
             return self._run(message, len(message))
         return self._chain(message + b"\x80" + bytes(length - len(message) - 1), self._k2)

@@ -1,4 +1,4 @@
-"""Error families of the terminal. Every error carries a `code` that the screen, the log and docs/troubleshooting.md share.
+"""Error families of the terminal. Every error carries a `code` that screen, log and docs/troubleshooting.md share.
 
 A code is one letter for the room and two digits; it is never given to another error. The text for a person is in the
 catalogues of `firmware.text`, keyed by code: one line what happened, one line what to do next. The text given to the

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
             ...
 
         def continue_above(self, high_seq: int) -> None:
-            """Take the switch's HIGH_SEQ at sign-on: a fresh store continues at high_seq + 1000, another never goes back."""
+            """Take HIGH_SEQ at sign-on: a fresh store continues at high_seq + 1000, another never goes back."""
             ...
 
         def append(self, transaction: Transaction) -> None:
@@ -114,7 +114,7 @@ if TYPE_CHECKING:
             ...
 
         async def request(self, transaction: Transaction) -> Reply:
-            """0200/0210 for an ONLINE transaction already in the journal; one send, never repeated. Raises LinkError."""
+            """0200/0210 for an ONLINE transaction in the journal; sent once, never repeated. Raises LinkError."""
             ...
 
         def value_stopped(self) -> bool:

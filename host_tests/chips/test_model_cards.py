@@ -95,7 +95,7 @@ def test_cascade_levels_and_saks(uid, saks):
     for sak in saks:
         part, rest = (rest, b"") if len(rest) == 4 else (b"\x88" + rest[:3], rest[3:])
         answer = raw.exchange(bytes([level, 0x20]))
-        assert answer[:4] == part
+        assert answer is not None and answer[:4] == part
         assert raw.command(bytes([level, 0x70]) + answer) == with_crc(bytes.fromhex(sak))
         level += 2
     assert card.state == "active"

@@ -9,7 +9,7 @@ from pathlib import Path
 from host_tests.parity import vectors
 
 ROOT = Path(__file__).resolve().parents[2]
-# Compiling the modules from source takes more than running them; the heap of the shipped form is measured by `make bench`.
+# Compiling from source takes more heap than running; `make bench` measures the shipped form.
 HEAP = "256wK"
 
 

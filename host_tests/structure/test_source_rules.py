@@ -1,4 +1,4 @@
-"""Rules of the house that a reader can check in the source: what may happen at import, which words and imports may stand where."""
+"""Rules of the house that show in the source: what may happen at import, which words and imports stand where."""
 
 import ast
 import re
@@ -74,9 +74,7 @@ def acts(node: ast.stmt, *, in_class: bool = False) -> bool:
         return False
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         return node.value is not None and not is_constant(node.value)
-    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-        return False
-    return True
+    return not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
 
 
 @pytest.mark.parametrize("path", DEVICE, ids=name_of)

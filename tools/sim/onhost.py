@@ -84,7 +84,7 @@ class _Aes:
 
 @functools.cache
 def font8x8() -> dict[str, bytes]:
-    """The built-in 8x8 font of MicroPython's framebuf, read out of the interpreter: 8 column bytes a printable character."""
+    """The 8x8 font of MicroPython's framebuf, read out of the interpreter: 8 column bytes a printable character."""
     program = (
         "import framebuf,sys\n"
         "for c in range(32,127):\n"
@@ -226,7 +226,7 @@ class _LeapingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop on which `sleep` takes no time; deterministic. No sockets: a waiting socket does not hold the clock."""
+    """An event loop on which `sleep` takes no time; deterministic. A waiting socket does not hold its clock."""
 
     def __init__(self) -> None:
         self._leaping = _LeapingSelector()

@@ -59,6 +59,11 @@ document.addEventListener("keydown", (event) => {
   if (!key || (event.key.startsWith("Arrow") && at.matches("[tabindex]"))) return;
   event.preventDefault(); press(key);
 });
+// A button pressed by mouse must not keep Enter for itself: the next Enter is the terminal's OK.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button, summary");
+  if (button && event.detail > 0) button.blur();
+});
 
 // --- sound: a square wave, as the buzzer makes
 let audio = null, tone = null;
