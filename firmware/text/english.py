@@ -125,6 +125,7 @@ ERRORS = {
     "C03": ("Card moved away", "Hold card still, tap again"),
     "C04": ("Card unreadable", "Tap again or use another card"),
     "C05": ("Card not for us", "Take a loyalty card"),
+    "C06": ("Card not genuine", "It earns only; note its number"),
     "R01": ("Reader fault", "Restart, or call service"),
     "R02": ("Display fault", "Restart, or call service"),
     "S03": ("Memory is full", "Connect to send waiting sales"),
