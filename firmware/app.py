@@ -12,7 +12,8 @@ from micropython import const
 from firmware.cards.keys import CardKeys
 from firmware.cards.reader import CardReader
 from firmware.cashier.books import Books
-from firmware.cashier.desk import Counter, Desk, Limits
+from firmware.cashier.counter import Counter, Limits
+from firmware.cashier.desk import Desk
 from firmware.cashier.teller import Teller
 from firmware.core.clock import Clock
 from firmware.core.errors import StoreError, VafaError

@@ -8,7 +8,7 @@ from firmware.screen import outcomes, screens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware.cashier.desk import Counter
+    from firmware.cashier.counter import Counter
     from firmware.core.types import CardData
 
 

@@ -14,7 +14,7 @@ from firmware.cashier.redeem import redeem
 from firmware.cashier.sale import sale
 from firmware.core.errors import Cancelled, CardError, Refused, TimedOut, VafaError
 from firmware.core.refusals import WRONG_KEY
-from firmware.core.types import CLOCK_NEVER_SET, OPEN, REVERSED
+from firmware.core.types import OPEN, REVERSED
 from firmware.screen import keys as key
 from firmware.screen import outcomes, screens
 
@@ -22,74 +22,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Awaitable, Callable
 
-    from firmware.cashier.books import Books
-    from firmware.cashier.teller import Teller
-    from firmware.core.clock import Clock
-    from firmware.core.log import Log
-    from firmware.core.ports import Journal, Switch
+    from firmware.cashier.counter import Counter
     from firmware.core.types import CardData
-    from firmware.receipt.content import Shop
     from firmware.screen.lines import Line
-    from firmware.screen.panel import Panel
 
 _IDLE_WAIT_MS = const(600_000)
 _RECENT_S = const(900)  # a sale so young may have been interrupted before a person saw its end
 
 
-class Limits:
-    """What the cashier's keys may do. Amounts in minor units."""
-
-    def __init__(self, max_amount: int, again_within_s: int) -> None:
-        self.max_amount = max_amount
-        self.again_within_s = again_within_s
-
-
-class Counter:
-    """What a flow needs, joined once by `app`."""
-
-    def __init__(
-        self,
-        panel: "Panel",
-        books: "Books",
-        switch: "Switch",
-        journal: "Journal",
-        clock: "Clock",
-        teller: "Teller",
-        shop: "Shop",
-        limits: Limits,
-        log: "Log",
-    ) -> None:
-        self.panel = panel
-        self.books = books
-        self.switch = switch
-        self.journal = journal
-        self.clock = clock
-        self.teller = teller
-        self.shop = shop
-        self.limits = limits
-        self.log = log
-
-    def status(self) -> screens.Status:
-        """The terminal's state for the idle screen and the info page."""
-        oldest_utc = self.journal.oldest_pending_utc()
-        now_utc = self.clock.now_utc()
-        time = None
-        if self.clock.quality != CLOCK_NEVER_SET:
-            time = self.clock.now_local()[3:5]
-        return screens.Status(
-            self.switch.online(),
-            self.journal.pending_count(),
-            max(0, now_utc - oldest_utc) if oldest_utc else 0,
-            self.journal.dead_count(),
-            time,
-            self.shop.name,
-        )
-
-
 class Desk:
     """Runs for ever; `quiet` tells housekeeping when it may keep the processor for a flash erase."""
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, counter: "Counter") -> None:
         self._counter = counter
         self._busy = True
         self._last_activity = ticks_ms()

@@ -6,7 +6,7 @@ from firmware.screen import screens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware.cashier.desk import Counter
+    from firmware.cashier.counter import Counter
 
 
 async def menu(counter: "Counter") -> int:

@@ -18,7 +18,7 @@ from firmware.screen import screens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware.cashier.desk import Counter
+    from firmware.cashier.counter import Counter
     from firmware.core.types import CardData
 
 

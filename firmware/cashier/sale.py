@@ -9,7 +9,7 @@ from firmware.switch.session import SwitchUnable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware.cashier.desk import Counter
+    from firmware.cashier.counter import Counter
     from firmware.core.types import CardData
 
 

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 from firmware.cashier.books import Books
-from firmware.cashier.desk import Counter, Desk, Limits
+from firmware.cashier.counter import Counter, Limits
+from firmware.cashier.desk import Desk
 from firmware.cashier.teller import Teller
 from firmware.core.errors import CardError, CardTimeout, StoreFull
 from firmware.core.log import Log
