@@ -22,8 +22,6 @@ from tools.bench_switch import Fault, FaultError
 @pytest.fixture
 def switch(tmp_path):
     with bench(tmp_path) as running:
-        running.unanswered = []
-        running.on_no_answer = running.unanswered.append
         yield running
         assert running.ledger.check() == []
 
@@ -37,13 +35,22 @@ def client(switch):
 SALE = accrual(1, 125_000)
 
 
+def told(switch):
+    """What the switch says of each request to a network with a simulated time."""
+    said = []
+    switch.on_reaction = lambda port, reaction: said.append((port, reaction.reason, reaction.close))
+    return said
+
+
 @pytest.mark.parametrize(("when", "balance", "reversed_with"), [("after", 725, "00"), ("before", 600, "25")])
 def test_silence_loses_the_answer_or_the_request(switch, client, when, balance, reversed_with):
+    said = told(switch)
     switch.faults.next("silent", mti="0200", when=when)
     assert client.ask(network("001")).rc == "00"  # another message type is not met
     client.send(sealed(SALE))
     assert client.ask(inquiry()).balance == balance  # the next answer on the line is the next request's
-    assert switch.unanswered == [f"silent {when} booking"]
+    port = client.socket.getsockname()[1]
+    assert said == [(port, "", False), (port, f"silent {when} booking", False), (port, "", False)]
     assert client.ask(reversal(2, SALE)).rc == reversed_with
     assert switch.ledger.balance("ali") == 600
 
@@ -59,7 +66,7 @@ def test_a_late_answer_is_overtaken(switch, client):
 
 def test_a_network_with_a_time_of_its_own_does_the_holding_back(switch, client):
     held = []
-    switch.on_late = held.append
+    switch.on_reaction = lambda _port, reaction: held.append(reaction.delay_ms)
     switch.faults.next("late", ms=3_600_000)
     assert client.ask(SALE).rc == "00"
     assert held == [3_600_000]
@@ -86,11 +93,12 @@ def test_garbage_comes_in_a_good_frame_or_without_one(switch, client):
 
 @pytest.mark.parametrize(("when", "balance"), [("after", 725), ("before", 600)])
 def test_closing_instead_of_answering(switch, client, when, balance):
+    said = told(switch)
     switch.faults.next("close", when=when)
     with pytest.raises(EOFError):
         client.ask(SALE)
     assert switch.ledger.balance("ali") == balance
-    assert switch.unanswered == [f"close {when} booking"]
+    assert [one[1:] for one in said] == [(f"close {when} booking", True)]
 
 
 def test_closing_within_the_answer(switch, client):
@@ -121,10 +129,11 @@ def test_a_replayed_answer_is_authentic_but_another_requests(switch, client):
 
 
 def test_a_replay_with_nothing_to_replay_is_silence(switch, client):
+    said = told(switch)
     switch.faults.next("replay")
     client.send(sealed(network("001")))
     assert client.ask(inquiry()).rc == "00"
-    assert len(switch.unanswered) == 1
+    assert [bool(reason) for _, reason, _ in said] == [True, False]
 
 
 def test_a_spoilt_mac(switch, client):

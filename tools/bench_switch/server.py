@@ -37,12 +37,10 @@ def wall_clock() -> int:
 class BenchSwitch:
     """A loyalty switch for bench and demo.
 
-    `clock` gives the switch's time (a simulation puts its own here). Two hooks serve a network whose time is
-    simulated; both are called from the switch's thread, before anything else happens to that request:
-
-    * `on_no_answer(reason)`: the request was read and will get no answer.
-    * `on_late(delay_ms)`: the answer is to be held back; when this is set, the switch sends it at once and the holding
-      back is the network's business.
+    `clock` gives the switch's time (a simulation puts its own here). One hook serves a network whose time is simulated:
+    `on_reaction(client_port, reaction)` is called from the switch's thread once for each request, when the books are
+    done with it and before anything is sent. When it is set a late answer goes out at once: the holding back is the
+    network's business.
     """
 
     def __init__(
@@ -63,8 +61,7 @@ class BenchSwitch:
         self.faults = FaultScript(other=self.ledger.take_fault)
         self.log = MessageLog(clock)
         self.desk = Desk(self.ledger, self.faults, self.log, clock)
-        self.on_no_answer: Callable[[str], None] | None = None
-        self.on_late: Callable[[int], None] | None = None
+        self.on_reaction: Callable[[int, Reaction], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
@@ -187,30 +184,27 @@ class BenchSwitch:
             header = await asyncio.wait_for(reader.readexactly(wire.HEADER_SIZE), IDLE_S)
             size = int.from_bytes(header, "big")
             if not wire.SHORTEST <= size <= wire.LONGEST:
-                self._no_answer(f"a frame of {size} bytes")
+                self._tell(writer, Reaction(close=True, reason=f"a frame of {size} bytes"))
                 self.log.note(f"a frame of {size} bytes cannot be: connection closed")
                 return
             raw = await asyncio.wait_for(reader.readexactly(size), IDLE_S)
             reaction = await loop.run_in_executor(None, self.desk.handle, raw)
-            if not reaction.data:
-                self._no_answer(reaction.reason)
-            elif reaction.delay_ms and self.on_late is None:
+            self._tell(writer, reaction)
+            if reaction.data and reaction.delay_ms and self.on_reaction is None:
                 # Answers to later requests overtake this one.
                 late = asyncio.create_task(self._send_late(writer, reaction))
                 self._late.add(late)
                 late.add_done_callback(self._late.discard)
-            else:
-                if reaction.delay_ms and self.on_late is not None:
-                    self.on_late(reaction.delay_ms)
+            elif reaction.data:
                 writer.write(reaction.data)
                 await writer.drain()
             if reaction.close:
                 await self._close(writer)
                 return
 
-    def _no_answer(self, reason: str) -> None:
-        if self.on_no_answer is not None:
-            self.on_no_answer(reason)
+    def _tell(self, writer: asyncio.StreamWriter, reaction: Reaction) -> None:
+        if self.on_reaction is not None:
+            self.on_reaction(writer.get_extra_info("peername")[1], reaction)
 
     async def _send_late(self, writer: asyncio.StreamWriter, reaction: Reaction) -> None:
         await asyncio.sleep(reaction.delay_ms / 1000)

@@ -1,12 +1,13 @@
 """The network between the terminal and the switch: a wireless access point, a cable, latency, and bad luck.
 
 The firmware's sockets end here (overlay/socket.py); each has a real connection to the switch behind it. Bytes take
-half the round trip each way on the simulated clock. No leap while an answer is due: when the answer to what the
-terminal sent would arrive, the clock stands still, in real time, until the switch has answered, hung up, was reported
-silent by `answer_not_coming`, or a bound is over. So the simulated moment of every answer depends on the latency alone.
-In real time nothing waits: bytes come when they come. TCP is modelled as far as programs see it: what is sent while
-the cable is out is delivered after it is back, if the connection still lives. Simulated times in milliseconds at the
-interface, microseconds inside.
+half the round trip each way on the simulated clock. A switch takes no simulated time: when bytes reach it the clock
+stands still, in real time, until it has dealt with all of them. A switch that speaks (`told`) says of each request what
+becomes of it (`switch_reacted`); another is expected to answer each, or to be excused by `answer_not_coming`. So every
+simulated moment depends on the latency alone, and a switch that says nothing for `patience_s` ends the simulation with
+SwitchSilentError instead of a leap. In real time nothing waits: bytes come when they come. TCP is modelled as far as
+programs see it: what is sent while the cable is out is delivered after it is back, if the connection still lives.
+Simulated times in milliseconds at the interface, microseconds inside.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import errno
 import itertools
 import select
 import socket
-import threading
 import time
 from collections import deque
+from queue import Empty, SimpleQueue
 
 from tools.sim.clock import SimClock
 from tools.sim.tls_flights import Flights
@@ -32,15 +33,22 @@ _SYN_AGAIN_US = 3_000_000
 _NO_NAME = 202  # what the port's getaddrinfo raises when nobody answers: OSError(-202)
 _POLLIN, _POLLOUT, _POLLERR, _POLLHUP = 1, 4, 8, 16
 _WINDOW_BYTES = 16384
-_ANSWER_BOUND_S = 3.0
-_MORE_BOUND_S = 0.4
+_CONNECT_BOUND_S = 20.0
+_PATIENCE_S = 20.0
+_LOOK_S = 0.005
+_ANY_PORT = 0
+
+
+class SwitchSilentError(RuntimeError):
+    """The switch neither answered nor said that it will not: the simulated clock cannot go on."""
 
 
 class _Connection:
     """One socket of the firmware and the real one behind it. `error` is what the next receive raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: bool) -> None:
         self.real: socket.socket | None = None
+        self.port = _ANY_PORT
         self.open = False
         self.error = 0
         self.ended = False  # the switch hung up, everything before it was delivered
@@ -50,9 +58,7 @@ class _Connection:
         self.stalled: list[bytes] = []
         self.unsent = 0
         self.forwarded_us = 0
-        self.forwarded_at = 0.0
-        self.answered = True
-        self.flights = Flights()
+        self.flights = Flights(told)
 
 
 class SimNetwork:
@@ -79,8 +85,9 @@ class SimNetwork:
         self._ids = itertools.count(1)
         self._hold_us = 0
         self._drop_after: int | None = None
-        self._silent = 0
-        self._lock = threading.Lock()
+        self.patience_s = _PATIENCE_S
+        self.told = False  # the switch calls `switch_reacted`
+        self._said: SimpleQueue[tuple[int, int, int, bool]] = SimpleQueue()
         self._active = self._wanted = False
         self._status = STAT_IDLE
         self._epoch = 0  # of the association: what was under way in an older one is void
@@ -122,10 +129,14 @@ class SimNetwork:
         for connection in list(self._connections.values()):
             self._break(connection)
 
-    def answer_not_coming(self, answers: int = 1) -> None:
-        """The switch says, from any thread, that it will not answer a request: do not wait for it."""
-        with self._lock:
-            self._silent += answers
+    def switch_reacted(self, port: int, answers: int, delay_ms: int = 0, closes: bool = False) -> None:
+        """The switch says, from any thread, what becomes of the next request from that local port, before it sends
+        anything: so many answers (0 or 1) follow, to arrive that much later, and then perhaps its end."""
+        self._said.put((port, answers, delay_ms, closes))
+
+    def answer_not_coming(self) -> None:
+        """A switch that says nothing else says, from any thread, that it will not answer a request."""
+        self._said.put((_ANY_PORT, 0, 0, False))
 
     # -- the station --------------------------------------------------------------------------------------------------
 
@@ -180,7 +191,7 @@ class SimNetwork:
         if self._status != STAT_GOT_IP:
             raise OSError(errno.EHOSTUNREACH, "no network")
         number = next(self._ids)
-        connection = self._connections[number] = _Connection()
+        connection = self._connections[number] = _Connection(self.told)
         self.connections += 1
         self._clock.after(self.latency_ms * 1000, lambda: self._connected(connection, self._address(host, port)))
         return number
@@ -199,10 +210,11 @@ class SimNetwork:
             self._fail(connection, errno.ECONNREFUSED)
             return
         try:
-            connection.real = socket.create_connection(address, timeout=_ANSWER_BOUND_S)
+            connection.real = socket.create_connection(address, timeout=_CONNECT_BOUND_S)
         except OSError:
             self._fail(connection, errno.ECONNREFUSED)
             return
+        connection.port = connection.real.getsockname()[1]
         connection.real.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.open = True
         self.changed = self.wake = True
@@ -295,22 +307,20 @@ class SimNetwork:
             if not connection.closed_here:
                 connection.stalled.append(data)
             return
+        connection.forwarded_us = self._clock.now_us
         try:
-            connection.real.settimeout(_ANSWER_BOUND_S)
+            connection.real.settimeout(self.patience_s)
             connection.real.sendall(data)
         except OSError:
-            connection.coming.append((self._clock.now_us, b""))
-            self._clock.after(self.latency_ms * 500, lambda: self._deliver(connection))
+            self._came(connection, b"")
             return
         self.bytes_sent += len(data)
         if connection.unsent >= _WINDOW_BYTES:
             self.changed = self.wake = True
         connection.unsent -= len(data)
         connection.flights.client(data)
-        connection.answered = False
-        connection.forwarded_us, connection.forwarded_at = self._clock.now_us, time.monotonic()
-        if not connection.closed_here:
-            self._clock.after(self.latency_ms * 500, lambda: self._collect(connection))
+        if not self._realtime:
+            self._wait_for_switch(connection)
 
     def _retransmit(self) -> None:
         if not self.cable_up:
@@ -321,32 +331,37 @@ class SimNetwork:
                 self._forward(connection, data)
             self._deliver(connection)
 
-    def _collect(self, connection: _Connection) -> None:
-        """The moment an answer to the newest request can be here: wait for it in real time."""
-        if connection.closed_here or self._clock.now_us < connection.forwarded_us + self.latency_ms * 500:
-            return
-        while not self._realtime and connection.real is not None and self._owes(connection):
-            bound_s = _MORE_BOUND_S if connection.answered else _ANSWER_BOUND_S
-            if time.monotonic() - connection.forwarded_at > bound_s:
-                connection.flights.forgive()
-                break
-            if not self._read(connection, 0.005):
-                continue
-            connection.forwarded_at = time.monotonic()
-        self._deliver(connection)
+    def _wait_for_switch(self, connection: _Connection) -> None:
+        """Bytes reached the switch: let it deal with them in real time, and take what it sends."""
+        end = time.monotonic() + self.patience_s
+        while connection.real is not None and self._owes(connection):
+            if self._read(connection, _LOOK_S):
+                end = time.monotonic() + self.patience_s
+            elif time.monotonic() > end:
+                raise SwitchSilentError(f"the switch said nothing about a request for {self.patience_s} s of real time")
 
     def _owes(self, connection: _Connection) -> bool:
-        if connection.flights.owes:
-            with self._lock:
-                forgiven = min(self._silent, connection.flights.answers_owed)
-                self._silent -= forgiven
-            connection.flights.forgive(forgiven)
-        return connection.flights.owes
+        self._listen()
+        return connection.flights.owes_reaction if connection.closed_here else connection.flights.owes
+
+    def _listen(self) -> None:
+        """What the switch said, to the connection it spoke of."""
+        while True:
+            try:
+                port, answers, delay_ms, closes = self._said.get_nowait()
+            except Empty:
+                return
+            everyone = [*self._connections.values(), *self._orphans]
+            if port == _ANY_PORT:
+                any(connection.flights.declined() for connection in everyone)
+            for connection in everyone:
+                if connection.port == port != _ANY_PORT and connection.real is not None:
+                    connection.flights.reacted(answers, delay_ms, closes)
 
     def _read(self, connection: _Connection, wait_s: float) -> bool:
         """Take what the switch sent; True when there was something."""
         real = connection.real
-        if real is None or (connection.coming and not connection.coming[-1][1]):
+        if real is None:
             return False
         try:
             if not select.select([real], [], [], wait_s)[0]:
@@ -354,23 +369,35 @@ class SimNetwork:
             data = real.recv(65536)
         except OSError:
             data = b""
-        connection.answered = True
-        when_us = max(self._clock.now_us, connection.forwarded_us + self.latency_ms * 500)
-        if self._hold_us and data:
+        self._listen()  # what is said of an answer was said before it was sent
+        if not data:
+            self._came(connection, connection.flights.rest())
+            self._came(connection, b"")
+            return True
+        for piece, delay_ms in connection.flights.server(data):
+            self._came(connection, piece, delay_ms)
+        if connection.flights.ended:
+            self._came(connection, b"")
+        return True
+
+    def _came(self, connection: _Connection, piece: bytes, delay_ms: int = 0) -> None:
+        """A piece arrives half a round trip after what it answers, not before what was sent before it. b"": the end."""
+        if connection.coming and not connection.coming[-1][1]:
+            return
+        when_us = max(self._clock.now_us, connection.forwarded_us + self.latency_ms * 500) + delay_ms * 1000
+        if self._hold_us and piece:
             when_us += self._hold_us
             self._hold_us = 0
         if connection.coming:
             when_us = max(when_us, connection.coming[-1][0])
-        connection.coming.append((when_us, data))
-        if data:
-            connection.flights.server(data)
-        else:
-            connection.flights.forgive()
-            real.close()
+        connection.coming.append((when_us, piece))
+        if not piece and connection.real is not None:
+            connection.real.close()
             connection.real = None
         if when_us > self._clock.now_us:
             self._clock.at(when_us, lambda: self._deliver(connection))
-        return True
+        else:
+            self._deliver(connection)
 
     def _deliver(self, connection: _Connection) -> None:
         if not self.cable_up or connection.closed_here:
@@ -400,13 +427,10 @@ class SimNetwork:
         return [c.real.fileno() for c in self._connections.values() if c.real is not None]
 
     def pump(self) -> None:
-        """Take what came unasked. In virtual time answers that are due are taken at their moment, not here."""
+        """Take what came unasked; in simulated time everything else was taken at its moment."""
         for connection in list(self._connections.values()):
-            if connection.real is not None and (self._realtime or not connection.flights.owes):
-                while self._read(connection, 0):
-                    pass
-                if connection.coming and connection.coming[0][0] <= self._clock.now_us:
-                    self._deliver(connection)
+            while self._read(connection, 0):
+                pass
 
     def close(self) -> None:
         for connection in [*self._connections.values(), *self._orphans]:

@@ -2,9 +2,9 @@
 
 Single-threaded: the process gets on only inside `run` and `run_until`. An idle request is answered when its time has
 come; until then the clock leaps from event to event, or follows the wall clock (`realtime`). The watchdog bites on the
-simulated clock, and on a program that makes no call for three real seconds. Knows the parts of a terminal, but not how
-they were made (tools.sim.terminal). Simulated time in microseconds inside, milliseconds at the interface; real time in
-seconds.
+simulated clock, and on a program that computes for three seconds without a call. Knows the parts of a terminal, but not
+how they were made (tools.sim.terminal). Simulated time in microseconds inside, milliseconds at the interface; real time
+in seconds.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tools.sim.requests import Requests
 from tools.sim.serial_port import SerialPort
 
 BOOT_MS = 300  # boot loader and runtime up to boot.py; an assumption, to be measured on a board
-_SILENT_S = 3.0  # a watchdog also bites a program that makes no call for so long in real time
-_LOST_S = 30.0
+_COMPUTED_S = 3.0  # a watchdog also bites a program that has used the CPU for so long without a call
+_LOST_S = 60.0
 _INTERRUPT_S = 0.03
 _PUMP_EVERY = 64
 _PROMPT_GRACE_S = 0.03
@@ -75,6 +75,7 @@ class Processor:
         self._restart_as: str | None = None
         self._greeted = False
         self._last_call = 0.0
+        self._computed_s = -1.0  # CPU time of the process when its present silence was noticed
         self._last_serial = 0.0
         self._since_pump = 0
         self._look = True
@@ -233,17 +234,17 @@ class Processor:
     def _attend(self, end_us: int) -> None:
         link = self._link
         assert link is not None
-        self._since_pump += 1
-        if self._since_pump >= _PUMP_EVERY:
-            self._since_pump = 0
-            self._look = True
-            self._pump()
         try:
             request = link.receive(wait=not self._in_conversation())
             if request is None:
                 self._quiet(end_us)
-            else:
-                self._serve(request)
+                return
+            self._since_pump += 1  # requests only: what a loop without one does depends on the host's speed
+            if self._since_pump >= _PUMP_EVERY:
+                self._since_pump = 0
+                self._look = True
+                self._pump()
+            self._serve(request)
         except LinkClosedError:
             self._exited()
         except PowerCut:
@@ -265,6 +266,7 @@ class Processor:
 
     def _serve(self, request: Request) -> None:
         self._last_call = time.monotonic()
+        self._computed_s = -1.0
         self.bus_calls += 1
         self.clock.advance(request.spent_us)
         if request.op == Op.IDLE:
@@ -348,10 +350,18 @@ class Processor:
         if self.serial.interrupt_wanted and silent_s > _INTERRUPT_S:
             self.serial.interrupt_wanted = False
             self._process.interrupt()
-        elif self._wdt_us and silent_s > _SILENT_S:
+        elif self._wdt_us and self._computed_for() > _COMPUTED_S:
             self.restart_as("WDT")
         elif silent_s > _LOST_S:
             raise TimeoutError("the firmware makes no call; is it in an endless loop?")
+
+    def _computed_for(self) -> float:
+        """CPU time the program has used in its present silence; not the host's clock, which also runs for others."""
+        assert self._process is not None
+        computed_s = self._process.cpu_s()
+        if self._computed_s < 0:
+            self._computed_s = computed_s
+        return computed_s - self._computed_s
 
     def _wait_at_prompt(self, end_us: int, moved: bool) -> None:
         self._last_call = time.monotonic()

@@ -84,8 +84,10 @@ def journal_counts(nor: Nor, terminal: Terminal) -> dict[str, int]:
 
 def join(switch: BenchSwitch, terminal: Terminal) -> None:
     """Let the switch tell the modelled network what a clock that does not run by itself cannot see."""
-    switch.on_no_answer = lambda _reason: terminal.network.answer_not_coming()
-    switch.on_late = terminal.network.hold_next_answer
+    terminal.network.told = True
+    switch.on_reaction = lambda port, reaction: terminal.network.switch_reacted(
+        port, 1 if reaction.data else 0, reaction.delay_ms, reaction.close
+    )
 
 
 class Stage:
@@ -237,6 +239,7 @@ class Stage:
             self._impostor = BenchSwitch(
                 "sqlite://", IMPOSTOR_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc
             )
+            join(self._impostor, self.terminal)
             self._impostor.start()
         self._answered_by(self._impostor)
 
