@@ -1,178 +1,174 @@
-"""English catalogue. Screen lines hold 16 characters; a text marked big holds 8, a receipt line 32."""
+"""English catalogue; how a catalogue is written is told in firmware.text.catalogue.
 
-TEXTS = {
-    # big words of outcome screens (8)
-    "big_earned": "EARNED",
-    "big_saved": "SAVED",
-    "big_used": "USED",
-    "big_refused": "REFUSED",
-    "big_not_used": "NOT USED",
-    "big_not_done": "NOT DONE",
-    "big_checking": "CHECKING",
-    "big_ready": "READY",
-    "big_tap": "TAP CARD",
-    "big_wait": "WAIT",
-    # idle screen
-    "idle_name": "Vafa",
-    "idle_no_time": "--:--",
-    "idle_hint": "Amount or card",
-    "idle_online": "ONLINE",
-    "idle_offline": "OFFLINE",
-    "idle_settled": "nothing waiting",
-    "idle_waiting": "{} waiting {}",
-    "idle_waiting_short": "{} / {}",
-    "idle_dead": "{} rejected",
-    # ages
-    "age_now": "now",
-    "age_minutes": "{} min",
-    "age_hours": "{} h",
-    "age_days": "{} d",
-    # questions
-    "title_sale": "SALE",
-    "title_redeem": "REDEEM POINTS",
-    "title_balance": "BALANCE",
-    "title_menu": "MENU",
-    "title_points": "HOW MANY POINTS",
-    "title_confirm": "USE POINTS?",
-    "title_again": "SAME SALE AGAIN?",
-    "title_info": "TERMINAL",
-    "ask_amount": "Amount, then OK",
-    "ask_card": "Hold card still",
-    "ask_again_1": "Same card, same",
-    "ask_again_2": "amount, just now",
-    "hint_amount": "OK  CLEAR CANCEL",
-    "hint_points": "UP DOWN OK",
-    "hint_confirm": "OK yes CANCEL no",
-    "hint_cancel": "CANCEL: stop",
-    "hint_ok": "OK",
-    "hint_next": "OK: next",
-    "currency": "rial",
-    "wait_switch": "Asking switch",
-    "wait_safe": "Keep power on",
-    "points_have": "of {}",
-    "points_worth": "= {}",
-    "points_word": "points",
-    "worth_word": "worth",
-    # outcome screens
-    "about": "about {}",
-    "about_short": "~{}",
-    "to_be_confirmed": "to be confirmed",
-    "under_review": "under review",
-    "balance_label": "Bal.",
-    "confirmed": "confirmed",
-    "estimated": "estimated {}",
-    "as_of": "as of {} ago",
-    "balance_unknown": "no balance yet",
-    "ref_label": "Ref",
-    "next_goodbye": "Thank you",
-    "next_sms": "Counts when sent",
-    "next_safe": "Points are safe",
-    "next_again": "Try again",
-    "next_supervisor": "Ask supervisor",
-    # menu
-    "menu_reprint": "1 Reprint last",
-    "menu_send": "2 Send waiting",
-    "menu_info": "3 Terminal",
-    "menu_sent": "Sending...",
-    "menu_printed": "Printed",
-    "info_terminal": "ID",
-    "info_waiting": "Waiting",
-    "info_rejected": "Rejected",
-    # start
-    "start_unprovisioned": "Not provisioned",
-    "start_unprovisioned_next": "Run provision",
-    "start_maintenance": "Maintenance",
-    "start_maintenance_next": "Python prompt",
-    "starting": "Starting",
-    # receipt (32); the words before the colon are read by programs too
-    "r_terminal": "Terminal: {}",
-    "r_merchant": "Merchant: {}",
-    "r_sale": "ACCRUAL",
-    "r_redeem": "REDEMPTION",
-    "r_offline": "approved offline",
-    "r_amount": "Amount: {} {}",
-    "r_value": "Value: {} {}",
-    "r_points": "Points: {}",
-    "r_points_about": "Points: about {}",
-    "r_to_be_confirmed": "to be confirmed by the switch",
-    "r_under_review": "large amount: under review",
-    "r_balance": "Balance: {}",
-    "r_balance_about": "Balance: about {}",
-    "r_balance_age": "estimated, data {} old",
-    "r_balance_fresh": "estimated, data just now",
-    "r_stan": "Stan: {}",
-    "r_ref": "Ref: {}",
-    "r_approval": "Approval: {}",
-    "r_date": "Date: {} {}",
-    "r_card": "Card: {}",
-    "r_member": "Member: {}",
-    "r_refused": "REFUSED: {}",
-    "r_reversed": "NOT BOOKED: points are safe",
-    "r_unknown": "OUTCOME BEING CHECKED",
-    "r_rejected": "REJECTED LATER: ask supervisor",
-    "r_reprint": "*** REPRINT ***",
-    "r_thanks_earn": "Thank you for your visit",
-    "r_thanks_redeem": "Enjoy your reward",
-}
+Screen lines hold 16 characters; a name with big_ holds 8, with r_ 32 (receipt; programs too read its words before the
+colon), with age_ as much as the text it is put into leaves.
+"""
 
-# code -> (what happened, what to do next): one screen line and at most two.
-ERRORS = {
-    "X00": ("Terminal fault", "Try again, note the code"),
-    "X01": ("Part not alive", "It restarts by itself"),
-    "X02": ("Part restarted", "Go on; note it if it repeats"),
-    "C01": ("No card", "Start again"),
-    "C02": ("Two cards", "Hold only one card"),
-    "C03": ("Card moved away", "Hold card still, tap again"),
-    "C04": ("Card unreadable", "Tap again or use another card"),
-    "C05": ("Card not for us", "Take a loyalty card"),
-    "C06": ("Card not genuine", "It earns only; note its number"),
-    "R01": ("Reader fault", "Restart, or call service"),
-    "R02": ("Display fault", "Restart, or call service"),
-    "S03": ("Memory is full", "Connect to send waiting sales"),
-    "S05": ("Memory fault", "Nothing booked. Call service"),
-    "S06": ("Not signed on", "Connect once before first sale"),
-    "S07": ("Foreign memory", "Do not sell. Call service"),
-    "L01": ("No connection", "Earning works, redeem later"),
-    "L03": ("Line was cut", "It reconnects by itself"),
-    "L04": ("Switch not found", "Check the network's name server"),
-    "L05": ("Switch not there", "Earning works, redeem later"),
-    "L06": ("No safe line", "Check the switch's TLS"),
-    "L07": ("Switch refuses", "Terminal not known. Call support"),
-    "L08": ("No answer", "Points are safe. Try again"),
-    "L09": ("Bad answer", "Points are safe. Try again"),
-    "L10": ("Bad message", "Try again, note the code"),
-    "K01": ("Not provisioned", "Run provision on this terminal"),
-    "K02": ("Wrong switch", "Certificate bad. Call support"),
-    "P01": ("Cancelled", "Nothing booked"),
-    "P02": ("Time is over", "Nothing booked"),
-    "P10": ("Amount is 0", "Key the amount, then OK"),
-    "P11": ("Amount too large", "Split it or ask supervisor"),
-    "P12": ("Too many digits", "12 digits at most"),
-    "P13": ("Not this key", "Use the keys shown below"),
-    "P14": ("Points not valid", "Use UP and DOWN"),
-    "P20": ("Too few points", "Collect more, then use them"),
-    "P21": ("No connection", "You keep your points. Earn works"),
-    "P22": ("Card only earns", "Swap it for a protected card"),
-    "P23": ("Card is blocked", "Ask the member to call support"),
-    "P24": ("Queue is full", "Connect to send waiting sales"),
-    "P25": ("Offline: no sale", "Connect, then try again"),
-    "P26": ("Balance unknown", "Connect, then tap again"),
-    "P27": ("Selling stopped", "Keys refused. Call support"),
-    "P31": ("No last sale", "Nothing to print"),
-    "P32": ("No paper", "Add paper, MENU reprints"),
-    "H12": ("Not possible", "Note the code, call support"),
-    "H13": ("Amount refused", "Check the amount"),
-    "H14": ("Card not known", "Enrol the card first"),
-    "H25": ("Sale not found", "Check the reference"),
-    "H30": ("Message refused", "Note the code, call support"),
-    "H41": ("Card is lost", "Member must call support"),
-    "H43": ("Card is stolen", "Member must call support"),
-    "H51": ("Too few points", "Choose fewer points"),
-    "H54": ("Card expired", "Renew the card"),
-    "H57": ("Card may not", "Swap it for a protected card"),
-    "H58": ("Terminal may not", "Call support"),
-    "H61": ("Amount too large", "Above the card's limit"),
-    "H62": ("Card restricted", "Member must call support"),
-    "H65": ("Too many times", "Try again another day"),
-    "H99": ("Switch refuses", "Note the code, call support"),
-}
+TEXTS = """
+big_earned: EARNED
+big_saved: SAVED
+big_used: USED
+big_refused: REFUSED
+big_not_used: NOT USED
+big_not_done: NOT DONE
+big_checking: CHECKING
+big_ready: READY
+big_tap: TAP CARD
+big_wait: WAIT
+idle_name: Vafa
+idle_no_time: --:--
+idle_hint: Amount or card
+idle_online: ONLINE
+idle_offline: OFFLINE
+idle_settled: nothing waiting
+idle_waiting: {} waiting {}
+idle_waiting_short: {} / {}
+idle_dead: {} rejected
+age_now: now
+age_minutes: {} min
+age_hours: {} h
+age_days: {} d
+title_sale: SALE
+title_redeem: REDEEM POINTS
+title_balance: BALANCE
+title_menu: MENU
+title_points: HOW MANY POINTS
+title_confirm: USE POINTS?
+title_again: SAME SALE AGAIN?
+title_info: TERMINAL
+ask_amount: Amount, then OK
+ask_card: Hold card still
+ask_again_1: Same card, same
+ask_again_2: amount, just now
+hint_amount: OK  CLEAR CANCEL
+hint_points: UP DOWN OK
+hint_confirm: OK yes CANCEL no
+hint_cancel: CANCEL: stop
+hint_ok: OK
+hint_next: OK: next
+currency: rial
+wait_switch: Asking switch
+wait_safe: Keep power on
+points_have: of {}
+points_worth: = {}
+points_word: points
+worth_word: worth
+about: about {}
+about_short: ~{}
+to_be_confirmed: to be confirmed
+under_review: under review
+balance_label: Bal.
+confirmed: confirmed
+estimated: estimated {}
+as_of: as of {} ago
+balance_unknown: no balance yet
+ref_label: Ref
+next_goodbye: Thank you
+next_sms: Counts when sent
+next_safe: Points are safe
+next_again: Try again
+next_supervisor: Ask supervisor
+menu_reprint: 1 Reprint last
+menu_send: 2 Send waiting
+menu_info: 3 Terminal
+menu_sent: Sending...
+menu_printed: Printed
+info_terminal: ID
+info_waiting: Waiting
+info_rejected: Rejected
+start_unprovisioned: Not provisioned
+start_unprovisioned_next: Run provision
+start_maintenance: Maintenance
+start_maintenance_next: Python prompt
+starting: Starting
+r_terminal: Terminal: {}
+r_merchant: Merchant: {}
+r_sale: ACCRUAL
+r_redeem: REDEMPTION
+r_offline: approved offline
+r_amount: Amount: {} {}
+r_value: Value: {} {}
+r_points: Points: {}
+r_points_about: Points: about {}
+r_to_be_confirmed: to be confirmed by the switch
+r_under_review: large amount: under review
+r_balance: Balance: {}
+r_balance_about: Balance: about {}
+r_balance_age: estimated, data {} old
+r_balance_fresh: estimated, data just now
+r_stan: Stan: {}
+r_ref: Ref: {}
+r_approval: Approval: {}
+r_date: Date: {} {}
+r_card: Card: {}
+r_member: Member: {}
+r_refused: REFUSED: {}
+r_reversed: NOT BOOKED: points are safe
+r_unknown: OUTCOME BEING CHECKED
+r_rejected: REJECTED LATER: ask supervisor
+r_reprint: *** REPRINT ***
+r_thanks_earn: Thank you for your visit
+r_thanks_redeem: Enjoy your reward
+"""
+
+# One screen line what happened, at most two what to do.
+ERRORS = """
+X00: Terminal fault | Try again, note the code
+X01: Part not alive | It restarts by itself
+X02: Part restarted | Go on; note it if it repeats
+C01: No card | Start again
+C02: Two cards | Hold only one card
+C03: Card moved away | Hold card still, tap again
+C04: Card unreadable | Tap again or use another card
+C05: Card not for us | Take a loyalty card
+C06: Card not genuine | It earns only; note its number
+R01: Reader fault | Restart, or call service
+R02: Display fault | Restart, or call service
+S03: Memory is full | Connect to send waiting sales
+S05: Memory fault | Nothing booked. Call service
+S06: Not signed on | Connect once before first sale
+S07: Foreign memory | Do not sell. Call service
+L01: No connection | Earning works, redeem later
+L03: Line was cut | It reconnects by itself
+L04: Switch not found | Check the network's name server
+L05: Switch not there | Earning works, redeem later
+L06: No safe line | Check the switch's TLS
+L07: Switch refuses | Terminal not known. Call support
+L08: No answer | Points are safe. Try again
+L09: Bad answer | Points are safe. Try again
+L10: Bad message | Try again, note the code
+K01: Not provisioned | Run provision on this terminal
+K02: Wrong switch | Certificate bad. Call support
+P01: Cancelled | Nothing booked
+P02: Time is over | Nothing booked
+P10: Amount is 0 | Key the amount, then OK
+P11: Amount too large | Split it or ask supervisor
+P12: Too many digits | 12 digits at most
+P13: Not this key | Use the keys shown below
+P14: Points not valid | Use UP and DOWN
+P20: Too few points | Collect more, then use them
+P21: No connection | You keep your points. Earn works
+P22: Card only earns | Swap it for a protected card
+P23: Card is blocked | Ask the member to call support
+P24: Queue is full | Connect to send waiting sales
+P25: Offline: no sale | Connect, then try again
+P26: Balance unknown | Connect, then tap again
+P27: Selling stopped | Keys refused. Call support
+P31: No last sale | Nothing to print
+P32: No paper | Add paper, MENU reprints
+H12: Not possible | Note the code, call support
+H13: Amount refused | Check the amount
+H14: Card not known | Enrol the card first
+H25: Sale not found | Check the reference
+H30: Message refused | Note the code, call support
+H41: Card is lost | Member must call support
+H43: Card is stolen | Member must call support
+H51: Too few points | Choose fewer points
+H54: Card expired | Renew the card
+H57: Card may not | Swap it for a protected card
+H58: Terminal may not | Call support
+H61: Amount too large | Above the card's limit
+H62: Card restricted | Member must call support
+H65: Too many times | Try again another day
+H99: Switch refuses | Note the code, call support
+"""

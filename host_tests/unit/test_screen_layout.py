@@ -27,9 +27,11 @@ from firmware.core.types import (
 from firmware.loyalty.outcome import Balance, outcome_of
 from firmware.screen import outcomes, screens
 from firmware.screen.lines import BIG, COLUMNS, HINT, ROWS, compose, fitting, pair, wrap
-from firmware.text import catalogue, english
+from firmware.text import catalogue
+from host_tests.unit import catalogue_kit
 
 TEXT = catalogue.load("en")
+TEXTS, ERRORS = catalogue_kit.texts(), catalogue_kit.errors()
 NUMBERS = [0, 7, 999, 12_450, 1_000_000, 2_147_483_647, 999_999_999_999]
 AGES = [0, 59, 60, 3599, 86_399, 10 * 86_400, 10**9]
 
@@ -48,25 +50,25 @@ def assert_fits(lines: list[tuple[int, str]]) -> None:
 
 @pytest.mark.parametrize("value", NUMBERS)
 def test_questions_fit_with_any_number(value: int) -> None:
-    for note in ("", *(what for what, _ in english.ERRORS.values())):
+    for note in ("", *(what for what, _ in ERRORS.values())):
         assert_fits(screens.amount(TEXT, str(value), note))
         assert_fits(screens.points(TEXT, value, value, value, note))
         assert_fits(screens.menu(TEXT, [TEXT.get("menu_reprint"), TEXT.get("menu_send"), TEXT.get("menu_info")], note))
-    for code in ("", *english.ERRORS):
+    for code in ("", *ERRORS):
         lines = screens.card(TEXT, TEXT.get("title_redeem"), value, code)
         assert_fits(lines)
         if code and code[0] in "CR":
-            assert " ".join(text for role, text in lines[4:-1]) == english.ERRORS[code][1]
+            assert " ".join(text for role, text in lines[4:-1]) == ERRORS[code][1]
     assert_fits(screens.waiting(TEXT, TEXT.get("title_redeem"), value))
     assert_fits(screens.confirm(TEXT, value, value))
     assert_fits(screens.again(TEXT, value))
 
 
-@pytest.mark.parametrize("code", english.ERRORS)
+@pytest.mark.parametrize("code", ERRORS)
 def test_errors_fit_and_say_what_next_and_the_code(code: str) -> None:
     lines = screens.error(TEXT, code)
     assert_fits(lines)
-    what, next_step = english.ERRORS[code]
+    what, next_step = ERRORS[code]
     shown = [row.text for row in compose(lines)]
     assert what in shown
     assert " ".join(shown[2:-1]) == next_step
@@ -74,7 +76,7 @@ def test_errors_fit_and_say_what_next_and_the_code(code: str) -> None:
 
 
 def test_every_short_text_has_its_size() -> None:
-    for name, text in english.TEXTS.items():
+    for name, text in TEXTS.items():
         limit = 8 if name.startswith("big_") else 32 if name.startswith("r_") else 16
         assert len(text) <= limit, name
 

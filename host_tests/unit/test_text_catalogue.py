@@ -8,9 +8,11 @@ import pytest
 
 from firmware.core import errors, refusals
 from firmware.core.errors import SettingsError
-from firmware.text import catalogue, digits, english
+from firmware.text import catalogue, digits
+from host_tests.unit import catalogue_kit
 
 ROOT = Path(__file__).parents[2]
+TEXTS, ERRORS = catalogue_kit.texts(), catalogue_kit.errors()
 FIRMWARE = [*(ROOT / "firmware").rglob("*.py"), ROOT / "main.py"]
 
 
@@ -36,7 +38,7 @@ def all_codes() -> set[str]:
 
 
 def test_every_code_has_two_lines_in_the_catalogue_and_none_is_left_over() -> None:
-    assert set(english.ERRORS) == all_codes() - {"I00"}
+    assert set(ERRORS) == all_codes() - {"I00"}
 
 
 def test_every_code_is_a_heading_of_the_troubleshooting_page_exactly_once() -> None:
@@ -50,7 +52,7 @@ def test_every_code_is_a_heading_of_the_troubleshooting_page_exactly_once() -> N
 
 def test_the_page_and_the_screen_use_the_same_words() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
-    for code, (what, _) in english.ERRORS.items():
+    for code, (what, _) in ERRORS.items():
         assert f"### {code} {what}\n" in page
 
 
@@ -62,14 +64,26 @@ def test_every_text_the_firmware_asks_for_exists_and_none_is_left_over() -> None
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 asked.add(node.value)
-    assert set(english.TEXTS) <= asked
+    assert set(TEXTS) <= asked
     for path in FIRMWARE:
         for name in re.findall(r"""text\.get\(\s*"(\w+)\"""", path.read_text()):
-            assert name in english.TEXTS, f"{path.name} asks for {name}"
+            assert name in TEXTS, f"{path.name} asks for {name}"
+
+
+def test_every_text_is_found_under_its_name_and_an_unknown_name_is_an_error() -> None:
+    text = catalogue.load("en")
+    for name, words in TEXTS.items():
+        fields = ["x"] * words.count("{}")
+        assert text.get(name, *fields) == words.format(*fields)
+    for code, lines in ERRORS.items():
+        assert text.error(code) == lines
+    for name in ("", "big", "earned", "big_earned: EARNED"):
+        with pytest.raises(KeyError):
+            text.get(name)
 
 
 def test_an_unknown_code_gets_the_general_text() -> None:
-    assert catalogue.load("en").error("Z99") == english.ERRORS["X00"]
+    assert catalogue.load("en").error("Z99") == ERRORS["X00"]
 
 
 def test_a_language_without_catalogue_is_a_settings_error() -> None:

@@ -10,10 +10,10 @@ board, buffers and code the same (simulated-terminal measurements: 1.97 to 1.98 
 * buffers: arrays above 256 bytes that live as long as the terminal.
 * day: the rest; what the program made since: its objects, settings, tasks, main.py, the journal's marks, open flows.
 
-Other is structures + day. heap.code_resident is the size of the .mpy files of what is loaded at once, nothing taken off;
-heap.data_peak is buffers + day / 2, which is there wherever the code lies. Code that lies in ROMFS has a code term of 0 (plain ESP32), the structures stay; frozen into
-the image it keeps less of them, which is not measured here. Collections at idle moments only: what lives shorter than
-that is not in the peak, so a board needs room above it.
+Other is structures + day. heap.code_resident is the size of the .mpy files of what is loaded at once, as they are;
+heap.data_peak is buffers + day / 2, which is there wherever the code lies. Code in ROMFS has a code term of 0 (plain
+ESP32) and keeps its structures; frozen into the image it keeps less of them, which is not measured here. What lives
+shorter than an idle moment is not in the peak: a board needs room above it.
 """
 
 from __future__ import annotations
