@@ -8,6 +8,11 @@ import sys
 
 import micropython
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.app import App
+    from firmware.settings import Settings
+
 _START_THRESHOLD = 16 * 1024
 
 # Each file starts with Ctrl-C armed again.
@@ -43,7 +48,18 @@ def _prompt(display: object, what: str, next_step: str) -> None:
     micropython.kbd_intr(3)
 
 
-def _run(mode: str) -> None:
+def _read_settings() -> "tuple[Settings, bytes]":
+    """Settings and the pinned CA. What read them is needed only here and leaves the heap: 4 KB."""
+    import firmware.settings
+
+    try:
+        return firmware.settings.load(), firmware.settings.load_ca()
+    finally:
+        del sys.modules["firmware.settings"], firmware.settings
+
+
+def _built(mode: str) -> "App | None":
+    """The terminal, or None when it must not sell: then the screen tells why and the prompt is free."""
     from firmware.board import this_board
     from firmware.core.errors import SettingsError, StoreError
 
@@ -54,33 +70,39 @@ def _run(mode: str) -> None:
         display = None
     if mode == "maintenance":
         _prompt(display, "start_maintenance", "start_maintenance_next")
-        return
+        return None
     try:
-        from firmware import settings
-
-        loaded, ca_der = settings.load(), settings.load_ca()
+        loaded, ca_der = _read_settings()
     except SettingsError as error:
         print("# K01", error)
         _prompt(display, "start_unprovisioned", "start_unprovisioned_next")
-        return
+        return None
     # Importing leaves many small gaps; collecting often meanwhile keeps the long-lived buffers' room in one piece.
     gc.threshold(_START_THRESHOLD)
-    from firmware import app
+    from firmware.app import App
 
     if display is None:
         raise OSError("display does not answer")
     _tell(display, "starting", "wait_safe")
     try:
-        terminal = app.App(board, display, loaded, ca_der)
+        return App(board, display, loaded, ca_der)
     except StoreError as error:
         # Another reset would find the same flash: leave it untouched and let service look at it.
         print("#", error.code, error)
         _tell_code(display, error.code)
         micropython.kbd_intr(3)
+        return None
+
+
+def _run(mode: str) -> None:
+    terminal = _built(mode)
+    if terminal is None:
         return
+    from firmware.app import run
+
     gc.collect()
     gc.threshold(-1)
-    app.run(terminal)
+    run(terminal)
 
 
 def _last_resort(error: BaseException) -> None:

@@ -31,8 +31,8 @@ class Ring:
         self._kind = kind
         self._salt = salt
         self._count = flash.sectors
-        self._generations = array("I", [0] * self._count)  # by sector; 0 holds nothing of ours
-        self._highs = array("I", [0] * self._count)  # by sector: newest SEQ before it was opened
+        self._generations = array("I", bytes(4 * self._count))  # by sector; 0 holds nothing of ours
+        self._highs = array("I", bytes(4 * self._count))  # by sector: newest SEQ before it was opened
         self._erased: "set[int]" = set()  # verified blank since power-on
         self._bad: "set[int]" = set()
         self._head = 0

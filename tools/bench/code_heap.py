@@ -1,10 +1,11 @@
 """What loaded code takes of the heap, module by module, before anything runs: measured on MicroPython itself.
 
-Every module main.py can reach is imported, one by one, in the order in which they need one another; what the heap grew
-by after a collection is the module's. Twice: from .mpy files, where all of it is in the heap, and from a ROM file
-system, where byte code and the characters of strings stay where they are. The difference is `code`, plain bytes that
-are as large on a board with 32-bit pointers. The rest is `structures`: function and class objects, dictionaries of
-modules and classes, tables of constants and of names. They are made of pointers and take half on a board.
+Every module main.py can reach and does not drop again is imported, one by one, in the order in which they need one
+another; what the heap grew by after a collection is the module's. Twice: from .mpy files, where all of it is in the
+heap, and from a ROM file system, where byte code and the characters of strings stay where they are. The difference is
+`code`, plain bytes that are as large on a board with 32-bit pointers. The rest is `structures`: function and class
+objects, dictionaries of modules and classes, tables of constants and of names. They are made of pointers and take half
+on a board.
 
 No byte is in both. Against a 32-bit interpreter (the WebAssembly port, 1.27) code + structures / 2 was right within
 0.2 %. The size of the .mpy files says less: what a module does at import is freed again, names are shared.
@@ -56,7 +57,7 @@ class Module:
 
 
 def loaded_modules(tree: Path) -> list[str]:
-    """Every module main.py reaches, imports within functions too, each after those it needs."""
+    """Every module main.py reaches, imports within functions too, each after those it needs; less what it drops."""
     order: list[str] = []
     seen: set[str] = set()
 
@@ -70,7 +71,16 @@ def loaded_modules(tree: Path) -> list[str]:
         order.append(name)
 
     visit("main")
-    return order[:-1]
+    dropped = set(_dropped(ast.parse((tree / "main.py").read_text())))
+    return [name for name in order[:-1] if name not in dropped]
+
+
+def _dropped(program: ast.AST) -> Iterator[str]:
+    """Names in `del sys.modules["..."]`."""
+    for node in ast.walk(program):
+        for target in node.targets if isinstance(node, ast.Delete) else ():
+            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+                yield str(target.slice.value)
 
 
 def _imports(node: ast.AST) -> Iterator[str]:
@@ -79,6 +89,8 @@ def _imports(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in _OURS:
         yield node.module
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
     for child in ast.iter_child_nodes(node):
         yield from _imports(child)
 
