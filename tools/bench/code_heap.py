@@ -121,11 +121,8 @@ def _rom_image(files: dict[str, bytes]) -> bytes:
     return bytes(writer.finalise())
 
 
-def modules() -> list[Module]:
-    """All of them."""
-    staged = image.staged_files(image.REPOSITORY)
-    names = loaded_modules(image.REPOSITORY)
-    files = {name: data for name, data in staged.items() if name.endswith(".mpy")}
+def measured(files: dict[str, bytes], names: list[str]) -> list[Module]:
+    """These modules, imported in this order from these .mpy files."""
     with TemporaryDirectory() as folder:
         place, rom = Path(folder) / "files", Path(folder) / "rom"
         for name, content in files.items():
@@ -135,3 +132,10 @@ def modules() -> list[Module]:
         in_heap, in_rom = _measure(place, names, rom=False), _measure(rom, names, rom=True)
     sizes = (len(files[f"{name.replace('.', '/')}.mpy"]) for name in names)
     return [Module(name, size, a - b, b) for name, size, a, b in zip(names, sizes, in_heap, in_rom, strict=True)]
+
+
+def modules() -> list[Module]:
+    """All that the product loads."""
+    staged = image.staged_files(image.REPOSITORY)
+    files = {name: data for name, data in staged.items() if name.endswith(".mpy")}
+    return measured(files, loaded_modules(image.REPOSITORY))
