@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from binascii import crc32
+
 import pytest
 
 from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreNotReady
+from firmware.store.frames import FORMAT, parse_header
 from firmware.store.journal import Journal
+from firmware.store.members import Members
 from host_tests.power.ledger import Ledger, RecordingNor, check_every_cut, observe, open_journal, with_image
 from tools.sim.chips.nor import Nor, NorPartition
 
@@ -104,14 +108,30 @@ def test_what_is_not_ours_stays_untouched(at: int) -> None:
     assert nor.ops == 0
 
 
-def test_a_partition_of_another_size_kind_or_newer_format_is_refused() -> None:
+def newer_format(nor: Nor) -> None:
+    """What a later firmware may have written: the same headers with another format number, their CRC right."""
+    for at in range(0, nor.size, 4096):
+        header = parse_header(nor.image[at : at + 64])
+        if header is not None:
+            fields = bytearray(nor.image[at : at + 28])
+            fields[4] = FORMAT + 1
+            nor.image[at : at + 64] = (fields + crc32(fields).to_bytes(4, "little")) * 2
+
+
+@pytest.mark.parametrize("what", ["size", "kind", "format"])
+def test_a_partition_of_another_size_kind_or_newer_format_is_refused(what: str) -> None:
     nor = Nor(8 * 4096)
     ledger = Ledger(open_journal(nor, False))
     ledger.sign_on(0)
-    before = bytes(nor.image)
+    ledger.offline_sale()
+    device = NorPartition(nor, 0, 6 if what == "size" else 8)
+    if what == "format":
+        newer_format(nor)
+    before, ops = bytes(nor.image), nor.ops
     with pytest.raises(StoreForeign):
-        Journal(NorPartition(nor, 0, 6), 1).open()
+        (Members(device, 1) if what == "kind" else Journal(device, 1)).open()
     assert bytes(nor.image) == before
+    assert nor.ops == ops
 
 
 def test_the_flash_keeps_its_own_salt_and_an_old_life_never_speaks() -> None:
@@ -158,13 +178,33 @@ def test_a_partition_too_small_or_of_other_blocks_is_refused() -> None:
 
 
 def test_a_dead_letter_in_the_oldest_sector_does_not_block_a_full_ring() -> None:
-    nor = Nor(6 * 4096)
+    nor = Nor(8 * 4096)
     ledger = Ledger(open_journal(nor, False))
     ledger.sign_on(0)
     dead = ledger.offline_sale(0)
     ledger.bury(dead)
     fill(ledger)
-    for seq in sorted(ledger.pending):
+    waiting = sorted(ledger.pending)
+    assert len(waiting) * 32 > 2 * 4032, "the acknowledgements alone would not fill what is kept free"
+    for seq in waiting:  # with nobody at rest: no idle work
         ledger.settle(seq)
     assert [t.seq for t, _rc in open_journal(nor, False).dead()] == [dead]
     ledger.offline_sale(1)
+
+
+def test_a_dead_letter_never_takes_the_room_of_its_own_resolution() -> None:
+    ledger = Ledger(open_journal(Nor(4 * 4096), False))
+    ledger.sign_on(0)
+    seq = ledger.offline_sale(0)
+    ring = ledger.journal._ring
+    while ring.generation < 2:
+        ledger.journal.next_seq()  # writes a mark now and then
+    ledger.handed = ledger.journal.next_seq()
+    ledger.settle(ledger.offline_sale(2))
+    while ring.free() or ring.room() != 64:  # a dead letter's slot, to the byte
+        ledger.journal.next_seq()
+    with pytest.raises(StoreFull):
+        ledger.journal.bury(seq, "14")
+    ledger.settle(seq)
+    assert ledger.journal.pending_count() == ledger.journal.dead_count() == 0
+    assert ring.free() == 1, "the oldest sector is free again"
