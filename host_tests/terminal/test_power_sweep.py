@@ -1,6 +1,7 @@
-"""Power cut at every flash operation of one offline sale, clean and torn: an approval that was shown is booked once.
+"""Power cut at every flash operation of a transaction, clean and torn: what was shown is booked once, the rest at most.
 
-The long form (VAFA_POWER=long, `make power`) takes every way an operation can be torn and both boards.
+The long form (VAFA_POWER=long, `make power`) takes every way an operation can be torn, for every scene and both boards;
+the default takes all of them for the offline sale, and three ways for the others.
 """
 
 import os
@@ -9,29 +10,39 @@ import pytest
 
 from tools.sim import sweep
 from tools.sim.chips.nor import Torn
+from tools.sim.sweep_scenes import SCENES
 
 LONG = os.environ.get("VAFA_POWER") == "long"
-TORN = tuple(Torn) if LONG else (Torn.NOTHING, Torn.DONE, Torn.RANDOM_BITS)
+FEW = (Torn.NOTHING, Torn.DONE, Torn.RANDOM_BITS)
+OPERATIONS = {
+    "offline-sale": ["program"],
+    # A header and the sale; later, when the counter is quiet, two sectors ahead.
+    "offline-sale-in-a-new-sector": ["program", "program", "erase", "erase"],
+    "online-sale": ["program"] * 3,  # intent, result, member
+    "redemption": ["program"] * 4,  # the balance asked for before, intent, result, member
+    "online-sale-without-answer": ["program"] * 6,  # intent, reversal, sale; settled one by one; member
+}
 
 
 @pytest.mark.timeout(1800 if LONG else 170)
 @pytest.mark.parametrize("board", ["s3", "pico"] if LONG else ["s3"])
-def test_at_every_cut_of_an_offline_sale_it_is_booked_once_if_shown_and_at_most_once_otherwise(board):
-    ops = sweep.count_ops(board)
-    assert ops >= 1
-    cases = list(sweep.sweep(board, TORN, ops))
-    assert len(cases) == ops * len(TORN)
-    assert all(case.fired for case in cases)
-    assert [case for case in cases if not case.right] == []
+@pytest.mark.parametrize("name", SCENES)
+def test_at_every_cut_it_is_booked_once_if_shown_and_at_most_once_otherwise(name, board):
+    operations = sweep.operations(SCENES[name], board)
+    assert [operation.kind for operation in operations] == OPERATIONS[name]
+    torn = tuple(Torn) if LONG or name == "offline-sale" else FEW
+    cases = list(sweep.sweep(SCENES[name], operations, board, torn))
+    assert len(cases) == sum(len(set(operation.torn) & set(torn)) for operation in operations)
+    assert [case for case in cases if not (case.fired and case.right)] == []
     # Both ends of the range were met: an operation that never began leaves nothing, one that was completed stays.
-    assert all(case.booked == 0 for case in cases if case.op == 1 and case.torn == "nothing")
+    assert cases[0].booked == 0
     assert any(case.booked == 1 for case in cases)
 
 
 @pytest.mark.timeout(100)
 def test_a_cut_after_the_approval_was_shown_leaves_the_sale_booked_once():
-    case = sweep.try_cut(sweep.count_ops() + 50, Torn.NOTHING)
-    assert case.approval_shown
+    case = sweep.try_cut(SCENES["offline-sale"], 50, Torn.NOTHING)
+    assert case.shown
     assert not case.fired
     assert case.booked == 1
     assert case.right

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tools.bench.report import Row, row
-from tools.sim import sweep
+from tools.sim import sweep_scenes
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
@@ -137,4 +137,4 @@ def rows() -> Iterator[Row]:
         "tap.offline_approval_ms", max(tap.screen_ms for tap in offline), "ms", target=300, peer=habit, peer_value=500
     )
     yield row("boot.first_ms", _boot_ms(None), "ms", target=3000)
-    yield row("boot.again_ms", _boot_ms(sweep.used_flash("s3")), "ms", target=3000)
+    yield row("boot.again_ms", _boot_ms(sweep_scenes.used_flash("s3")), "ms", target=3000)

@@ -252,7 +252,7 @@ class Processor:
 
     def _in_conversation(self) -> bool:
         """A host is talking on the serial port: wait for both lines. True when the link need not be waited for."""
-        if time.monotonic() - self._last_serial > _CONVERSATION_S:
+        if not self.serial.listening or time.monotonic() - self._last_serial > _CONVERSATION_S:
             return False
         ready, _, _ = select.select(self._lines(), [], [], _PROMPT_WAIT_S)
         if len(ready) > 1 or (ready and ready[0] is not self._link):

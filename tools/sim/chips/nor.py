@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import random
+from collections.abc import Callable
 from typing import Protocol
 
 BLOCK = 4096
@@ -46,8 +47,9 @@ class Nor:
     """`size` bytes of flash, erased at first. Counters only rise; `reset_counters` starts a measurement.
 
     `ops` counts programs and erases, the points at which `cut_at` can cut. With `log_ops` every operation is kept in
-    `op_log` as ("program", address, data) or ("erase", block, b""). `bad_blocks` maps a block to "silent" (its
-    programs and erases do nothing) or "raises" (they raise OSError).
+    `op_log` as ("program", address, data) or ("erase", block, b""). `before_op` is called with the same three before
+    each, at the moment a cut would come. `bad_blocks` maps a block to "silent" (its programs and erases do nothing) or
+    "raises" (they raise OSError).
     """
 
     def __init__(self, size: int, clock: Ticker | None = None, *, seed: int = 1, log_ops: bool = False) -> None:
@@ -59,8 +61,9 @@ class Nor:
         self.wear = [0] * (size // BLOCK)
         self.op_log: list[tuple[str, int, bytes]] | None = [] if log_ops else None
         self.bad_blocks: dict[int, str] = {}
+        self.before_op: Callable[[str, int, bytes], None] | None = None
         self.off = False
-        self._seed = seed
+        self.seed = seed
         self._cut_in = 0
         self._torn: Torn = Torn.NOTHING
         self.reset_counters()
@@ -136,6 +139,8 @@ class Nor:
             raise ValueError(f"flash access out of range: {addr:#x}+{n}")
 
     def _count(self, name: str, where: int, data: bytes) -> Torn | None:
+        if self.before_op is not None:
+            self.before_op(name, where, data)
         self.ops += 1
         if self.op_log is not None:
             self.op_log.append((name, where, data))
@@ -161,7 +166,7 @@ class Nor:
             self.clock.advance(us)
 
     def _random(self) -> random.Random:
-        return random.Random(self._seed * 1_000_003 + self.ops)  # noqa: S311 (a repeatable fault, not a secret)
+        return random.Random(self.seed * 1_000_003 + self.ops)  # noqa: S311 (a repeatable fault, not a secret)
 
     def _torn_program(self, old: bytes, new: bytes, torn: Torn) -> bytes:
         if torn is Torn.NOTHING:
