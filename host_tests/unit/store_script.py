@@ -1,0 +1,159 @@
+"""A life of both stores on flash made of a bytearray, with power cuts; runs on CPython and on the device's interpreter.
+
+Everything random is decided here, so both print the same lines, the images' hashes last. Imports nothing of ours but
+the firmware.
+"""
+
+from binascii import hexlify
+from hashlib import sha256
+
+from firmware.core.errors import StoreError
+from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, REDEMPTION, REVERSAL, Member, Result, Transaction
+from firmware.store.journal import Journal
+from firmware.store.members import Members
+
+_SECTORS = 8
+_STEPS = 900
+_UIDS = [bytes([n]) * (4, 7, 10)[n % 3] for n in range(1, 40)]
+
+
+class Cut(BaseException):
+    """The power failed in a flash operation."""
+
+
+class Random:
+    """The same numbers everywhere, none above 2**24."""
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed
+
+    def below(self, n: int) -> int:
+        self._state = (self._state * 75 + 74) % 65537
+        return self._state % n
+
+
+class Flash:
+    """NOR by the extended block protocol; `cut_in` operations from now half of one is done."""
+
+    def __init__(self, page_only: bool) -> None:
+        self.image = bytearray(b"\xff" * (_SECTORS * 4096))
+        self.page_only = page_only
+        self.cut_in = 0
+
+    def readblocks(self, block: int, buf: bytearray, offset: int = 0) -> None:
+        at = block * 4096 + offset
+        buf[:] = self.image[at : at + len(buf)]
+
+    def writeblocks(self, block: int, buf: bytes, offset: int) -> None:
+        at = block * 4096 + offset
+        if self.page_only and (at % 256 or len(buf) % 256):
+            raise OSError(22)
+        cut = self._cut()
+        for i in range(len(buf) // 2 if cut else len(buf)):
+            self.image[at + i] &= buf[i]
+        if cut:
+            raise Cut
+
+    def ioctl(self, op: int, arg: int) -> int:
+        if op == 6:
+            cut = self._cut()
+            size = 1024 if cut else 4096
+            self.image[arg * 4096 : arg * 4096 + size] = b"\xff" * size
+            if cut:
+                raise Cut
+            return 0
+        return _SECTORS if op == 4 else 4096
+
+    def _cut(self) -> bool:
+        self.cut_in -= 1
+        return self.cut_in == 0
+
+
+def _transaction(seq: int, verb: int, mode: int, uid: bytes, original: int = 0) -> Transaction:
+    points = -500 if verb == REDEMPTION else seq % 5000
+    return Transaction(seq, verb, mode, uid, 2, seq * 977, points, 1790000000 + seq, 2, 0, 1, original, 3, 9)
+
+
+def _journal_step(journal: Journal, rng: Random) -> None:
+    choice = rng.below(20)
+    uid = _UIDS[rng.below(4)]
+    if choice < 6:
+        journal.append(_transaction(journal.next_seq(), ACCRUAL, OFFLINE, uid))
+    elif choice < 10:
+        seq = journal.next_seq()
+        journal.append(_transaction(seq, REDEMPTION if choice == 9 else ACCRUAL, ONLINE, uid))
+        if rng.below(4):
+            journal.append_result(Result(seq, APPROVED, "00", seq % 100, -seq, "F00001"))
+    elif choice < 12:
+        for lost in list(journal.unanswered())[:1]:
+            journal.append(_transaction(journal.next_seq(), REVERSAL, OFFLINE, lost.uid, lost.seq))
+    elif choice < 17:
+        journal.settle_all([t.seq for t in journal.pending()][: 1 + rng.below(20)])
+    elif choice == 17:
+        waiting = [t.seq for t in journal.pending()]
+        if waiting and journal.dead_count() < 4:
+            journal.bury(waiting[rng.below(len(waiting))], "14")
+    elif choice == 18:
+        for dead, _rc in list(journal.dead())[:1]:
+            journal.settle(dead.seq)
+    else:
+        journal.idle_work()
+
+
+def _members_step(members: Members, rng: Random) -> None:
+    n = rng.below(len(_UIDS))
+    points = rng.below(60000)
+    members.put(Member(_UIDS[n], n * 10**9, "\u0645\u0631\u06cc\u0645" if n % 2 else "Sara", points, points, 1, n, n))
+    if not rng.below(3):
+        members.idle_work()
+
+
+def _journal_line(journal: Journal) -> str:
+    last = journal.last()
+    return "%s %s %s %s %s %s" % (
+        [t.seq for t in journal.pending()],
+        [t.seq for t in journal.unanswered()],
+        [(t.seq, rc) for t, rc in journal.dead()],
+        [journal.pending_points(uid) for uid in _UIDS[:4]],
+        (last.transaction.seq, last.state) if last else None,
+        journal.oldest_pending_utc(),
+    )
+
+
+def _members_line(members: Members) -> str:
+    held = [members.get(uid) for uid in _UIDS]
+    return "%d %s" % (members.count(), [(m.points, m.name.encode()) if m else None for m in held])
+
+
+def run(page_only: bool) -> None:
+    """Play both lives."""
+    rng = Random(7 + page_only)
+    flash, cache = Flash(page_only), Flash(page_only)
+    journal, members = Journal(flash, 5, page_only), Members(cache, 6, page_only)
+    journal.open()
+    members.open()
+    journal.continue_above(100)
+    for step in range(_STEPS):
+        if not rng.below(12):
+            flash.cut_in = 1 + rng.below(4)
+            cache.cut_in = 1 + rng.below(4)
+        try:
+            _journal_step(journal, rng)
+        except StoreError as error:
+            print(step, type(error).__name__)
+        except Cut:
+            journal = Journal(flash, 5, page_only)
+            journal.open()
+            print(step, _journal_line(journal))
+        try:
+            _members_step(members, rng)
+        except Cut:
+            members = Members(cache, 6, page_only)
+            members.open()
+            while members.idle_work():
+                pass
+            print(step, _members_line(members))
+    print(_journal_line(journal), journal.next_seq())
+    print(_members_line(members))
+    for image in (flash.image, cache.image):
+        print(hexlify(sha256(image).digest()).decode())
