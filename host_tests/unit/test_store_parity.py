@@ -1,4 +1,4 @@
-"""Journal and member cache do the same on the device's interpreter as on CPython, down to the last byte on the flash."""
+"""Journal and member cache do the same on the device's interpreter as on CPython, to the last byte on the flash."""
 
 import contextlib
 import io
