@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tools.bench_switch import BenchSwitch
 from tools.sim import demo, onhost
@@ -22,6 +22,9 @@ from tools.sim.provision import Provisioning
 from tools.sim.scenario_parser import ScenarioError, Step
 from tools.sim.scenario_start import Start
 from tools.sim.terminal import KEY_APART_MS, Terminal
+
+if TYPE_CHECKING:
+    from firmware.store.journal import Journal
 
 PKI_FOLDER = Path("build/pki")
 IMPOSTOR_FOLDER = Path("build/pki-impostor")
@@ -67,8 +70,8 @@ def provisioning(switch: BenchSwitch, **settings: Any) -> Provisioning:
     )
 
 
-def journal_counts(nor: Nor, terminal: Terminal) -> dict[str, int]:
-    """What the journal on a flash holds, read by the firmware's own code from a copy; the terminal notices nothing."""
+def journal_copy(nor: Nor, terminal: Terminal) -> Journal:
+    """The journal on a flash, opened by the firmware's own code on a copy; the terminal notices nothing."""
     onhost.install()
     from firmware.store.journal import Journal
 
@@ -79,6 +82,12 @@ def journal_counts(nor: Nor, terminal: Terminal) -> dict[str, int]:
         NorPartition(copy, 0, size // 4096, terminal.layout.page_only), _ANY_SALT, terminal.layout.page_only
     )
     journal.open()
+    return journal
+
+
+def journal_counts(nor: Nor, terminal: Terminal) -> dict[str, int]:
+    """What the journal on a flash holds."""
+    journal = journal_copy(nor, terminal)
     return {"pending": journal.pending_count(), "dead": journal.dead_count()}
 
 
@@ -227,14 +236,11 @@ class Stage:
         self._answered_by(self.switch)
 
     def switch_fault(self, kind: str, times: int, mti: str, rc: str, ms: int) -> None:
-        if kind == "wrong-certificate":
-            self._be_replaced()
-            return
         name, when = _FAULTS.get(kind, (kind, "after"))
         self.switch.faults.next(name, times, mti or None, when=when, rc=rc or "96", ms=ms)
 
-    def _be_replaced(self) -> None:
-        """Another server, with another authority's certificate for the same name, takes the switch's address."""
+    def switch_replaced(self) -> None:
+        """Another server, with another authority's certificate for the same name, has the switch's address from now on."""
         if self._impostor is None:
             self._impostor = BenchSwitch(
                 "sqlite://", IMPOSTOR_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc

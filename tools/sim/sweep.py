@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tools.bench_switch.schema import APPROVED
 from tools.sim.chips.nor import BLOCK, Nor, PowerCut, Torn
 from tools.sim.scenario_expect import receipt_points
-from tools.sim.scenario_stage import Stage
+from tools.sim.scenario_stage import Stage, journal_copy
 from tools.sim.scenario_start import Start
 from tools.sim.sweep_scenes import AFTER_MS, Play, Scene, flash_for
 
@@ -174,8 +174,9 @@ def _printed(play: Play) -> bool:
 
 def _problems(play: Play, booked: int) -> Iterator[str]:
     stage, scene = play.stage, play.scene
-    if stage.journal()["dead"]:
-        yield "a dead letter"
+    journal = journal_copy(stage.terminal.nor, stage.terminal)
+    if journal.dead_count() or list(journal.unanswered()):
+        yield f"{journal.dead_count()} dead letters, {len(list(journal.unanswered()))} without an answer"
     yield from stage.ledger_problems()
     moved = {name: now - stage.start.members[name].points for name, now in stage.ledger().items()}
     if moved[scene.member] != booked * scene.points:
