@@ -3,14 +3,17 @@
 import asyncio
 import json
 import re
+import time
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tools.sim import panel
+from tools.sim.panel.backend import LiveStage
 from tools.sim.panel.server import Panel
 from tools.sim.scenario_act import KEY_NAMES
+from tools.sim.scenario_start import Start
 
 PAGE = Path(panel.__file__).parent
 
@@ -131,3 +134,47 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_every_key():
     assert not re.findall(r"https?://|//[a-z]+\.", text)
     listed = re.search(r"const KEYS = (\[.*?\]);", text)
     assert tuple(json.loads(listed.group(1))) == KEY_NAMES
+
+
+@pytest.fixture
+def live():
+    stage = LiveStage(Start(provisioned=False, powered=False))
+    try:
+        stage.open()
+        yield stage
+    finally:
+        stage.close()
+
+
+def until(backend, **wanted):
+    """The state, once it says this; fails after ten seconds."""
+    end = time.monotonic() + 10
+    while not wanted.items() <= (state := backend.state()).items():
+        assert time.monotonic() < end, (wanted, {name: state[name] for name in wanted})
+        time.sleep(0.02)
+
+
+def test_a_cut_is_announced_until_it_came_or_the_power_went(live):
+    backend = live.backend
+    with pytest.raises(ValueError, match="power is off"):
+        backend.do({"do": "cut", "op": 1})
+    backend.do({"do": "power", "on": True})
+    until(backend, powered=True, cut_in=0)
+    backend.do({"do": "cut", "op": 900, "torn": "half"})
+    until(backend, cut_in=900)
+    backend.do({"do": "cut", "op": 1})
+    until(backend, cut_in=1)
+    backend.do({"do": "power", "on": False})
+    until(backend, powered=False, cut_in=0)
+    backend.do({"do": "power", "on": True})
+    until(backend, powered=True, cut_in=0)
+
+
+def test_the_other_server_stays_until_never_mind(live):
+    backend = live.backend
+    backend.do({"do": "switch", "fault": "wrong-certificate"})
+    until(backend, replaced=True)
+    backend.do({"do": "switch", "fault": "silent"})
+    until(backend, replaced=True)
+    backend.do({"do": "switch", "fault": ""})
+    until(backend, replaced=False)

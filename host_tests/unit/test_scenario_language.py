@@ -59,6 +59,8 @@ def test_a_line_means_one_step(line, usage, args):
         ("expect screen ok", "write: expect"),
         ("wait soon", "write: wait MS"),
         ("switch refuse 5", "write: switch"),
+        ("switch wrong-certificate times 2", "; write: switch wrong-certificate"),
+        ("switch wrong-certificate for 0200", "; write: switch wrong-certificate"),
     ],
 )
 def test_an_unreadable_line_says_what_to_write(line, says):
@@ -66,6 +68,12 @@ def test_an_unreadable_line_says_what_to_write(line, says):
         step(line)
     assert str(failed.value).startswith("a:1: ")
     assert says in failed.value.text
+
+
+def test_an_error_names_only_the_ways_to_write_what_was_meant():
+    with pytest.raises(ScenarioError) as failed:
+        step("switch wrong-certificate times 2")
+    assert failed.value.text.endswith("write: switch wrong-certificate")
 
 
 def test_digits_are_typed_one_by_one_and_names_are_keys():

@@ -178,6 +178,14 @@ def match(nodes: list[Node], words: list[Word], at: int = 0) -> Iterator[Match]:
             yield from match(rest, words, at)
 
 
+def _knows(nodes: list[Node], words: list[Word]) -> bool:
+    """Whether the words begin with these fixed ones."""
+    return len(nodes) <= len(words) and all(
+        kind == "word" and not word.quoted and word.text in what
+        for (kind, what), word in zip(nodes, words, strict=False)
+    )
+
+
 class Grammar:
     """The usage patterns a file may use."""
 
@@ -191,6 +199,8 @@ class Grammar:
                 if end == len(words):
                     return Step(file, line, text, usage, args, seen)
         near = [usage for usage, nodes in self._compiled if words[0].text in nodes[0][1]]
+        # Usages that also know the second word are what the writer meant.
+        near = [usage for usage, nodes in self._compiled if _knows(nodes[:2], words)] or near
         if near:
             raise ScenarioError(f"{file}:{line}", f"cannot read: {text}; write: " + " | or: ".join(near))
         known = sorted({usage.split()[0] for usage, _ in self._compiled})

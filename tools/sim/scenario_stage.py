@@ -240,7 +240,7 @@ class Stage:
         self.switch.faults.next(name, times, mti or None, when=when, rc=rc or "96", ms=ms)
 
     def switch_replaced(self) -> None:
-        """Another server, with another authority's certificate for the same name, has the switch's address from now on."""
+        """Another server, with another authority's certificate for the same name, takes the switch's address."""
         if self._impostor is None:
             self._impostor = BenchSwitch(
                 "sqlite://", IMPOSTOR_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc
@@ -248,6 +248,11 @@ class Stage:
             join(self._impostor, self.terminal)
             self._impostor.start()
         self._answered_by(self._impostor)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether that other server has the address."""
+        return self._impostor is not None and self.terminal.network.switch_address == ("127.0.0.1", self._impostor.port)
 
     def _answered_by(self, switch: BenchSwitch) -> None:
         network = self.terminal.network

@@ -82,6 +82,11 @@ class Nor:
         self._cut_in = n
         self._torn = torn or Torn.NOTHING
 
+    @property
+    def cut_in(self) -> int:
+        """Operations left until the cut asked for; 0 when none is."""
+        return self._cut_in
+
     def power_on(self) -> None:
         """After a cut: the chip answers again. Disarms a cut that has not fired."""
         self.off = False

@@ -21,6 +21,7 @@ from tools.sim.terminal import KEY_HELD_MS, Terminal
 _BOOKS_EVERY_S = 0.4
 _RECEIPTS, _MESSAGES, _SERIAL_CHARACTERS = 12, 60, 4000
 _LATE_MS = 8000
+_REPLACED = "wrong-certificate"
 
 
 class LiveStage(Stage):
@@ -68,7 +69,6 @@ class LiveBackend:
         self._books: dict[str, Any] = {"ledger": [], "journal": {}, "messages": []}
         self._books_at = 0.0
         self._flash_ops = -1
-        self._cut_armed = 0
         self.look()
 
     # --- on the terminal's thread -------------------------------------------------------------------------------------
@@ -82,8 +82,6 @@ class LiveBackend:
         with self._lock:
             self._tones += [(at_us // 1000, hz) for at_us, hz in heard[self._heard :]]
             self._heard = len(heard)
-            if not terminal.powered:
-                self._cut_armed = 0
             if frame != self._frame or "lines" not in self._near:
                 self._near["lines"] = screen_lines(frame)
             self._frame = frame
@@ -99,7 +97,8 @@ class LiveBackend:
                 receipts=[list(lines) for lines in board.printer.receipts[-_RECEIPTS:]],
                 serial=terminal.serial_output()[-_SERIAL_CHARACTERS:],
                 serial_path=terminal.serial_path,
-                cut_armed=self._cut_armed,
+                cut_in=terminal.nor.cut_in if terminal.powered else 0,
+                replaced=stage.replaced,
             )
 
     # --- on the server's thread ---------------------------------------------------------------------------------------
@@ -161,9 +160,9 @@ class LiveBackend:
             n, torn = int(command["op"]), str(command.get("torn") or "")
             if n < 1:
                 raise ValueError("the next operation is number 1")
+            if not stage.terminal.powered:
+                raise ValueError("the power is off; switch it on first")
             stage.live.call(lambda _: stage.cut_at(n, torn or None))
-            with self._lock:
-                self._cut_armed = n
         elif what == "printer":
             act = command["what"]
             if act not in ("plug", "unplug", "paper-in", "paper-out"):
@@ -171,7 +170,7 @@ class LiveBackend:
             stage.live.post(lambda _: stage.printer(act))
         elif what == "switch":
             fault = command["fault"]
-            if fault and fault not in FAULTS:
+            if fault and fault not in (*FAULTS, _REPLACED):
                 raise ValueError(f"no fault {fault}")
             stage.live.post(lambda _: self._fault(fault))
         else:
@@ -185,8 +184,10 @@ class LiveBackend:
         self._stage.live.post(lambda terminal: _press(terminal, key))
 
     def _fault(self, fault: str) -> None:
-        if fault:
-            self._stage.switch_fault(fault, 1, "" if fault == "wrong-certificate" else "0200", "51", _LATE_MS)
+        if fault == _REPLACED:
+            self._stage.switch_replaced()
+        elif fault:
+            self._stage.switch_fault(fault, 1, "0200", "51", _LATE_MS)
         else:
             self._stage.switch_normal()
 

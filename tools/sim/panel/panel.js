@@ -51,15 +51,15 @@ for (const key of KEYS) {
   $("pad").append(button);
 }
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
   const at = event.target;
-  if (at.matches("input, select, textarea")) return;
-  if (event.key === "Enter" && at.matches("button, summary")) return;
+  if (at.matches("input, select, textarea, a[href]")) return;  // Space is left to the button in focus, Enter is OK
   const key = /^[0-9]$/.test(event.key) ? event.key : KEYBOARD[event.key];
   if (!key || (event.key.startsWith("Arrow") && at.matches("[tabindex]"))) return;
-  event.preventDefault(); press(key);
+  event.preventDefault();
+  if (!event.repeat) press(key);
 });
-// A button pressed by mouse must not keep Enter for itself: the next Enter is the terminal's OK.
+// A button pressed by mouse must not keep Space for itself.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button, summary");
   if (button && event.detail > 0) button.blur();
@@ -116,6 +116,9 @@ $("cut").addEventListener("submit", (event) => {
   event.preventDefault(); send({ do: "cut", op: Number($("cut-op").value), torn: $("cut-torn").value });
 });
 $("fault").addEventListener("submit", (event) => { event.preventDefault(); send({ do: "switch", fault: $("fault-kind").value }); });
+$("fault-kind").addEventListener("change", () => {
+  $("fault-do").textContent = $("fault-kind").selectedOptions[0].parentElement.label.startsWith("until") ? "From now on" : "Next time";
+});
 $("fault-none").addEventListener("click", () => send({ do: "switch", fault: "" }));
 
 // --- what the server says
@@ -150,7 +153,22 @@ function show(next) {
   if (changed("messages")) fill($("messages"), state.messages.map((message) => node("p", message, message.startsWith("<") ? "in" : "")));
   if (changed("serial")) { $("serial").textContent = state.serial; $("serial").scrollTop = $("serial").scrollHeight; }
   if (changed("serial_path")) $("serial-path").textContent = state.serial_path ? "mpremote connect " + state.serial_path : "";
-  if (changed("cut_armed") && state.cut_armed) $("link").textContent = `power will be cut at flash operation ${state.cut_armed}`;
+  notice();
+}
+
+// --- beside the link: an error for a while, else what was asked for and has not happened or ended yet
+let failed = "", failing = 0;
+function notice() {
+  const waits = [];
+  if (state.cut_in) waits.push(state.cut_in === 1 ? "power will be cut at the next flash operation" : `power will be cut in ${state.cut_in} flash operations`);
+  if (state.replaced) waits.push("another server answers in the switch's place, until Never mind");
+  const text = failed || waits.join("; ");
+  if ($("notice").textContent !== text) $("notice").textContent = text;
+  $("notice").className = failed ? "lost" : "";
+}
+function fail(text) {
+  failed = text; notice();
+  clearTimeout(failing); failing = setTimeout(() => { failed = ""; notice(); }, 6000);
 }
 
 function connect() {
@@ -162,7 +180,7 @@ function connect() {
     const message = JSON.parse(event.data);
     if (message.state) show(message.state);
     if (message.tones) tones(message.tones);
-    if (message.error) { $("link").textContent = message.error; $("link").className = "lost"; }
+    if (message.error) fail(message.error);
   };
   socket.onclose = () => {
     $("link").textContent = "the terminal's program has ended; waiting for it"; $("link").className = "lost";
