@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.sim import scenario
+from tools.sim import scenario, scenario_stage
 from tools.sim.scenario_runner import run_file
 
 STORIES = Path(scenario.__file__).parent / "stories"
@@ -42,3 +42,13 @@ def test_a_wrong_expectation_fails_with_file_line_and_screen(tmp_path):
     assert report["passed"] is False
     assert report["failures"][0].startswith(f'{story}:2: expected screen "EARNED" within 300 ms')
     assert "TAP CARD" in report["failures"][0]
+
+
+def test_a_picture_shows_a_screen_that_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(scenario_stage, "SCREENSHOTS", tmp_path)
+    story = tmp_path / "pictures.txt"
+    story.write_text(
+        'keys 5000 OK\ntap gold-card\nexpect screen "EARNED"\nscreenshot at-once.png\nwait 200\nscreenshot later.png\n'
+    )
+    assert run_file(story)["passed"]
+    assert (tmp_path / "at-once.png").read_bytes() == (tmp_path / "later.png").read_bytes()

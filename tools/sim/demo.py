@@ -65,7 +65,7 @@ CARDS: dict[str, DemoCard] = {
         DemoCard("silver-card", "ntag213", bytes.fromhex("04A1B2C3D4E5F6"), "sara", True, "Sara, silver"),
         DemoCard("bronze-card", "classic", bytes.fromhex("5D0C7A11"), "reza", True, "Reza, bronze"),
         DemoCard("plain-card", "ntag213", bytes.fromhex("04112233445580"), "maryam", False, "Maryam, no key"),
-        DemoCard("stranger-card", "classic", bytes.fromhex("A1B2C3D4"), "", False, "unknown to the switch"),
+        DemoCard("stranger-card", "classic", bytes.fromhex("A1B2C3D4"), "", False, "new card, not yet known"),
         DemoCard("desfire-card", "desfire", bytes.fromhex("04DE5F1EACC040"), "", False, "a family it cannot read"),
     )
 }

@@ -33,6 +33,7 @@ START_UTC = calendar.timegm((2026, 12, 1, 8, 0, 0, 0, 0, 0))  # half past eleven
 SWITCH_PORT = 8583  # where the terminal thinks the switch is; its network leads every address to the real one
 READY_MS = 30_000
 LOOK_MS = 10
+_QUIET_MS, _REDRAW_MS = 30, 300  # a display left alone for so long is drawn; a picture waits no longer than this
 _ANY_SALT = 1  # a journal that has begun knows its own
 
 # What is heard, in hertz without the pauses: firmware/screen/signals.py.
@@ -293,6 +294,9 @@ class Stage:
         return screen_lines(self.screen())
 
     def screenshot(self, name: str) -> None:
+        """Keep the picture a person sees: not one that is half the old and half the new, while pages still come in."""
+        oled, clock = self.terminal.board.oled, self.terminal.clock
+        self.run_until(lambda: clock.now_us - oled.last_write_us >= _QUIET_MS * 1000, _REDRAW_MS)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         to_png(self.screen(), SCREENSHOTS / Path(name).name, 4)
 

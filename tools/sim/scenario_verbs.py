@@ -68,7 +68,7 @@ ACT: tuple[Verb, ...] = (
     Verb("power on|off", "the plug", act.power),
     Verb("reset", "the reset button; power stays on", act.reset),
     Verb("printer unplug|plug|paper-out|paper-in", "the receipt printer", act.printer),
-    Verb("screenshot FILE", "write the screen as PNG to build/screenshots", act.screenshot),
+    Verb("screenshot FILE", "write the screen, once it is drawn, as PNG to build/screenshots", act.screenshot),
     Verb("note TEXT", "a line for the person who watches the demo", act.note),
     Verb("include FILE", "put another file's lines here", _included),
 )  # fmt: skip
@@ -79,7 +79,7 @@ EXPECT: tuple[Verb, ...] = (
     Verb("expect [no] serial TEXT [within MS]", "the text came out of the serial port", expect.serial),
     Verb("expect ledger matches receipts", "for every member: balance at the switch - opening balance = points on printed receipts", expect.ledger_matches_receipts),
     Verb("expect ledger check", "the switch's books balance: postings add up, no transaction twice", expect.ledger_check),
-    Verb("expect ledger MEMBER POINTS [within MS]", "a balance at the switch", expect.ledger),
+    Verb("expect ledger MEMBER POINTS [within MS]", "a balance at the switch; the name of a card that is nobody's: of the nameless member its first sale opened", expect.ledger),
     Verb("expect pending N [within MS]", "so many transactions in the journal wait for the switch", expect.pending),
     Verb("expect dead N [within MS]", "so many were refused for good and wait for a person", expect.dead),
     Verb("expect sound ok|offline|refused", "the sound was heard since the last tap or key", expect.sound),
