@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from firmware.screen.lines import Line
 
 _IDLE_WAIT_MS = const(600_000)
-_RECENT_S = const(900)  # a sale so young may have been interrupted before a person saw its end
+_RECENT_S = const(86_400)  # its end may not have been seen before the power went; a day later nobody asks
 
 
 class Desk:
@@ -118,4 +118,4 @@ class Desk:
         if not unseen and not 0 <= age_s < _RECENT_S:
             return key.NO_KEY
         told = counter.books.outcome_of_entry(entry)
-        return await counter.panel.acknowledge(outcomes.outcome(counter.panel.text, told))
+        return await counter.panel.acknowledge(outcomes.recall(counter.panel.text, told))

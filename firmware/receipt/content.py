@@ -3,11 +3,10 @@
 `Points:`, `Card:`, `Ref:` and `Member:` lines keep their form in English: programs add receipts up by them.
 """
 
-from binascii import hexlify
-
 from micropython import const
 
 from firmware.core.clock import local_time
+from firmware.core.reference import masked
 from firmware.core.types import ACCRUAL
 from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, UNDONE
 from firmware.text import digits
@@ -28,11 +27,6 @@ class Shop:
         self.name = name
         self.merchant_id = merchant_id
         self.terminal_id = terminal_id
-
-
-def masked(uid: bytes) -> str:
-    """A card as paper may show it: the last two bytes of its UID."""
-    return "****" + hexlify(uid[-2:]).decode().upper()
 
 
 def receipt_lines(text: "Catalogue", shop: Shop, told: "Outcome", reprint: bool) -> "list[str]":

@@ -1,8 +1,11 @@
 """The screens that tell an outcome or a balance: what, points, balance, reference, next step. Pure."""
 
+from firmware.core.clock import local_time
+from firmware.core.reference import masked
 from firmware.core.types import ACCRUAL
 from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, UNDONE
-from firmware.screen.lines import BIG, HINT, NOTE, TEXT, fitting, pair
+from firmware.screen.lines import BIG, HINT, NOTE, TEXT, TITLE, fitting, pair
+from firmware.screen.screens import money
 from firmware.text import digits
 
 TYPE_CHECKING = False
@@ -42,6 +45,32 @@ def outcome(text: "Catalogue", told: "Outcome") -> "list[Line]":
     else:
         lines.append((HINT, text.get(step) if step else text.get("hint_next")))
     return lines
+
+
+def recall(text: "Catalogue", told: "Outcome") -> "list[Line]":
+    """After a restart: how the newest transaction of the journal ended, told so that it cannot be taken for another.
+
+    The power may have gone before a person saw its end, or in the middle of a later one that never came to the journal.
+    """
+    hour, minute = local_time(told.time_utc)[3:5]
+    if told.kind == DONE:
+        word, points = text.get(_done_word(told)), _points(text, told.points, told.estimated)
+    elif told.kind == UNDONE:
+        word, points = text.get("big_not_done" if told.verb == ACCRUAL else "big_not_used"), text.get("next_safe")
+    elif told.kind in (DECLINED, REJECTED):
+        word, points = pair(text.get("big_refused"), told.code), ""
+    else:
+        word, points = text.get("big_checking"), text.get("next_safe")
+    last = text.get("last_sale" if told.verb == ACCRUAL else "last_redeem")
+    return [
+        (TITLE, pair(last, digits.clock_time(hour, minute))),
+        (TEXT, money(text, told.amount)),
+        (TEXT, pair(text.get("card_label"), masked(told.uid))),
+        (NOTE, word),
+        (TEXT, points),
+        (TEXT, fitting([text.get("ref_label") + " " + told.rrn, told.rrn])),
+        (HINT, text.get("last_else")),
+    ]
 
 
 def balance(text: "Catalogue", told: "Balance", name: str) -> "list[Line]":

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MAX_DIGITS = const(12)  # DE4 is n12
 _SLICE_MS = const(500)  # the longest time without a sign of life while a person thinks
+_READING_MS = const(300)  # nobody reads a question faster
 _AFTER_CARD_ERROR_MS = const(300)  # a reader that fails at once must not keep the processor
 
 
@@ -133,6 +134,7 @@ class Panel:
     async def amount(self, first_key: int, max_amount: int) -> int:
         """An amount of money, more than 0 and at most `max_amount`. `first_key` was pressed already, or NO_KEY."""
         keyed, note, pressed = "", "", first_key
+        overflowed = False  # digits were lost: what stands there is not what was meant
         while True:
             if pressed == key.NO_KEY:
                 lines = screens.amount(self.text, keyed, note)
@@ -143,17 +145,22 @@ class Panel:
                 if len(longer) <= _MAX_DIGITS:
                     keyed = longer
                 else:
-                    note = self._wrong(TOO_MANY_DIGITS)
+                    overflowed = True
             elif pressed == key.CLEAR:
-                keyed = keyed[:-1]
+                keyed = "" if overflowed else keyed[:-1]
+                overflowed = False
             elif pressed != key.OK:
                 note = self._wrong(WRONG_KEY)
+            elif overflowed:
+                pass
             elif not keyed:
                 note = self._wrong(AMOUNT_ZERO)
             elif int(keyed) > max_amount:
                 note = self._wrong(AMOUNT_TOO_LARGE)
             else:
                 return int(keyed)
+            if overflowed:
+                note = self._wrong(TOO_MANY_DIGITS)
             pressed = key.NO_KEY
 
     async def card(self, title: str, value: "int | None") -> "CardData":
@@ -182,6 +189,7 @@ class Panel:
 
     async def points(self, rules: "Rules", balance: int) -> int:
         """How many points to spend of this balance; starts at the fewest that may be spent."""
+        self._keys.forget()
         chosen, keyed, note = rules.fewest(), "", ""
         while True:
             lines = screens.points(self.text, chosen, rules.worth(chosen), balance, note)
@@ -209,9 +217,19 @@ class Panel:
                 note = self._wrong(WRONG_KEY)
 
     async def confirm(self, lines: "Sequence[Line]") -> None:
-        """Returns when OK was pressed; raises Cancelled or TimedOut. Every other key leaves the question standing."""
-        while await self.key(lines, self._times.question_ms) != key.OK:
+        """Returns when OK was pressed; raises Cancelled or TimedOut. Every other key leaves the question standing.
+
+        OK counts only from a hand that had rested since the question stood there: keys pressed before it, or hammered
+        on, are no consent.
+        """
+        self._keys.forget()
+        rested = ticks_ms()
+        while True:
+            pressed = await self.key(lines, self._times.question_ms)
+            if pressed == key.OK and ticks_diff(ticks_ms(), rested) >= _READING_MS:
+                return
             self._log.fault(WRONG_KEY, "confirmation awaited")
+            rested = ticks_ms()
 
     async def acknowledge(self, lines: "Sequence[Line]") -> int:
         """Show an end of story until a key or the time ends it; the key, which may begin the next story, or NO_KEY."""

@@ -19,6 +19,8 @@ def record(trace: str, where: str, path: str = PATH) -> None:
     """Append one record; the file stays below 4 KB. A full or broken file system must not hinder the reset."""
     entry = "--- {}\n{}\n".format(where, trace)[:_LIMIT]
     try:
+        if _ends_with(path, entry):
+            return  # the same fault at every start must not wear the flash out
         with open(path, "a") as file:
             if file.tell() + len(entry) <= 2 * _LIMIT:
                 file.write(entry)
@@ -30,6 +32,15 @@ def record(trace: str, where: str, path: str = PATH) -> None:
         os.rename(path + ".new", path)
     except OSError:
         return
+
+
+def _ends_with(path: str, entry: str) -> bool:
+    """Whether the newest record is this one."""
+    try:
+        with open(path) as file:
+            return file.read().endswith(entry)
+    except OSError:
+        return False
 
 
 def trace_of(error: Exception, print_exception: "Callable[[Exception, Any], object]") -> str:

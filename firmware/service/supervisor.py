@@ -4,6 +4,7 @@ A task that hangs stops reporting; then nobody feeds, and the watchdog resets th
 """
 
 import asyncio
+import gc
 from time import ticks_diff, ticks_ms
 
 from micropython import const
@@ -93,6 +94,15 @@ class Supervisor:
         """(task, how often it was restarted), for the console."""
         return [(watched.name, watched.restarts) for watched in self._watched]
 
+    def _tell(self, name: str, error: Exception) -> None:
+        """Log and record; telling may itself run out of memory, and must not end what keeps the task alive."""
+        try:
+            self._log.error(error, "task " + name)
+            if self._fault is not None:
+                self._fault(name, error)
+        except MemoryError:
+            gc.collect()
+
     async def _keep(self, watched: _Watched) -> None:
         wait_ms = watched.policy.restart_ms
         while True:
@@ -101,9 +111,7 @@ class Supervisor:
                 await watched.factory(watched.beat)
                 self._log.fault("X02", "task ended: " + watched.name)
             except Exception as error:  # noqa: BLE001 (whatever kills a task, the terminal goes on)
-                self._log.error(error, "task " + watched.name)
-                if self._fault is not None:
-                    self._fault(watched.name, error)
+                self._tell(watched.name, error)
             watched.restarts += 1
             if ticks_diff(ticks_ms(), started) > 60_000:
                 wait_ms = watched.policy.restart_ms

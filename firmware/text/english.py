@@ -35,6 +35,10 @@ title_menu: MENU
 title_points: HOW MANY POINTS
 title_confirm: USE POINTS?
 title_again: SAME SALE AGAIN?
+last_sale: LAST SALE
+last_redeem: LAST USE
+last_else: If not: do again
+card_label: Card
 title_info: TERMINAL
 ask_amount: Amount, then OK
 ask_card: Hold card still

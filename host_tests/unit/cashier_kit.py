@@ -358,6 +358,7 @@ class World:
     async def sees(self, text: str, within_ms: int = 3000) -> None:
         for _ in range(within_ms // 20):
             if any(text in row for row in self.canvas.rows):
+                await asyncio.sleep(0.35)  # a person reads before the next key
                 return
             await asyncio.sleep(0.02)
         raise AssertionError(f"no {text!r} on the screen but {self.canvas.rows}; log {self.log.newest(9)}")

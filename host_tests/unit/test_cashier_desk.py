@@ -106,6 +106,7 @@ def test_an_offline_sale_cut_off_after_its_frame_is_told_as_it_stands() -> None:
     world.journal.append(_intent(1, ACCRUAL, OFFLINE, 50))
 
     async def story(w: World) -> None:
+        await w.sees("LAST SALE")
         await w.sees("SAVED")
         await w.sees("about +50")
 
@@ -114,13 +115,13 @@ def test_an_offline_sale_cut_off_after_its_frame_is_told_as_it_stands() -> None:
 
 def test_an_old_last_sale_is_not_told_at_start() -> None:
     world = World()
-    world.journal.append(_intent(1, ACCRUAL, OFFLINE, 50, 4000))
+    world.journal.append(_intent(1, ACCRUAL, OFFLINE, 50, 90_000))
 
     async def story(w: World) -> None:
         await w.sees("READY")
 
     world.play(story)
-    assert "show SAVED" not in world.calls
+    assert "show LAST SALE" not in str(world.calls)
 
 
 def test_the_menu_reprints_sends_and_tells() -> None:

@@ -68,6 +68,28 @@ def test_an_unknown_outcome_is_reversed_and_the_points_are_safe(fault: Exception
     assert not [line for line in receipt if line.startswith("Points:")]
 
 
+def test_keys_pressed_before_the_questions_stood_there_are_no_consent() -> None:
+    world = World()
+    world.switch.replies = [HAS_1240, PAID]
+    world.switch.takes_ms = 1000
+
+    async def story(w: World) -> None:
+        await w.keys("REDEEM")
+        await w.tap()
+        await w.keys("OK", "OK", "OK")  # while the switch is asked
+        await w.sees("HOW MANY POINTS")
+        assert w.journal.entries == {}
+        await w.keys("OK")
+        for _ in range(20):  # and hammered on while the customer is asked
+            await w.keys("OK")
+        await w.sees("USE POINTS?")
+        assert w.journal.entries == {}
+        await w.keys("OK")
+        await w.sees("USED")
+
+    world.play(story)
+
+
 def test_cancel_at_every_question_spends_nothing() -> None:
     world = World()
     world.switch.replies = [HAS_1240, HAS_1240]

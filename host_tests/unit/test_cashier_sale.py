@@ -193,7 +193,9 @@ def test_keys_that_do_not_fit_get_one_line_and_lose_nothing() -> None:
         await w.keys("CLEAR", "1", "2", "5", "000", "000", "000", "000")
         await w.sees("Too many digits")
         await w.sees("125,000,000,000")
-        await w.keys("OK")
+        await w.keys("OK")  # not a thousandth of what was meant
+        await w.sees("Too many digits")
+        await w.keys("CLEAR", "1", "2", "5", "000", "000", "000", "OK")
         await w.sees("Amount too large")
         await w.keys("CLEAR", "CLEAR", "CLEAR", "CLEAR", "CLEAR", "CLEAR", "OK")
         await w.sees("TAP CARD")

@@ -26,7 +26,7 @@ from firmware.core.types import (
 )
 from firmware.loyalty.outcome import Balance, outcome_of
 from firmware.screen import outcomes, screens
-from firmware.screen.lines import BIG, COLUMNS, HINT, ROWS, compose, fitting, pair, wrap
+from firmware.screen.lines import BIG, COLUMNS, HINT, ROWS, TITLE, compose, fitting, pair, wrap
 from firmware.text import catalogue
 from host_tests.unit import catalogue_kit
 
@@ -103,6 +103,11 @@ def test_every_outcome_fits_and_has_a_reference() -> None:
             assert lines[0][0] == BIG
             assert any(told.rrn in text for _, text in lines)
             assert lines[-1][0] == HINT
+            again = outcomes.recall(TEXT, told)
+            assert_fits(again)
+            assert again[0][0] == TITLE
+            assert any("0304" in text for _, text in again)
+            assert any(told.rrn in text for _, text in again)
 
 
 @pytest.mark.parametrize(("points", "age"), list(itertools.product([*NUMBERS, -NUMBERS[-1]], AGES)))

@@ -130,5 +130,12 @@ def test_the_fault_record_keeps_the_newest_within_its_bounds(tmp_path: Path) -> 
     assert len(path.read_text()) <= 4096
 
 
+def test_the_same_fault_at_every_start_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "fault.txt"
+    for _ in range(9):
+        faults.record("OSError: display does not answer", "main", str(path))
+    assert path.read_text().count("display does not answer") == 1
+
+
 def test_a_file_system_that_fails_hinders_no_reset(tmp_path: Path) -> None:
     faults.record("trace", "main", str(tmp_path / "no" / "such" / "folder"))
