@@ -50,6 +50,8 @@ class SerialPort:
         self._polled = select.poll()
         self._polled.register(self._a, select.POLLIN)
         self._polled.register(self._b, select.POLLIN)
+        self._line_output = select.poll()
+        self._line_output.register(self._a, select.POLLIN)
         self._line_input = select.poll()
         self._line_input.register(self.line_fd, select.POLLIN)
         self._history = bytearray()
@@ -120,7 +122,7 @@ class SerialPort:
             self._to_host.clear()
         moved = False
         if ready.get(self._a, 0) & select.POLLIN:
-            data = self._read(self._a)
+            data = self._read_line()
             self._say(data)
             self._watch_prompt(data)
             moved = bool(data)
@@ -140,6 +142,13 @@ class SerialPort:
         raw, friendly = self._recent.rfind(_RAW), self._recent.rfind(_FRIENDLY)
         if raw != friendly:
             self.raw_prompt = raw > friendly
+
+    def _read_line(self) -> bytes:
+        """All that was written up to now: only asking when there is nothing left makes the kernel carry the rest."""
+        data = self._read(self._a)
+        while self._line_output.poll(0) and (more := self._read(self._a)):
+            data += more
+        return data
 
     @staticmethod
     def _read(fd: int) -> bytes:
