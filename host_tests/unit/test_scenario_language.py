@@ -1,11 +1,12 @@
 """The scenario language: words, patterns, errors a person can use, and the page that explains it."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from tools.sim import scenario_verbs
+from tools.sim import scenario, scenario_verbs
 from tools.sim.scenario_act import expand_keys
 from tools.sim.scenario_expect import contains, receipt_points
 from tools.sim.scenario_parser import ScenarioError, compile_usage, match, parse, split
@@ -210,3 +211,35 @@ def test_a_file_that_cannot_be_read_is_a_failure_not_a_crash(tmp_path):
     report = run_file(file, make_stage=FakeStage)
     assert report["passed"] is False
     assert "a.txt:1" in report["failures"][0]
+
+
+def test_a_narrow_output_gets_the_screen_in_braille_and_a_wide_one_in_half_blocks(monkeypatch):
+    columns = [80]
+
+    def size(_fd):
+        if columns[0] == 0:
+            raise OSError("not a terminal")
+        return os.terminal_size((columns[0], 24))
+
+    monkeypatch.setattr(scenario.os, "get_terminal_size", size)
+    drawn = {}
+    for columns[0] in (0, 80, 131, 132):
+        drawn[columns[0]] = scenario.drawing()
+    assert drawn == {0: scenario.braille, 80: scenario.braille, 131: scenario.braille, 132: scenario.blocks}
+
+
+def test_every_pixel_has_its_own_braille_dot():
+    pages = bytearray(1024)
+    seen = set()
+    for y, x in ((y, x) for y in (0, 1, 2, 3, 4, 7, 63) for x in (0, 1, 126, 127)):
+        pages[:] = bytes(1024)
+        pages[y // 8 * 128 + x] = 1 << y % 8
+        rows = scenario.braille(bytes(pages))
+        assert (len(rows), {len(row) for row in rows}) == (16, {64})
+        assert rows[y // 4][x // 2] != "\u2800"
+        assert sum(character != "\u2800" for row in rows for character in row) == 1
+        seen.add(tuple(rows))
+    assert len(seen) == 28
+    assert scenario.braille(b"\xff" * 1024) == ["\u28ff" * 64] * 16
+    assert scenario.braille(b"\x01" + bytes(1023))[0][0] == "⠁"
+    assert scenario.braille(b"\x08" + bytes(1023))[0][0] == "⡀"
