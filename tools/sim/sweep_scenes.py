@@ -82,6 +82,7 @@ def _redeem(play: Play) -> None:
     play.reads("HOW MANY POINTS")
     play.keys("OK")
     play.reads("USE POINTS?")
+    play.until(lambda: False, 400)  # OK counts only once a person can have read the question
     play.keys("OK")
     play.until_shown()
 
