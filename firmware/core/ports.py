@@ -51,6 +51,10 @@ if TYPE_CHECKING:
             """The sequence number for the next transaction. Raises StoreNotReady on a fresh store before sign-on."""
             ...
 
+        def highest_seq(self) -> int:
+            """Every number handed out or in the journal is at most this, every later one above it. Writes nothing."""
+            ...
+
         def continue_above(self, high_seq: int) -> None:
             """Take HIGH_SEQ at sign-on: a fresh store continues at high_seq + 1000, another never goes back."""
             ...

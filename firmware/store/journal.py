@@ -8,23 +8,13 @@ and one for each dead letter; everything else is read when asked for. Knows no s
 from micropython import const
 
 from firmware.core.errors import StoreError, StoreFull, StoreNotReady
-from firmware.core.types import (
-    APPROVED,
-    DEAD,
-    OFFLINE,
-    OPEN,
-    REVERSAL,
-    REVERSED,
-    SETTLED,
-    JournalEntry,
-    Result,
-    Transaction,
-)
+from firmware.core.types import REVERSAL, JournalEntry, Result, Transaction
 from firmware.store import records
+from firmware.store.entries import CELL_BYTES, TRANSACTIONS, Entries
 from firmware.store.flash import Flash
 from firmware.store.pending import CELLS, fingerprint
 from firmware.store.ring import Ring
-from firmware.store.state import State, position_of
+from firmware.store.state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +24,6 @@ if TYPE_CHECKING:
     from firmware.store.frames import Frame
 
 KIND = const(1)
-_CELL_BYTES = const(64)  # a transaction takes 64 bytes or more, so at most one begins in each 64
 _MARK_SLOT = const(32)
 
 _SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
@@ -50,9 +39,7 @@ _MOVE_AT_ONCE = const(32)  # dead letters moved out of the oldest sector at most
 
 _ALL_LOADED = const(0xFFFFFFFF)
 
-_TRANSACTIONS = (records.TRANSACTION,)
 _DEAD_LETTERS = (records.DEAD,)
-_KEPT_KINDS = (records.TRANSACTION, records.DEAD)
 
 
 class Journal:
@@ -74,7 +61,7 @@ class Journal:
         self._handed = 0  # newest SEQ handed out
         self._state = State()
         self._pending, self._open, self._dead = self._state.pending, self._state.open, self._state.dead
-        self._hints = ((0, 0), (0, 0))  # SEQ and position last given by `pending`, and last appended
+        self._entries = Entries(self._ring, self._state)
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
@@ -136,6 +123,11 @@ class Journal:
         self._handed += 1
         return self._handed
 
+    def highest_seq(self) -> int:
+        """No number up to it is handed out again, none in the journal is above it; 0 on a fresh store. Only reads."""
+        self._load_all()
+        return self._handed
+
     def continue_above(self, high_seq: int) -> None:
         """Take the switch's HIGH_SEQ: a fresh store continues at high_seq + 1000, another never goes back."""
         self._load_all()
@@ -171,8 +163,8 @@ class Journal:
             at = self._ring.append(records.TRANSACTION, seq, body, keep)
         self._ring.seq_high = seq
         self._ring.seq_ceiling = max(self._ring.seq_ceiling, seq + _SEQ_BLOCK)
-        position = self._ring.generation * CELLS + at // _CELL_BYTES
-        self._hints = (self._hints[0], (seq, position))
+        position = self._ring.generation * CELLS + at // CELL_BYTES
+        self._entries.written_last = (seq, position)
         self._state.note(transaction, position)
 
     def append_result(self, result: Result) -> None:
@@ -211,7 +203,7 @@ class Journal:
         """The switch refused it for good: a dead letter until `settle` resolves it. StoreError when not pending."""
         self._load_all()
         position = self._pending_position(seq)
-        frame = self._frame(position, _TRANSACTIONS) if position else None
+        frame = self._entries.frame(position, TRANSACTIONS) if position else None
         if frame is None:
             raise StoreError("no pending transaction {}".format(seq))
         self._write_dead(seq, position, records.pack_transaction(records.unpack_transaction(frame.body), rc))
@@ -220,89 +212,30 @@ class Journal:
         ring = self._ring
         at = ring.append(records.DEAD, replaces, body, _KEEP_NONE, _MARK_SLOT)
         self._state.clear(replaces)
-        self._dead[seq] = ring.generation * CELLS + at // _CELL_BYTES
+        self._dead[seq] = ring.generation * CELLS + at // CELL_BYTES
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def _frame(self, position: int, kinds: "tuple[int, ...]") -> "Frame | None":
-        start = position % CELLS * _CELL_BYTES
-        return self._ring.frame_near(position // CELLS, start, start + _CELL_BYTES, kinds)
-
-    def _position(self, seq: int) -> int:
-        """Where this transaction was written, 0 when the ring no longer has it: one sector is read."""
-        for known, position in self._hints:
-            if known == seq:
-                return position
-        found: "list[int]" = []
-
-        def look(frame: "Frame") -> bool:
-            if frame.kind == records.TRANSACTION and frame.seq == seq:
-                found.append(position_of(frame))
-                return True
-            return False
-
-        self._ring.visit(self._ring.generation_with(seq), look)
-        for generation in self._ring.adopted:
-            if not found:
-                self._ring.visit(generation, look)
-        return found[0] if found else 0
-
     def _pending_position(self, seq: int) -> int:
-        position = self._position(seq)
+        position = self._entries.position(seq)
         return position if self._pending.has(position) else 0
 
     def find(self, seq: int) -> "JournalEntry | None":
         """One sector is read, for an answered ONLINE transaction those with its result and the one after too."""
         self._load_all()
-        return self._entry(self._dead.get(seq) or self._open.get(seq) or self._position(seq))
+        return self._entries.entry(self._dead.get(seq) or self._open.get(seq) or self._entries.position(seq))
 
     def last(self) -> "JournalEntry | None":
         """The newest accrual or redemption, for the reprint after a power cut."""
         self._load_all()
-        return self._entry(self._state.last)
-
-    def _entry(self, position: int) -> "JournalEntry | None":
-        frame = self._frame(position, _KEPT_KINDS) if position else None
-        if frame is None:
-            return None
-        t = records.unpack_transaction(frame.body)
-        if t.seq in self._dead:
-            return JournalEntry(t, DEAD)
-        if t.seq in self._open:
-            return JournalEntry(t, OPEN)
-        if t.verb == REVERSAL or t.mode == OFFLINE:
-            return JournalEntry(t, APPROVED if self._pending.has(position) else SETTLED)
-        return self._answered(t, position // CELLS)
-
-    def _answered(self, t: Transaction, generation: int) -> "JournalEntry | None":
-        """Its result or reversal follows the intent, as a rule at once; a reversal may follow the result."""
-        results: "list[Result]" = []
-        reversals: "list[int]" = []
-
-        def look(frame: "Frame") -> bool:
-            if frame.kind == records.RESULT and frame.seq == t.seq:
-                results.append(records.unpack_result(frame.body))
-            elif frame.kind in _KEPT_KINDS and frame.seq != t.seq:
-                other = records.unpack_transaction(frame.body)
-                if other.verb == REVERSAL and other.original_seq == t.seq:
-                    reversals.append(other.seq)
-            return bool(reversals)
-
-        for newer in range(generation, self._ring.generation + 1):
-            self._ring.visit(newer, look)
-            if reversals or (results and newer > generation):
-                break
-        result = results[0] if results else None
-        if reversals:
-            return JournalEntry(t, REVERSED, result)
-        return JournalEntry(t, result.state, result) if result else None
+        return self._entries.entry(self._state.last)
 
     def unanswered(self) -> "Iterator[Transaction]":
         """ONLINE transactions with neither result nor reversal: each needs a reversal. One small read each."""
         self._load_all()
         for seq in sorted(self._open):
             position = self._open.get(seq)
-            frame = self._frame(position, _TRANSACTIONS) if position else None
+            frame = self._entries.frame(position, TRANSACTIONS) if position else None
             if frame is not None:
                 yield records.unpack_transaction(frame.body)
 
@@ -311,9 +244,9 @@ class Journal:
         self._load_all()
         for reversals in (True, False):
             for position in self._pending.positions(reversals):
-                frame = self._frame(position, _TRANSACTIONS)
+                frame = self._entries.frame(position, TRANSACTIONS)
                 if frame is not None:
-                    self._hints = ((frame.seq, position), self._hints[1])
+                    self._entries.read_last = (frame.seq, position)
                     yield records.unpack_transaction(frame.body)
 
     def dead(self) -> "Iterator[tuple[Transaction, str]]":
@@ -321,7 +254,7 @@ class Journal:
         self._load_all()
         for seq in sorted(self._dead):
             position = self._dead.get(seq)
-            frame = self._frame(position, _DEAD_LETTERS) if position else None
+            frame = self._entries.frame(position, _DEAD_LETTERS) if position else None
             if frame is not None:
                 yield records.unpack_transaction(frame.body), records.rc_of(frame.body)
 
@@ -339,7 +272,7 @@ class Journal:
         times = []
         for reversals in (True, False):
             for position in self._pending.positions(reversals):
-                frame = self._frame(position, _TRANSACTIONS)
+                frame = self._entries.frame(position, TRANSACTIONS)
                 if frame is not None:
                     times.append(records.unpack_transaction(frame.body).time_utc)
                     break
@@ -350,7 +283,7 @@ class Journal:
         self._load_all()
         points = 0
         for position in self._pending.positions(False, fingerprint(uid)):
-            frame = self._frame(position, _TRANSACTIONS)
+            frame = self._entries.frame(position, TRANSACTIONS)
             if frame is not None:
                 t = records.unpack_transaction(frame.body)
                 if t.uid == uid:
@@ -393,6 +326,6 @@ class Journal:
             return
         for seq in here:
             position = self._dead[seq]
-            frame = self._frame(position, _DEAD_LETTERS)
+            frame = self._entries.frame(position, _DEAD_LETTERS)
             if frame is not None:
                 self._write_dead(seq, position, frame.body)

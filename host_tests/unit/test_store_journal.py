@@ -253,3 +253,20 @@ def test_costs_stay_within_what_was_set_out_to_reach() -> None:
             continue
         better = value >= target if key in ("store.capacity", "members.held") else value <= target
         assert better, f"{key}: {value}, to reach {target}"
+
+
+def test_the_highest_number_is_told_without_a_write_and_every_later_one_is_above_it() -> None:
+    ledger = journal()
+    ledger.offline_sale()
+    for _ in range(70):
+        given = ledger.journal.next_seq()
+        assert ledger.journal.highest_seq() == given
+    again = reopened(ledger)
+    nor = ledger.journal._flash._device.nor
+    ops = nor.ops
+    highest = again.highest_seq()
+    assert highest >= given
+    assert nor.ops == ops, "telling writes nothing"
+    assert again.next_seq() > highest
+    fresh = open_journal(Nor(8 * 4096), False)
+    assert fresh.highest_seq() == 0

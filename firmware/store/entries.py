@@ -1,0 +1,92 @@
+"""Where a transaction stands in the journal's ring and what became of it: reads only, a frame or a sector at a time.
+
+Works on the ring and the state the journal keeps up. Knows no rule of what may be written.
+"""
+
+from micropython import const
+
+from firmware.core.types import APPROVED, DEAD, OFFLINE, OPEN, REVERSAL, REVERSED, SETTLED, JournalEntry
+from firmware.store import records
+from firmware.store.pending import CELLS
+from firmware.store.state import position_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.core.types import Result, Transaction
+    from firmware.store.frames import Frame
+    from firmware.store.ring import Ring
+    from firmware.store.state import State
+
+CELL_BYTES = const(64)  # a transaction takes 64 bytes or more, so at most one begins in each 64
+
+TRANSACTIONS = (records.TRANSACTION,)
+_KEPT_KINDS = (records.TRANSACTION, records.DEAD)
+
+
+class Entries:
+    """The entries of one journal; every sector that is still needed must have been loaded into `state`."""
+
+    def __init__(self, ring: "Ring", state: "State") -> None:
+        self._ring = ring
+        self._state = state
+        self.read_last: "tuple[int, int]" = (0, 0)  # SEQ and position, which spare a search
+        self.written_last: "tuple[int, int]" = (0, 0)
+
+    def frame(self, position: int, kinds: "tuple[int, ...]") -> "Frame | None":
+        start = position % CELLS * CELL_BYTES
+        return self._ring.frame_near(position // CELLS, start, start + CELL_BYTES, kinds)
+
+    def position(self, seq: int) -> int:
+        """Where this transaction was written, 0 when the ring no longer has it: one sector is read."""
+        for known, position in (self.read_last, self.written_last):
+            if known == seq:
+                return position
+        found: "list[int]" = []
+
+        def look(frame: "Frame") -> bool:
+            if frame.kind == records.TRANSACTION and frame.seq == seq:
+                found.append(position_of(frame))
+                return True
+            return False
+
+        self._ring.visit(self._ring.generation_with(seq), look)
+        for generation in self._ring.adopted:
+            if not found:
+                self._ring.visit(generation, look)
+        return found[0] if found else 0
+
+    def entry(self, position: int) -> "JournalEntry | None":
+        frame = self.frame(position, _KEPT_KINDS) if position else None
+        if frame is None:
+            return None
+        t = records.unpack_transaction(frame.body)
+        if t.seq in self._state.dead:
+            return JournalEntry(t, DEAD)
+        if t.seq in self._state.open:
+            return JournalEntry(t, OPEN)
+        if t.verb == REVERSAL or t.mode == OFFLINE:
+            return JournalEntry(t, APPROVED if self._state.pending.has(position) else SETTLED)
+        return self._answered(t, position // CELLS)
+
+    def _answered(self, t: "Transaction", generation: int) -> "JournalEntry | None":
+        """Its result or reversal follows the intent, as a rule at once; a reversal may follow the result."""
+        results: "list[Result]" = []
+        reversals: "list[int]" = []
+
+        def look(frame: "Frame") -> bool:
+            if frame.kind == records.RESULT and frame.seq == t.seq:
+                results.append(records.unpack_result(frame.body))
+            elif frame.kind in _KEPT_KINDS and frame.seq != t.seq:
+                other = records.unpack_transaction(frame.body)
+                if other.verb == REVERSAL and other.original_seq == t.seq:
+                    reversals.append(other.seq)
+            return bool(reversals)
+
+        for newer in range(generation, self._ring.generation + 1):
+            self._ring.visit(newer, look)
+            if reversals or (results and newer > generation):
+                break
+        result = results[0] if results else None
+        if reversals:
+            return JournalEntry(t, REVERSED, result)
+        return JournalEntry(t, result.state, result) if result else None
