@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes the environment in .venv from requirements.lock; called by make, harmless to repeat.
+# Several may be started at once: one installs, the others wait for it.
 # As root on Debian it installs what Python lacks there; as a normal user it says what to install.
 set -eu
 
@@ -21,6 +22,42 @@ Linux-x86_64 | Darwin-arm64) ;;
     exit 1
     ;;
 esac
+
+# The lock is a symbolic link to the installer's process id: made and filled in one step.
+lock=$venv.lock
+alive() { kill -0 "$1" 2>/dev/null || [ -d "/proc/$1" ] || ps -p "$1" >/dev/null 2>&1; }
+drop_if_stale() {
+    mkdir "$lock.stale" 2>/dev/null || return 0 # somebody else is looking at it
+    owner=$(readlink "$lock") || owner=
+    [ -z "$owner" ] || alive "$owner" || rm -f "$lock"
+    rmdir "$lock.stale"
+}
+ready() {
+    [ -e "$venv/.ready" ] || return 1
+    for made_from in requirements.lock requirements-stubs.lock tools/bootstrap.sh; do
+        if [ "$made_from" -nt "$venv/.ready" ]; then return 1; fi
+    done
+}
+
+[ -w "$(dirname "$venv")" ] || { say "no right to write in $(pwd)"; exit 1; }
+told=
+waited_s=0
+until ln -s $$ "$lock" 2>/dev/null; do
+    owner=$(readlink "$lock") || owner= # gone meanwhile
+    if [ -n "$owner" ] && ! alive "$owner"; then
+        drop_if_stale
+    elif [ -n "$owner" ] && [ "$told" != "$owner" ]; then
+        told=$owner
+        say "another make is installing (process $owner); waiting for it"
+    fi
+    waited_s=$((waited_s + 1))
+    [ "$waited_s" -lt 900 ] || { say "still locked after 15 minutes; when no other make is running: rm -rf $lock $lock.stale"; exit 1; }
+    sleep 1
+done
+trap 'rm -f "$lock"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+if ready; then exit 0; fi
 
 if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
     package="python3-venv"
