@@ -128,6 +128,13 @@ function fill(box, nodes) {
   box.replaceChildren(...nodes);
   if (low) box.scrollTop = box.scrollHeight;
 }
+function receipts(list) {  // the newest on top, and the box as high as it is
+  const box = $("receipts");
+  box.replaceChildren(...[...list].reverse().map((lines) => node("pre", lines.join("\n"))));
+  box.scrollTop = 0;
+  const newest = box.firstElementChild;
+  box.style.maxHeight = newest ? `max(300px, ${Math.ceil(newest.getBoundingClientRect().bottom - box.getBoundingClientRect().top) + 8}px)` : "";
+}
 function show(next) {
   const before = state; state = { ...state, ...next };
   const changed = (name) => name in next && JSON.stringify(before[name]) !== JSON.stringify(next[name]);
@@ -140,7 +147,7 @@ function show(next) {
     $("led-" + colour).setAttribute("aria-label", `${colour} light ${state.leds[colour] ? "on" : "off"}`);
   }
   if (changed("lines")) { const text = state.lines.filter(Boolean).join(". "); $("lines").textContent = text; $("screen").setAttribute("aria-label", "screen: " + text); }
-  if (changed("receipts")) $("receipts").replaceChildren(...[...state.receipts].reverse().map((lines) => node("pre", lines.join("\n"))));
+  if (changed("receipts")) receipts(state.receipts);
   if (changed("ledger")) $("ledger").tBodies[0].replaceChildren(...state.ledger.map((row) => {
     const line = document.createElement("tr"), moved = row.points - row.opening;
     line.append(node("td", row.member), node("td", row.opening.toLocaleString("en")), node("td", row.points.toLocaleString("en")),
