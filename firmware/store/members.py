@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from firmware.store.frames import Frame
 
 KIND = const(2)
-_MEMBER = const(1)  # frame types
+_MEMBER = const(2)  # frame types; 1 was a member with points of 32 bits: never read, cleaned away
 _MARK = const(5)
 _SLOT = const(80)  # 12 + 64 bytes, aligned
 _IN_SECTOR = const(50)
-_NAME_MAX = const(29)
+_NAME_MAX = const(25)
 _AHEAD = const(2)  # sectors erased ahead of need
 _CLEAN_BELOW = const(4)  # free sectors below which cleaning begins, half of all on a small partition
 _UNITS = const(256)  # of 16 bytes in a sector: a location is sector * 256 + offset / 16
@@ -74,7 +74,7 @@ class Members:
 
     def put(self, member: Member) -> None:
         """Keep this state. Erases and cleans only when `idle_work` was not called enough."""
-        if not self._opened or len(member.uid) > 10:
+        if not self._opened or not _fits(member):
             return
         try:
             if self._index.unused * 8 < self._index.live:
@@ -191,8 +191,21 @@ def _uid(body: bytes) -> bytes:
     return body[1 : 1 + min(10, body[0])]
 
 
+def _fits(m: Member) -> bool:
+    """Whether the record can hold it: the device's `pack` would only cut what is too large."""
+    return (
+        len(m.uid) <= 10
+        and 0 <= m.member_no < 1 << 64
+        and -(1 << 63) <= m.points < 1 << 63
+        and 0 <= m.as_of_utc < 1 << 32
+        and 0 <= m.tier < 1 << 8
+        and 0 <= m.visits < 1 << 16
+        and 0 <= m.last_visit_utc < 1 << 32
+    )
+
+
 def _pack(m: Member) -> bytes:
-    """64 bytes; a long name is cut at a whole character to 29 bytes of UTF-8."""
+    """64 bytes; a long name is cut at a whole character to 25 bytes of UTF-8."""
     name = m.name.encode()
     cut = min(len(name), _NAME_MAX)
     while cut < len(name) and name[cut] & 0xC0 == 0x80:
@@ -202,13 +215,13 @@ def _pack(m: Member) -> bytes:
         pack("<B", len(m.uid))
         + m.uid
         + bytes(10 - len(m.uid))
-        + pack("<QiIBHIB", m.member_no, m.points, m.as_of_utc, m.tier, m.visits, m.last_visit_utc, len(name))
+        + pack("<QqIBHIB", m.member_no, m.points, m.as_of_utc, m.tier, m.visits, m.last_visit_utc, len(name))
         + name
         + bytes(_NAME_MAX - len(name))
     )
 
 
 def _unpack(body: bytes) -> Member:
-    number, points, as_of, tier, visits, last_visit, length = unpack_from("<QiIBHIB", body, 11)
-    name = body[35 : 35 + length].decode()
+    number, points, as_of, tier, visits, last_visit, length = unpack_from("<QqIBHIB", body, 11)
+    name = body[39 : 39 + length].decode()
     return Member(_uid(body), number, name, points, as_of, tier, visits, last_visit)

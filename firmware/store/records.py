@@ -25,14 +25,20 @@ _MEMBER_IN_SPARE = const(1)  # flags of a transaction: the 7 bytes after the UID
 _EXTENDED = const(2)  # 16 more bytes hold it
 
 _SPARE_MAX = const(1 << 56)
-_AMOUNT_MAX = const(1 << 40)
+
+
+def _fits(bits: int, *numbers: int) -> bool:
+    """Whether each is a whole number of so many bits without sign."""
+    return all(0 <= number < 1 << bits for number in numbers)
 
 
 def pack_transaction(t: Transaction, rc: str = "") -> bytes:
-    """Raises StoreError when a field is out of the range the record can hold."""
-    if len(t.uid) > 10 or not 0 <= t.amount < _AMOUNT_MAX or not 0 <= t.clerk < 256 or not 0 <= t.ruleset < 65536:
+    """Raises StoreError when a field is out of the range the record can hold: the device's `pack` would only cut it."""
+    if len(t.uid) > 10 or len(rc.encode()) > 2 or not _fits(4, t.auth, t.clock, t.offline_reason, t.verb, t.mode):
         raise StoreError("transaction does not fit its record")
-    if max(t.auth, t.clock, t.offline_reason, t.verb, t.mode) > 15 or not -(1 << 31) <= t.points < 1 << 31:
+    if not _fits(32, t.seq, t.time_utc, t.original_seq, t.points + (1 << 31)) or not _fits(40, t.amount):
+        raise StoreError("transaction does not fit its record")
+    if not _fits(64, t.member_no) or not _fits(16, t.ruleset) or not _fits(8, t.clerk):
         raise StoreError("transaction does not fit its record")
     flags = 0
     extension = b""
@@ -94,7 +100,9 @@ def rc_of(body: bytes) -> str:
 def pack_result(r: Result) -> bytes:
     """Raises StoreError when a field is out of the range the record can hold."""
     approval = r.approval.encode()
-    if len(approval) > 7 or len(r.rc.encode()) != 2 or not -(1 << 31) <= r.points < 1 << 31:
+    if len(approval) > 7 or len(r.rc.encode()) != 2 or not _fits(8, r.state):
+        raise StoreError("result does not fit its record")
+    if not _fits(32, r.seq, r.points + (1 << 31)) or not _fits(64, (r.balance or 0) + (1 << 63)):
         raise StoreError("result does not fit its record")
     flags = 0 if r.balance is None else _HAS_BALANCE
     clear = pack("<IBB2s", r.seq, r.state, flags, r.rc.encode())

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from firmware.core.errors import StoreError
 from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, REDEMPTION, REVERSAL, Member, Result, Transaction
+from firmware.store import records
 from firmware.store.journal import Journal
 from firmware.store.members import Members
 
@@ -103,7 +104,8 @@ def _journal_step(journal: Journal, rng: Random) -> None:
 def _members_step(members: Members, rng: Random) -> None:
     n = rng.below(len(_UIDS))
     points = rng.below(60000)
-    members.put(Member(_UIDS[n], n * 10**9, "\u0645\u0631\u06cc\u0645" if n % 2 else "Sara", points, points, 1, n, n))
+    name = "\u0645\u0631\u06cc\u0645" if n % 2 else "Sara"
+    members.put(Member(_UIDS[n], n * 10**9, name, (points - 30000) * 10**7, points, 1, n, n))
     if not rng.below(3):
         members.idle_work()
 
@@ -123,6 +125,35 @@ def _journal_line(journal: Journal) -> str:
 def _members_line(members: Members) -> str:
     held = [members.get(uid) for uid in _UIDS]
     return "%d %s" % (members.count(), [(m.points, m.name.encode()) if m else None for m in held])
+
+
+def limits() -> None:
+    """What fits a record and what does not, at the edges: the device's `pack` cuts a number where CPython's raises."""
+    edges = [sign * ((1 << bits) + by) for bits in (31, 32, 40, 63, 64) for by in (-1, 0, 1) for sign in (1, -1)]
+    for number in edges + [999999999999, -999999999999, 3000000000]:
+        kept = []
+        for field in ("seq", "amount", "points", "time_utc", "member_no", "original_seq", "balance", "result"):
+            t = _transaction(9, ACCRUAL, ONLINE, b"\1\2\3\4")
+            r = Result(9, APPROVED, "00", 7, 8, "F00001")
+            if field == "balance":
+                r.balance = number
+            elif field == "result":
+                r.points = number
+            else:
+                setattr(t, field, number)
+            try:
+                after = records.unpack_transaction(records.pack_transaction(t))
+                got = records.unpack_result(records.pack_result(r))
+                assert (r.points, r.balance) == (got.points, got.balance)
+                assert field in ("balance", "result") or getattr(after, field) == number
+                kept.append(field)
+            except StoreError:
+                pass
+        members = Members(Flash(False), 6)
+        members.open()
+        members.put(Member(_UIDS[0], 5, "Sara", number, 1))
+        member = members.get(_UIDS[0])
+        print(number, kept, member.points if member else None)
 
 
 def run(page_only: bool) -> None:

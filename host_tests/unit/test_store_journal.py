@@ -83,7 +83,19 @@ def test_the_bytes_of_a_transaction_are_those_of_the_page() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"amount": 1 << 40}, {"amount": -1}, {"points": 1 << 31}, {"uid": bytes(11)}, {"clerk": 256}, {"ruleset": 65536}],
+    [
+        {"amount": 1 << 40},
+        {"amount": -1},
+        {"points": 1 << 31},
+        {"uid": bytes(11)},
+        {"clerk": 256},
+        {"ruleset": 65536},
+        {"time_utc": 1 << 32},
+        {"time_utc": -1},
+        {"member_no": 1 << 64},
+        {"auth": -1},
+        {"original_seq": 1 << 32},
+    ],
 )
 def test_what_does_not_fit_a_record_is_refused_and_nothing_written(change: dict) -> None:
     ledger = journal()
@@ -270,3 +282,30 @@ def test_the_highest_number_is_told_without_a_write_and_every_later_one_is_above
     assert again.next_seq() > highest
     fresh = open_journal(Nor(8 * 4096), False)
     assert fresh.highest_seq() == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"balance": 1 << 63}, {"balance": -(1 << 63) - 1}, {"points": 1 << 31}, {"state": 256}, {"rc": "000"}]
+)
+def test_a_result_that_does_not_fit_is_refused_and_nothing_written(change: dict) -> None:
+    ledger = journal()
+    result = Result(ledger.online_intent(), APPROVED, "00", 1, 2, "F00001")
+    for name, value in change.items():
+        setattr(result, name, value)
+    ops = ledger.journal._flash._device.nor.ops
+    with pytest.raises(StoreError):
+        ledger.journal.append_result(result)
+    assert ledger.journal._flash._device.nor.ops == ops
+
+
+@pytest.mark.parametrize("figure", [999_999_999_999, -999_999_999_999])
+def test_twelve_digits_of_money_and_balance_are_kept_whole(figure: int) -> None:
+    ledger = journal()
+    t = ledger.make(ACCRUAL, ONLINE)
+    t.amount = abs(figure)
+    ledger.append(t)
+    ledger.journal.append_result(Result(t.seq, APPROVED, "00", 2**31 - 1, figure, "F00001"))
+    entry = reopened(ledger).find(t.seq)
+    assert entry is not None
+    assert entry.result is not None
+    assert (entry.transaction.amount, entry.result.balance) == (abs(figure), figure)

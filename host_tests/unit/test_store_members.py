@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import struct
+from binascii import crc32
 
 import pytest
 
 from firmware.core.errors import StoreForeign
 from firmware.core.types import TIER_GOLD, Member
-from firmware.store.members import Members
+from firmware.store.flash import Flash
+from firmware.store.members import KIND, Members
+from firmware.store.ring import Ring
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 
@@ -34,7 +38,7 @@ def rest(members: Members) -> Members:
 
 @pytest.mark.parametrize(
     ("name", "kept"),
-    [("", ""), ("مریم", "مریم"), ("ف" * 20, "ف" * 14), ("x" + "ف" * 20, "x" + "ف" * 14), ("n" * 40, "n" * 29)],
+    [("", ""), ("مریم", "مریم"), ("ف" * 20, "ف" * 12), ("x" + "ف" * 20, "x" + "ف" * 12), ("n" * 40, "n" * 25)],
 )
 def test_a_member_reads_back_and_a_long_name_is_cut_at_a_letter(name: str, kept: str) -> None:
     members = cache(Nor(4 * 4096))
@@ -159,3 +163,44 @@ def test_flash_that_fails_closes_the_cache_and_raises_nothing() -> None:
     members.put(member(2, 2))
     assert members.get(uid(1)) is None
     assert not members.idle_work()
+
+
+@pytest.mark.parametrize("points", [3_000_000_000, 999_999_999_999, -999_999_999_999])
+def test_twelve_digits_of_points_are_kept_whole(points: int) -> None:
+    nor = Nor(4 * 4096)
+    members = cache(nor)
+    members.put(Member(uid(1), 7, "Ali", points, 1_790_000_000))
+    for seen in (members, cache(nor)):
+        kept = seen.get(uid(1))
+        assert kept is not None
+        assert kept.points == points
+
+
+@pytest.mark.parametrize("change", [{"points": 1 << 63}, {"visits": 65536}, {"tier": -1}, {"as_of_utc": 1 << 32}])
+def test_a_member_too_large_for_its_record_is_not_kept_and_closes_nothing(change: dict) -> None:
+    members = cache(Nor(4 * 4096))
+    large = member(1, 5)
+    for name, value in change.items():
+        setattr(large, name, value)
+    members.put(large)
+    assert members.get(large.uid) is None
+    members.put(member(2, 9))
+    assert members.get(uid(2)) is not None
+
+
+def test_a_cache_of_the_earlier_layout_is_never_read_and_gives_its_place_back() -> None:
+    nor = Nor(8 * 4096)
+    earlier = Ring(Flash(NorPartition(nor, 0, 8)), KIND, 3)
+    earlier.open(lambda _frame: None)
+    for n in range(200):
+        key = uid(n)
+        fields = struct.pack("<QiIBHIB", n, n, 1_790_000_000, 1, 1, 1, 3) + b"Ali" + bytes(26)
+        earlier.append(1, crc32(key), bytes([len(key)]) + key + bytes(10 - len(key)) + fields, 0)
+    members = rest(cache(nor))
+    assert members.count() == 0
+    assert [members.get(uid(n)) for n in range(200)] == [None] * 200
+    for n in range(400):
+        members.put(member(n % 50, n))
+        rest(members)
+    kept = rest(cache(nor))
+    assert [(m := kept.get(uid(n))) and m.points for n in range(50)] == list(range(350, 400))

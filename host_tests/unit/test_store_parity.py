@@ -17,7 +17,8 @@ def test_both_runtimes_leave_the_same_bytes():
     with contextlib.redirect_stdout(here):
         for page_only in (False, True):
             store_script.run(page_only)
-    program = "from host_tests.unit import store_script\nstore_script.run(False)\nstore_script.run(True)"
+        store_script.limits()
+    program = "from host_tests.unit.store_script import limits, run\nrun(False)\nrun(True)\nlimits()"
     there = subprocess.run(
         [sys.executable, "-m", "micropython_unix", "-X", "heapsize=512wK", "-c", program],
         cwd=ROOT,
