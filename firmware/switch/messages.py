@@ -116,6 +116,11 @@ def reversal_of(original: Transaction, seq: int, time_utc: int, clock: int) -> T
     )
 
 
+def booked_points(answer: Answer) -> "int | None":
+    """POINTS of an answer, None when it does not say."""
+    return tlv.signed32(answer.tags[TAG_POINTS]) if TAG_POINTS in answer.tags else None
+
+
 class Messages:
     """Builds and reads the messages of one terminal."""
 
@@ -258,7 +263,7 @@ class Messages:
             )
         return Reply(
             answer.rc,
-            tlv.signed32(tags[TAG_POINTS]) if TAG_POINTS in tags else 0,
+            booked_points(answer) or 0,
             balance,
             _string(answer.fields, 38).strip() if 38 in answer.fields else "",
             member,

@@ -135,6 +135,7 @@ SETTLE = const(0)
 BURY = const(1)
 TRY_LATER = const(2)
 PAUSE = const(3)
+KEEP = const(4)
 
 
 def approved(rc: str) -> bool:
@@ -143,11 +144,16 @@ def approved(rc: str) -> bool:
 
 
 def fate(rc: str, is_reversal: bool) -> int:
-    """What a response code makes of a queued advice or reversal: SETTLE, BURY, TRY_LATER or PAUSE."""
+    """What a response code makes of a queued advice or reversal: SETTLE, BURY, TRY_LATER, PAUSE or KEEP.
+
+    No code buries a reversal: what it undoes may be booked, and the sale stands under another SEQ.
+    """
     if rc in APPROVING or (is_reversal and rc == RC_ORIGINAL_UNKNOWN):
         return SETTLE
     if rc in UNABLE:
         return TRY_LATER
     if rc == RC_SECURITY:
         return PAUSE
+    if is_reversal:
+        return KEEP
     return BURY

@@ -12,7 +12,9 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 
 from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused
-from firmware.switch.profile import ECHO, RC_SECURITY, SIGN_OFF, SIGN_ON, UNABLE
+from firmware.core.types import REDEMPTION
+from firmware.switch.messages import booked_points
+from firmware.switch.profile import ECHO, RC_SECURITY, SIGN_OFF, SIGN_ON, UNABLE, approved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +126,10 @@ class Session:
     async def request(self, transaction: "Transaction") -> "Reply":
         """0200/0210 of an ONLINE transaction in the journal; sent once. Raises LinkDown, NoAnswer, BadAnswer."""
         answer = await self._live(self._messages.request(transaction))
-        return self._reply(answer, transaction.uid, transaction.member_no)
+        reply = self._reply(answer, transaction.uid, transaction.member_no)
+        if approved(reply.rc):
+            self._check_approval(transaction, booked_points(answer), reply.approval)
+        return reply
 
     async def deliver(self, outgoing: "Outgoing") -> "Answer":
         """One queued message and its answer, whatever its code. Raises LinkDown, NoAnswer.
@@ -350,6 +355,16 @@ class Session:
         except BadMessage as error:
             refusal = BadAnswer(str(error))
         raise refusal
+
+    def _check_approval(self, transaction: "Transaction", points: "int | None", approval: str) -> None:
+        """A yes counts only when it says what was booked (docs/lt87.md sections 2 and 4). Raises BadAnswer.
+
+        Of an accrual the switch's own figure counts; of a redemption the goods are given for the figure asked.
+        """
+        if not approval:
+            raise BadAnswer("approved without DE 38")
+        if points is None or (points != transaction.points if transaction.verb == REDEMPTION else points < 0):
+            raise BadAnswer("approved with POINTS {}".format(points))
 
     def _count_security(self, rc: str) -> None:
         """Response code 63 three times in a row: our key is wrong; only a sign-on can show that it is right again."""

@@ -132,7 +132,9 @@ def answer(
             reply[de] = asked[de]
     if balance is not None:
         reply["54"] = amounts(balance)
-    if approval is not None:
+    if approval is None and rc in ("00", "10", "94"):
+        approval = {"0200": "A1B2C3", "0220": asked.get("38"), "0221": asked.get("38")}.get(asked["t"])
+    if approval:
         reply["38"] = approval
     content = {0x01: asked_tags[1] if seq is None else struct.pack(">I", seq), 0x0E: struct.pack(">I", host_utc)}
     if points is not None:

@@ -243,3 +243,96 @@ def test_a_fresh_store_owes_nothing_at_start():
 
     bench = Bench()
     assert Forward(Fresh(), bench.session, messages(), bench.clock, bench.log).start() == 0  # type: ignore[arg-type]
+
+
+OTHER = bytes.fromhex("5D0C7A11")
+
+
+def by_seq(post: Post, codes: dict[int, str]) -> None:
+    """Let the switch answer by SEQ; what is not named is approved. `codes` may be changed meanwhile."""
+
+    def answer_to(raw: bytes) -> list[tuple[int, bytes | Exception]]:
+        code = codes.get(int.from_bytes(split(raw)[1][1], "big"), "00")
+        return [(20, answer(raw, code, points=125, balance=1375, tags=member_tags()))]
+
+    post.bench.on_value = answer_to
+
+
+@pytest.mark.parametrize("code", ["68", "91", "96"])
+def test_one_record_the_switch_cannot_take_now_holds_up_only_later_records_of_its_card(code):
+    async def story() -> None:
+        post = Post(
+            transaction(seq=3, uid=UID),
+            transaction(seq=2, mode=OFFLINE, uid=UID),
+            transaction(seq=7, mode=OFFLINE, uid=OTHER),
+        )
+        codes = {101: code}
+        by_seq(post, codes)
+        async with post.running():
+            fresh(post, transaction(seq=102, mode=OFFLINE, uid=UID), transaction(seq=103, mode=OFFLINE, uid=OTHER))
+            await until(lambda: post.journal.gone == {2, 7, 103}, 4)
+            await asyncio.sleep(600)
+            assert post.journal.gone == {2, 7, 103} and ("0220", 102) not in post.sent()
+            assert 5 <= post.sent().count(("0421", 101)) <= 8
+            del codes[101]
+            await until(lambda: {101, 102} <= post.journal.gone, 140)
+            assert [told[1] for told in post.journal.told if told[0] == "settle"][-2:] == [101, 102]
+
+    onhost.run_virtual(story())
+
+
+@pytest.mark.parametrize("code", ["30", "12", "13", "57", "58", "14", "51", "05"])
+def test_a_refused_reversal_is_kept_and_the_sale_it_makes_room_for_is_not_booked_before_it(code):
+    async def story() -> None:
+        post = Post(transaction(seq=3, uid=UID))
+        codes = {101: code}
+        by_seq(post, codes)
+        async with post.running():
+            fresh(post, transaction(seq=102, mode=OFFLINE, uid=UID), transaction(seq=103, mode=OFFLINE, uid=OTHER))
+            await asyncio.sleep(3 * 3600)
+            assert post.journal.gone == {103} and post.bench.logged("L11")
+            assert [seq for _, seq in post.sent() if seq != 103] == [101] * 4  # after 1, 10, 60 minutes
+            codes.clear()
+            await until(lambda: {101, 102} <= post.journal.gone, 4 * 3600)
+            assert not any(told[0] == "bury" for told in post.journal.told)
+
+    onhost.run_virtual(story())
+
+
+@virtual
+async def test_more_waiting_records_than_can_be_kept_in_mind_stop_the_queue_and_none_is_lost():
+    records = [transaction(seq=seq, mode=OFFLINE, uid=seq.to_bytes(4, "big")) for seq in range(1, 41)]
+    post = Post(*records)
+    codes = dict.fromkeys(range(1, 41), "96")
+    by_seq(post, codes)
+    async with post.running():
+        await asyncio.sleep(4)
+        assert {seq for _, seq in post.sent()} == set(range(1, 34))
+        await asyncio.sleep(300)
+        codes.clear()
+        await until(lambda: len(post.journal.gone) == 40, 300)
+        assert not any(told[0] == "bury" for told in post.journal.told)
+
+
+@virtual
+async def test_a_waiting_record_that_left_the_queue_by_another_way_holds_nothing_back():
+    post = Post(transaction(seq=3, uid=UID))
+    by_seq(post, {101: "30"})
+    async with post.running():
+        fresh(post, transaction(seq=102, mode=OFFLINE, uid=UID))
+        await until(lambda: len(post.sent()) == 1)
+        post.journal.gone.add(101)
+        await until(lambda: 102 in post.journal.gone, 70)
+
+
+@pytest.mark.parametrize("code", ["00", "10", "94"])
+@pytest.mark.parametrize("points", [0, 124, -125, None])
+def test_an_acknowledgement_of_other_points_is_a_dead_letter_and_not_settled(code, points):
+    async def story() -> None:
+        post = Post(transaction(seq=7, mode=OFFLINE))
+        post.bench.on_value = lambda raw: [(20, answer(raw, code, points=points, balance=1375, tags=member_tags()))]
+        async with post.running():
+            await until(lambda: 7 in post.journal.gone)
+            assert post.journal.told == [("bury", 7, code)] and post.bench.logged("L12") and post.members == []
+
+    onhost.run_virtual(story())

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from firmware.core.errors import BadAnswer, CertificateRefused, LinkDown, NoAnswer
+from firmware.core.types import REDEMPTION
 from firmware.switch.link import LinkClosed, WifiDown
 from firmware.switch.session import Session, SwitchUnable, back_off_ms, jitter_of
 from host_tests.unit.switch_kit import (
@@ -374,3 +375,40 @@ async def test_sign_off_says_good_bye_and_ends_the_session():
     async with bench.running() as session:
         await session.sign_off()
         assert split(bench.link.pipes[0].sent[-1])[0]["70"] == "002" and not session.online()
+
+
+REDEEM = {"verb": REDEMPTION, "points": -500, "amount": 50_000}
+
+
+@pytest.mark.parametrize("rc", ["00", "10", "94"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, {"points": 125, "approval": ""}),
+        ({}, {"points": 125, "approval": "      "}),
+        ({}, {"points": None}),
+        ({}, {"points": -1}),
+        (REDEEM, {"points": 0}),
+        (REDEEM, {"points": -499}),
+        (REDEEM, {"points": 500}),
+        (REDEEM, {"points": None}),
+        (REDEEM, {"points": -500, "approval": ""}),
+    ],
+)
+def test_a_yes_that_does_not_say_what_was_booked_leaves_the_outcome_unknown(rc, change, said):
+    async def story() -> None:
+        bench = Bench(lambda raw: [(10, answer(raw, rc, balance=1375, **said))])
+        async with bench.running() as session:
+            with pytest.raises(BadAnswer):
+                await session.request(transaction(**change))
+
+    onhost.run_virtual(story())
+
+
+@virtual
+async def test_of_an_accrual_the_switchs_figure_counts_and_a_refusal_needs_none():
+    bench = Bench(lambda raw: [(10, answer(raw, points=250, balance=1375))])
+    async with bench.running() as session:
+        assert (await session.request(transaction())).points == 250
+        bench.on_value = lambda raw: [(10, answer(raw, "51", balance=1375))]
+        assert (await session.request(transaction(seq=43, **REDEEM))).rc == "51"
