@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from host_tests.terminal import runtime_kit as kit
+from tools.sim.live import LiveTerminal
 from tools.sim.terminal import Terminal
 
 ENDS = "print('main ran')\n"
@@ -172,3 +174,48 @@ def test_an_application_that_took_ctrl_c_reads_it_as_a_byte(tmp_path):
         assert terminal.clock.now_us < 1_700_000, "typing must not cost simulated minutes"
     finally:
         terminal.close()
+
+
+RUN_FOR_EVER = {
+    "busy": "while True: pass",
+    "short-sleeps": "import time\nwhile True: time.sleep_ms(10)",
+    "one-long-sleep": "import time\ntime.sleep(10000)",
+    "bus-calls": "from machine import Pin\np = Pin(47, Pin.OUT)\nwhile True: p.value(1)",
+    "printing": "while True: print(1)",
+}
+
+
+@pytest.fixture
+def live_prompt(tmp_path):
+    live = LiveTerminal(kit.make(tmp_path, ENDS, realtime=True))
+    live.start()
+    live.power_on()
+    yield live
+    live.stop()
+
+
+@pytest.mark.parametrize("program", RUN_FOR_EVER.values(), ids=RUN_FOR_EVER)
+def test_a_program_sent_by_mpremote_is_left_by_ctrl_c_and_the_next_call_works(live_prompt, program):
+    command = [sys.executable, "-m", "mpremote", "connect", live_prompt.terminal.serial_path, "exec"]
+    with subprocess.Popen([*command, program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        try:
+            deadline = time.monotonic() + 10
+            while not live_prompt.call(lambda t: t.serial.raw_prompt and t.serial.listening and not t.serial.at_prompt):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            time.sleep(0.3)
+            first.send_signal(signal.SIGINT)
+            first.wait(5)
+        finally:
+            first.kill()
+    done = subprocess.run([*command, "print(6 * 7)"], capture_output=True, text=True, timeout=15, check=False)
+    assert (done.returncode, done.stdout) == (0, "42\n"), done
+    assert live_prompt.failure is None
+
+
+def test_a_program_of_mpremote_that_took_ctrl_c_for_itself_gives_it_back(idle_terminal):
+    program = "import micropython; micropython.kbd_intr(-1); micropython.kbd_intr(3); print('both')"
+    starts = idle_terminal.starts
+    for n in range(1, 3):
+        assert mpremote(idle_terminal, "exec", program).stdout == "both\n"
+        assert idle_terminal.starts == starts + n, "only mpremote's own soft reset"

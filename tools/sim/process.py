@@ -68,8 +68,18 @@ class Process:
         """CPU time it has used, in seconds."""
         return time.clock_gettime(~self._child.pid << 3 | 2)  # the kernel's number of a process's clock
 
+    def catches_interrupt(self) -> bool:
+        """Whether it executes a program: only then has the interpreter a handler for SIGINT. Linux only."""
+        with contextlib.suppress(OSError), open(f"/proc/{self._child.pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"SigCgt:"):
+                    return bool(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+        return False
+
     def interrupt(self) -> None:
-        """Ctrl-C for a program that is in no request."""
+        """Ctrl-C for a program that is in no request; one that has just ended is left alone."""
+        if sys.platform == "linux" and not self.catches_interrupt():
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._child.pid, signal.SIGINT)
 

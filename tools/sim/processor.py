@@ -62,7 +62,7 @@ class Processor:
         self.nor = nor
         self.board = board
         self.network = network
-        self.serial = SerialPort()
+        self.serial = SerialPort(lambda: self._process is not None and self._process.catches_interrupt())
         # Mirrors the stretch of flash with the file system, for the process to read.
         self.files = TemporaryFile()  # noqa: SIM115 (open as long as the terminal)
         self._requests = Requests(self)
@@ -352,7 +352,7 @@ class Processor:
             self._process.interrupt()
         elif self._wdt_us and self._computed_for() > _COMPUTED_S:
             self.restart_as("WDT")
-        elif silent_s > _LOST_S:
+        elif silent_s > _LOST_S and not self.realtime:  # a person may compute as long as they like
             raise TimeoutError("the firmware makes no call; is it in an endless loop?")
 
     def _computed_for(self) -> float:

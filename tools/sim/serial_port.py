@@ -14,6 +14,7 @@ import pty
 import select
 import termios
 import time
+from collections.abc import Callable
 
 _CTRL_A, _CTRL_C = 1, 3
 _RAW, _FRIENDLY = b"raw REPL; CTRL-B to exit", b'Type "help()" for'
@@ -36,9 +37,13 @@ def _raw(fd: int, *, signals: bool) -> None:
 
 
 class SerialPort:
-    """`interrupt_wanted` asks the machine to interrupt the program; `input_came` that an idle program be woken."""
+    """`interrupt_wanted` asks the machine to interrupt the program; `input_came` that an idle program be woken.
 
-    def __init__(self) -> None:
+    `program_runs` says whether the interpreter executes something that an interrupt would end.
+    """
+
+    def __init__(self, program_runs: Callable[[], bool] = lambda: False) -> None:
+        self._program_runs = program_runs
         self._a, self.line_fd = pty.openpty()
         self._b, host_end = pty.openpty()
         self.path = os.ttyname(host_end)
@@ -60,6 +65,7 @@ class SerialPort:
         self._held_until = 0.0
         self._interrupted_at = -1.0
         self._program_takes_ctrl_c = False
+        self._signals_before = True
         self._recent = b""
         self._enter_raw = False
         self.raw_prompt = False
@@ -73,23 +79,31 @@ class SerialPort:
 
     @property
     def at_prompt(self) -> bool:
-        """The interpreter itself waits for input: it switched the line's signals off."""
-        return not self._program_takes_ctrl_c and not self._signals()
+        """The interpreter itself waits for input: it switched the line's signals off and executes nothing.
+
+        The signals alone do not tell: a program that came by raw-paste, as mpremote sends it, runs with them off.
+        """
+        return not self._program_takes_ctrl_c and not self._signals() and not self._program_runs()
 
     def _signals(self) -> bool:
         return bool(termios.tcgetattr(self.line_fd)[3] & termios.ISIG)
 
     def program_takes_ctrl_c(self, takes: bool) -> None:
         """micropython.kbd_intr: Ctrl-C arrives as a byte, or interrupts again."""
+        if takes == self._program_takes_ctrl_c:
+            return
+        if takes:
+            self._signals_before = self._signals()
         self._program_takes_ctrl_c = takes
-        _raw(self.line_fd, signals=not takes)
+        _raw(self.line_fd, signals=not takes and self._signals_before)
 
     def restart(self, *, soft: bool) -> None:
         """A new processor start. After a soft reset the prompt is again the kind the host was using."""
         self.pump()
         with contextlib.suppress(termios.error):
             termios.tcflush(self.line_fd, termios.TCIFLUSH)
-        self.program_takes_ctrl_c(False)
+        self._program_takes_ctrl_c = False
+        _raw(self.line_fd, signals=True)
         self.interrupt_wanted = False
         self._recent = b""
         if soft:
