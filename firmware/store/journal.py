@@ -59,7 +59,7 @@ class Journal:
         self._opened = False
         self._load_next = 0  # next generation to be loaded
         self._handed = 0  # newest SEQ handed out
-        self._state = State()
+        self._state = State(self._ring.generation_with)
         self._pending, self._open, self._dead = self._state.pending, self._state.open, self._state.dead
         self._entries = Entries(self._ring, self._state)
 

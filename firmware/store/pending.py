@@ -23,14 +23,20 @@ class PendingSet:
 
     def __init__(self) -> None:
         self._marks: "dict[int, bytearray]" = {}
+        self._originals: "dict[int, int]" = {}  # for a sector with reversals, the oldest generation they reach back to
         self.count = 0
+        self.reversals = 0
 
-    def add(self, position: int, uid: bytes, reversal: bool) -> None:
+    def add(self, position: int, uid: bytes, reversal: bool, original: int = 0) -> None:
+        """`original` is the generation a reversal's original stands in, needed as long as any reversal beside it."""
         marks = self._marks.get(position // CELLS)
         if marks is None:
             marks = self._marks[position // CELLS] = bytearray(CELLS)
         marks[position % CELLS] = fingerprint(uid) | (_REVERSAL_BIT if reversal else 0)
         self.count += 1
+        self.reversals += reversal
+        if 0 < original < self._originals.get(position // CELLS, position // CELLS):
+            self._originals[position // CELLS] = original
 
     def has(self, position: int) -> bool:
         marks = self._marks.get(position // CELLS)
@@ -41,20 +47,30 @@ class PendingSet:
         if not self.has(position):
             return False
         marks = self._marks[position // CELLS]
+        self.reversals -= marks[position % CELLS] >= _REVERSAL_BIT
         marks[position % CELLS] = 0
         self.count -= 1
+        if max(marks) < _REVERSAL_BIT:
+            self._originals.pop(position // CELLS, None)
         if not any(marks):
             del self._marks[position // CELLS]
         return True
 
     def oldest_generation(self, newest: int, generation: int = 0, cells: int = 0) -> int:
-        """The oldest generation that holds any, else `newest`; as if these `cells` of `generation` were removed."""
+        """The oldest generation that holds any or the original of a reversal, else `newest`; as if these `cells` of
+        `generation` were removed."""
         oldest = newest
         for held, marks in self._marks.items():
             if held < oldest and (
                 held != generation or any(marks[cell] and not cells >> cell & 1 for cell in range(CELLS))
             ):
                 oldest = held
+        for held, original in self._originals.items():
+            if original < oldest and (
+                held != generation
+                or any(self._marks[held][cell] >= _REVERSAL_BIT and not cells >> cell & 1 for cell in range(CELLS))
+            ):
+                oldest = original
         return oldest
 
     def positions(self, reversals: bool, wanted: int = 0) -> "Iterator[int]":

@@ -10,6 +10,8 @@ from firmware.store.pending import CELLS, PendingSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable
+
     from firmware.store.frames import Frame
 
 
@@ -19,9 +21,11 @@ def position_of(frame: "Frame") -> int:
 
 
 class State:
-    """`open` and `dead` map a SEQ to its position; `last` is the position of the newest accrual or redemption."""
+    """`open` and `dead` map a SEQ to its position; `last` is the position of the newest accrual or redemption.
+    `generation_with` tells in which generation a SEQ was written, 0 when that is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, generation_with: "Callable[[int], int]") -> None:
+        self._generation_with = generation_with
         self.pending = PendingSet()
         self.open: "dict[int, int]" = {}
         self.dead: "dict[int, int]" = {}
@@ -49,10 +53,11 @@ class State:
         self.high = t.seq
         if t.verb == REVERSAL:
             self.open.pop(t.original_seq, None)
-        else:
-            self.last = position
-        if t.verb == REVERSAL or t.mode == OFFLINE:
-            self.pending.add(position, t.uid, t.verb == REVERSAL)
+            self.pending.add(position, t.uid, True, self._generation_with(t.original_seq))
+            return
+        self.last = position
+        if t.mode == OFFLINE:
+            self.pending.add(position, t.uid, False)
         else:
             self.open[t.seq] = position
 

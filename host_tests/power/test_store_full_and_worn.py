@@ -50,10 +50,11 @@ def test_every_cut_while_full() -> None:
     for seq in waiting[:60]:
         ledger.settle(seq)
     nor.ledger = ledger
-    ledger.reverse(intent)
+    reversal = ledger.reverse(intent)
     ledger.bury(waiting[60])
     ledger.settle(waiting[61])
     ledger.settle(*waiting[62:])
+    ledger.settle(reversal)  # which lets the oldest sector go: its original stands there
     ledger.idle()
     ledger.offline_sale(3)
     nor.ledger = None
