@@ -65,7 +65,7 @@ class App:
         self._started = ticks_ms()
         self._recorded: "list[str]" = []
         source, sink, readable = board.serial()
-        self.console = Console(source, sink, readable, self.status)
+        self.console = Console(source, sink, readable, self.status, lambda: self.desk.quiet(0), board.restart_to_prompt)
         self.log = Log(echo=self.console.say)
         self.console.attach(self.log)
         for name in settings.unknown:
@@ -86,7 +86,7 @@ class App:
             self.log.error(error, "member cache")  # advisory: without it every balance comes from the switch
         last = self.journal.last()
         floor_utc = max(_BUILT_UTC, last.transaction.time_utc if last is not None else 0)
-        self.clock = Clock(board.rtc(), floor_utc)
+        self.clock = Clock(board.rtc(), floor_utc, _BUILT_UTC)
         self.clock.start()
 
     def _build_switch(self, board: "Board", settings: "Settings", ca_der: bytes) -> None:

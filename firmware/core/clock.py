@@ -20,11 +20,21 @@ _TOLERATED_S = const(120)
 _TEHRAN_OFFSET_S = const(12600)  # +03:30 all year since 2022-09-21
 
 
-class Clock:
-    """Wall time in seconds since 1970 UTC. `floor_utc` is a time that has certainly passed."""
+# The battery clock's range, 2000 to 2099 (DS3231 datasheet, figure 1).
+_FIRST_UTC = const(946_684_800)
+_LAST_UTC = const(4_102_444_799)
 
-    def __init__(self, rtc: "Rtc", floor_utc: int = 0) -> None:
+
+class Clock:
+    """Wall time in seconds since 1970 UTC. `floor_utc` is a time that has certainly passed.
+
+    `earliest_utc` bounds what is believed of the switch. It is not the floor: that may come from this clock itself,
+    and a clock that once ran ahead must be corrected.
+    """
+
+    def __init__(self, rtc: "Rtc", floor_utc: int = 0, earliest_utc: int = 0) -> None:
         self._rtc = rtc
+        self._earliest_utc = max(earliest_utc, _FIRST_UTC)
         self.floor_utc = floor_utc
         self.quality = CLOCK_NEVER_SET
         self._base_utc = floor_utc
@@ -57,8 +67,13 @@ class Clock:
         """(year, month, day, hour, minute, second) in Tehran."""
         return from_utc(self.now_utc() + _TEHRAN_OFFSET_S)
 
-    def set_from_switch(self, host_utc: int) -> int:
-        """Take the time of an authentic answer, write the battery clock if it matters; the correction in seconds."""
+    def set_from_switch(self, host_utc: int) -> "int | None":
+        """Take the time of an authentic answer, write the battery clock if it matters; the correction in seconds.
+
+        None when the time is impossible: then nothing changes.
+        """
+        if not self._earliest_utc <= host_utc <= _LAST_UTC:
+            return None
         correction_s = host_utc - self.now_utc()
         if self.quality != CLOCK_OK or abs(correction_s) >= 2:
             self._set_base(host_utc)

@@ -15,7 +15,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.errors import BadMessage, LinkDown, NoAnswer, StoreError, StoreNotReady
+from firmware.core.errors import BadMessage, LinkDown, NoAnswer, StoreError
 from firmware.core.types import ACCRUAL, REVERSAL
 from firmware.switch.messages import booked_points, reversal_of
 from firmware.switch.profile import (
@@ -95,10 +95,7 @@ class Forward:
 
         Raises StoreError when the journal does not take them; what was reversed until then stays reversed.
         """
-        try:
-            self._maybe_sent = self._journal.next_seq()  # whatever has a lower number is older than this start
-        except StoreNotReady:
-            return 0  # a fresh store holds nothing
+        self._maybe_sent = self._journal.highest_seq()  # whatever has this number or a lower one is older
         unanswered = list(self._journal.unanswered())
         for original in unanswered:
             self.reverse(original)

@@ -32,6 +32,8 @@ _BACK_OFF_MS = (5000, 15000, 45000, 120000)
 _SLICE_MS = const(250)
 _SIGN_ON_MS = const(10000)  # holds a full TLS handshake on a slow board
 _MAC_REFUSALS = const(3)
+
+TIME_IMPOSSIBLE = "T01"
 _WORKED_MS = const(5000)  # a session that lasted this long is worth another try at once
 
 
@@ -99,6 +101,7 @@ class Session:
         self._heard = ticks_ms()
         self._mac_refusals = 0
         self._lost = False
+        self._odd_time = False
         self.queued = True  # set by `wake` and by every sign-on, cleared by store-and-forward before it looks
         self.sign_ons = 0
         self.fault = ""  # code of what keeps the terminal offline, "" when nothing does
@@ -322,6 +325,8 @@ class Session:
         except LinkError as error:
             if connection is self._connection:
                 self._error = error
+        except Exception as error:  # noqa: BLE001 (nobody awaits this task: what ends it must be told here)
+            self._log.error(error, "reading answers")
         finally:
             if connection is self._connection:
                 self._drop()
@@ -337,13 +342,20 @@ class Session:
         if waiter is None or waiter.answer is not None:
             self._log.fault(BadAnswer.code, "{} STAN {} answers nothing".format(answer.key[0], answer.key[2]))
             return
+        self._set_clock(answer)
         waiter.answer = answer
         waiter.event.set()
         self._heard = ticks_ms()
-        try:
-            self._clock.set_from_switch(answer.host_utc)
-        except OSError as error:  # the battery clock's bus; the time itself is set
-            self._log.error(error, "battery clock")
+
+    def _set_clock(self, answer: "Answer") -> None:
+        """Take HOST_TIME, unless it is impossible."""
+        if self._clock.set_from_switch(answer.host_utc) is not None:
+            self._odd_time = False
+            return
+        if not self._odd_time:  # once: it comes with every answer
+            self._log.fault(TIME_IMPOSSIBLE, "HOST_TIME {} is not believed".format(answer.host_utc))
+        self._odd_time = True
+        answer.host_utc = self._clock.now_utc()  # the rest of the answer is right; it is as new as our own clock says
 
     def _reply(self, answer: "Answer", uid: bytes, member_no: int) -> "Reply":
         """What a flow may act on, or BadAnswer when the switch has not decided."""

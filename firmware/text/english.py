@@ -143,6 +143,7 @@ L09: Bad answer | Points are safe. Try again
 L10: Bad message | Try again, note the code
 L11: Undo is refused | Note the code, call support
 L12: Points differ | Note the code, call support
+T01: Switch time odd | Note the code, call support
 K01: Not provisioned | Run provision on this terminal
 K02: Wrong switch | Certificate bad. Call support
 P01: Cancelled | Nothing booked

@@ -176,12 +176,15 @@ class FakeClock:
     def __init__(self) -> None:
         self.quality = CLOCK_OK
         self.set: list[int] = []
+        self.impossible = False
         self._loop_start = 0.0
 
     def now_utc(self) -> int:
         return NOW + int(asyncio.get_running_loop().time()) if _looping() else NOW
 
-    def set_from_switch(self, host_utc: int) -> int:
+    def set_from_switch(self, host_utc: int) -> int | None:
+        if self.impossible:
+            return None
         self.set.append(host_utc)
         return 0
 
@@ -197,7 +200,7 @@ def _looping() -> bool:
 class FakeJournal:
     """Keeps records in memory and remembers what was done, in order, in `told`."""
 
-    def __init__(self, *records: Transaction, first_seq: int = 100) -> None:
+    def __init__(self, *records: Transaction, first_seq: int = 101) -> None:
         self.records = {record.seq: record for record in records}
         self.answered: set[int] = set()
         self.gone: set[int] = set()
@@ -206,6 +209,9 @@ class FakeJournal:
 
     def continue_above(self, high_seq: int) -> None:
         self.told.append(("continue_above", high_seq))
+
+    def highest_seq(self) -> int:
+        return self._next - 1
 
     def next_seq(self) -> int:
         self._next += 1

@@ -236,13 +236,15 @@ def test_a_full_store_at_start_is_told_to_the_one_who_starts():
         forward.start()
 
 
-def test_a_fresh_store_owes_nothing_at_start():
+def test_a_start_with_nothing_unanswered_takes_no_number_and_writes_nothing():
     class Fresh(FakeJournal):
         def next_seq(self):
             raise StoreNotReady("no sign-on yet")
 
     bench = Bench()
-    assert Forward(Fresh(), bench.session, messages(), bench.clock, bench.log).start() == 0  # type: ignore[arg-type]
+    journal = Fresh(first_seq=1)
+    assert Forward(journal, bench.session, messages(), bench.clock, bench.log).start() == 0  # type: ignore[arg-type]
+    assert journal.told == []
 
 
 OTHER = bytes.fromhex("5D0C7A11")

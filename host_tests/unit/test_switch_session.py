@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import itertools
 from collections.abc import AsyncIterator, Callable
 
@@ -412,3 +413,30 @@ async def test_of_an_accrual_the_switchs_figure_counts_and_a_refusal_needs_none(
         assert (await session.request(transaction())).points == 250
         bench.on_value = lambda raw: [(10, answer(raw, "51", balance=1375))]
         assert (await session.request(transaction(seq=43, **REDEEM))).rc == "51"
+
+
+@virtual
+async def test_an_impossible_time_is_told_once_and_the_answer_counts_as_of_our_own_clock():
+    bench = Bench(lambda raw: [(10, answer(raw, points=125, balance=1375, host_utc=5))])
+    bench.clock.impossible = True
+    async with bench.running() as session:
+        for seq in (42, 43):
+            reply = await session.request(transaction(seq=seq))
+            assert reply.member.points == 1375 and NOW <= reply.member.as_of_utc <= NOW + 2
+        assert len([line for line in bench.log.newest(64) if " T01 " in line]) == 1
+        assert session.online() and len(bench.link.pipes) == 1
+
+
+@virtual
+async def test_a_fault_nobody_foresaw_in_reading_is_logged_and_ends_the_connection():
+    lost: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: lost.append(context))
+    bench = Bench()
+    async with bench.running() as session:
+        bench.link.pipes[0].push(TypeError("unforeseen"))
+        await until(lambda: not session.online(), 1)
+        assert bench.logged("X00")
+        await until(session.online, 20)
+        assert bench.link.pipes[0].closed and len(bench.link.pipes) == 2
+    gc.collect()
+    assert lost == []
