@@ -46,9 +46,31 @@ def test_a_wrong_expectation_fails_with_file_line_and_screen(tmp_path):
 
 def test_a_picture_shows_a_screen_that_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(scenario_stage, "SCREENSHOTS", tmp_path)
-    story = tmp_path / "pictures.txt"
-    story.write_text(
-        'keys 5000 OK\ntap gold-card\nexpect screen "EARNED"\nscreenshot at-once.png\nwait 200\nscreenshot later.png\n'
-    )
-    assert run_file(story)["passed"]
-    assert (tmp_path / "at-once.png").read_bytes() == (tmp_path / "later.png").read_bytes()
+    story = tmp_path / "sale.txt"
+    story.write_text("keys 5000 OK\ntap gold-card\n")
+
+    def watch(step, stage):
+        if step.usage.startswith("tap"):
+            assert stage.run_until(lambda: not stage.drawn(), 5000)  # in the middle of a redraw
+            before = stage.screen()
+            stage.screenshot("sale.png")
+            assert stage.screen() != before
+            assert stage.drawn(30)
+
+    assert run_file(story, watch)["passed"]
+    assert (tmp_path / "sale.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_expected_screen_is_never_half_the_one_before(tmp_path):
+    story = tmp_path / "sale.txt"
+    story.write_text('keys 5000 OK\nexpect screen "TAP CARD"\ntap gold-card\nexpect screen "EARNED"\n')
+    seen = []
+
+    def watch(step, stage):
+        if step.usage.startswith("expect"):
+            seen.append(stage.screen_lines())
+            stage.run(200)
+            assert stage.screen_lines() == seen[-1]
+
+    assert run_file(story, watch)["passed"]
+    assert len(seen) == 2

@@ -182,6 +182,9 @@ class FakeStage:
         self.now += timeout_ms
         return holds()
 
+    def drawn(self):
+        return True
+
     def screen_lines(self):
         return ["Vafa", "late" if self.now >= 700 else ""]
 

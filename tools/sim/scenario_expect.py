@@ -48,7 +48,14 @@ def screen(stage: Stage, step: Step) -> None:
     if "no" in step.words:
         _never(stage, step, lambda: contains(stage.screen_lines(), text), f'no screen "{text}"')
     else:
-        _until(stage, step, lambda: contains(stage.screen_lines(), text), f'screen "{text}"', lambda: "it never came")
+        # Not in the middle of a redraw: a text on top of what is left of the screen before is nothing a person sees.
+        _until(
+            stage,
+            step,
+            lambda: stage.drawn() and contains(stage.screen_lines(), text),
+            f'screen "{text}"',
+            lambda: "it never came",
+        )
 
 
 def receipt(stage: Stage, step: Step) -> None:

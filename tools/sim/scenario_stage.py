@@ -293,10 +293,13 @@ class Stage:
     def screen_lines(self) -> list[str]:
         return screen_lines(self.screen())
 
+    def drawn(self, quiet_ms: int = 2) -> bool:
+        """Whether the display was left alone for so long; between the pages of one redraw there is less than that."""
+        return self.terminal.clock.now_us - self.terminal.board.oled.last_write_us >= quiet_ms * 1000
+
     def screenshot(self, name: str) -> None:
         """Keep the picture a person sees: not one that is half the old and half the new, while pages still come in."""
-        oled, clock = self.terminal.board.oled, self.terminal.clock
-        self.run_until(lambda: clock.now_us - oled.last_write_us >= _QUIET_MS * 1000, _REDRAW_MS)
+        self.run_until(lambda: self.drawn(_QUIET_MS), _REDRAW_MS)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         to_png(self.screen(), SCREENSHOTS / Path(name).name, 4)
 
