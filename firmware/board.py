@@ -19,6 +19,7 @@ _SPI_HZ = const(10_000_000)  # MFRC522 8.1.2: at most 10 Mbit/s
 _I2C_HZ = const(400_000)
 _BAUD = const(115_200)
 _BUZZER_HZ = const(2000)
+_MAINTENANCE_FLAG = "/maintenance"  # boot.py takes it away again
 
 # Pico W: raw regions behind the file system within MicroPython's 848 KB storage area.
 _PICO_TXLOG_START = const(464 * 1024)
@@ -167,18 +168,24 @@ class Board:
 
         reset()
 
+    def restart_to_prompt(self) -> None:
+        """Reset into the Python prompt, once; OSError when the flag for it cannot be written."""
+        with open(_MAINTENANCE_FLAG, "w"):
+            pass
+        self.reset()
+
     def random_number(self, bits: int) -> int:
         """Unpredictable bits of the board's generator."""
         return int.from_bytes(os.urandom((bits + 7) // 8), "big") & ((1 << bits) - 1)
 
     def serial(self) -> "tuple[Any, Any, Any]":
-        """(incoming text stream, outgoing text stream, function that says whether a byte can be read)."""
+        """(incoming byte stream, outgoing text stream, function that says whether a byte can be read)."""
         import select
         import sys
 
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
-        return sys.stdin, sys.stdout, lambda: bool(poller.poll(0))
+        return sys.stdin.buffer, sys.stdout, lambda: bool(poller.poll(0))
 
     def _shared_i2c(self) -> "Any":
         if self._i2c is None:

@@ -1,7 +1,8 @@
 """The serial console while the application runs: a few words for people, log lines, and an answer to control bytes.
 
 Never blocks: input is polled and read byte by byte, at most 64 a turn; output goes out in pieces of at most 64 bytes,
-one a turn, and what does not fit the queue is counted and dropped.
+one a turn, and what does not fit the queue is counted and dropped. Whatever arrives is bytes: noise is no text, and a
+line with a byte that is no printable ASCII character is no command.
 """
 
 import asyncio
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from firmware.core.log import Log
 
     class Input(Protocol):
-        """The serial port's incoming side, a text stream."""
+        """The serial port's incoming side, a stream of bytes."""
 
-        def read(self, count: int) -> str: ...
+        def read(self, count: int) -> bytes: ...
 
     class Output(Protocol):
         """The serial port's outgoing side, a text stream."""
@@ -31,15 +32,23 @@ _TURN_MS = const(10)  # 64 bytes last 5.6 ms at 115200
 _QUEUE_LINES = const(80)
 _LINE_MAX = const(240)
 _LINE_AGE_MS = const(2000)
+_BURST_MS = const(500)
 _STALL_MS = const(50)  # an open but unread USB port holds each write up
 
 # Ctrl-A, B, C, D: what mpremote and a person looking for a prompt send.
-_CONTROL = "\x01\x02\x03\x04"
-RUNNING = "Vafa is running. Python prompt: tools.device repl"
+_CONTROL = b"\x01\x02\x03\x04"
+_NOISE = "\x7f"  # stands for every byte that no command has
+RUNNING = "Vafa is running. Python prompt: type maintenance"
+BUSY = "not now: the till is in use; end what is on the screen, then type maintenance again"
+LEAVING = "restarting to the Python prompt; the next reset sells again"
 
 
 class Console:
-    """`readable()` says whether a byte can be read now; `status` gives the lines of the command of that name."""
+    """`readable()` says whether a byte can be read now; `status` gives the lines of the command of that name.
+
+    `may_leave()` says whether the terminal may stop selling now, `leave()` ends in the Python prompt and does not come
+    back; it raises OSError when it cannot.
+    """
 
     def __init__(
         self,
@@ -47,11 +56,16 @@ class Console:
         sink: "Output",
         readable: "Callable[[], bool]",
         status: "Callable[[], list[str]]",
+        may_leave: "Callable[[], bool]",
+        leave: "Callable[[], None]",
     ) -> None:
         self._source = source
         self._sink = sink
         self._readable = readable
         self._status = status
+        self._may_leave = may_leave
+        self._leave = leave
+        self._leaving = False
         self._log: "Log | None" = None
         self._line = ""
         self._line_since = 0
@@ -59,6 +73,7 @@ class Console:
         self._dropped = 0
         self._muted = False
         self._control_answered = False
+        self._control_since = 0
 
     def attach(self, log: "Log") -> None:
         """The log that the command `log` shows."""
@@ -80,31 +95,36 @@ class Console:
 
     def turn(self) -> None:
         """One bounded piece of work."""
+        if self._leaving and not self._out:  # a turn later, so that the last piece is on its way
+            self._leaving = False
+            self._leave_if_quiet()
         for _ in range(_TURN_BYTES):
             if not self._readable():
                 break
             byte = self._source.read(1)
             if not byte:
                 break
-            self._take(byte)
+            self._take(byte[0])
         if self._line and ticks_diff(ticks_ms(), self._line_since) > _LINE_AGE_MS:
             self._line = ""
+        if self._control_answered and ticks_diff(ticks_ms(), self._control_since) > _BURST_MS:
+            self._control_answered = False
         self._send_piece()
 
-    def _take(self, byte: str) -> None:
+    def _take(self, byte: int) -> None:
         if self._muted:
             self._muted = False
             self.say("{} lines dropped".format(self._dropped))
             self._dropped = 0
         if byte in _CONTROL:
-            # A burst of control bytes (mpremote sends four) gets one answer.
+            # A burst of control bytes and line ends (mpremote sends four) gets one answer.
             self._line = ""
             if not self._control_answered:
                 self.say(RUNNING)
-            self._control_answered = True
+                self._control_answered = True
+                self._control_since = ticks_ms()
             return
-        if byte in "\r\n":
-            self._control_answered = False
+        if byte in b"\r\n":
             line, self._line = self._line.strip(), ""
             if line:
                 self._command(line)
@@ -112,12 +132,12 @@ class Console:
         if not self._line:
             self._line_since = ticks_ms()
         if len(self._line) < _LINE_MAX:
-            self._line += byte
+            self._line += chr(byte) if 0x20 <= byte < 0x7F else _NOISE
 
     def _command(self, line: str) -> None:
         words = line.split()
         if words[0] == "help":
-            self.say("help, status, log [count]")
+            self.say("help, status, log [count], maintenance")
         elif words[0] == "status":
             for text in self._status():
                 self.say(text)
@@ -125,8 +145,21 @@ class Console:
             count = int(words[1]) if len(words) > 1 and words[1].isdigit() else 20
             for text in self._log.newest(min(count, 60)):
                 self.say(text)
+        elif line == "maintenance":
+            self._leaving = self._may_leave()  # after the line that says so went out
+            self.say(LEAVING if self._leaving else BUSY)
         else:
             self.say("unknown command; help lists them")
+
+    def _leave_if_quiet(self) -> None:
+        """A story may have begun at the counter while the answer went out."""
+        if not self._may_leave():
+            self.say(BUSY)
+            return
+        try:
+            self._leave()
+        except OSError as error:
+            self.say("cannot write the flag: errno {}".format(error.errno))
 
     def _send_piece(self) -> None:
         if not self._out:

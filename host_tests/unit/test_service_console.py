@@ -1,25 +1,31 @@
 """The console answers a few words and control bytes, in small pieces, and never waits."""
 
+import random
 import time
 
+import pytest
+
 from firmware.core.log import Log
-from firmware.service.console import Console
+from firmware.service.console import BUSY, LEAVING, Console
 
 
 class Port:
     """A serial port; every write is one piece."""
 
     def __init__(self) -> None:
-        self.incoming = ""
+        self.incoming = b""
         self.pieces: list[str] = []
         self.stall_ms = 0
         self.reads = 0
+        self.quiet = True
+        self.left = 0
+        self.leave_fails = False
 
-    def read(self, count: int) -> str:
+    def read(self, count: int) -> bytes:
         assert count == 1, "there is no partial read"
         assert self.incoming, "this read would block"
         self.reads += 1
-        byte, self.incoming = self.incoming[0], self.incoming[1:]
+        byte, self.incoming = self.incoming[:1], self.incoming[1:]
         return byte
 
     def write(self, text: str) -> None:
@@ -27,10 +33,17 @@ class Port:
         if self.stall_ms:
             time.sleep(self.stall_ms / 1000)
 
+    def leave(self) -> None:
+        """The reset into the Python prompt."""
+        if self.leave_fails:
+            raise OSError(28, "no space")
+        self.left += 1
+
 
 def console() -> "tuple[Console, Port, Log]":
     port = Port()
-    made = Console(port, port, lambda: bool(port.incoming), lambda: ["link online", "x" * 100])
+    readable, status = lambda: bool(port.incoming), lambda: ["link online", "x" * 100]
+    made = Console(port, port, readable, status, lambda: port.quiet, port.leave)
     log = Log(8, echo=made.say)
     made.attach(log)
     return made, port, log
@@ -41,14 +54,17 @@ def turns(made: Console, count: int = 40) -> None:
         made.turn()
 
 
-def test_control_bytes_of_a_python_tool_get_one_line() -> None:
+def test_each_burst_of_a_python_tools_control_bytes_gets_one_line() -> None:
     made, port, _ = console()
-    port.incoming = "\r\x03\r\x01"
+    port.incoming = b"\r\x03\r\x01"
     turns(made)
-    port.incoming = "\x03\x03\x02\x04"
+    assert "".join(port.pieces).count("Vafa is running") == 1
+    time.sleep(0.52)
+    turns(made)
+    port.incoming = b"\x03\x03\x02\x04"
     turns(made)
     text = "".join(port.pieces)
-    assert text.startswith("# Vafa is running. Python prompt:")
+    assert text.startswith("# Vafa is running. Python prompt: type maintenance\r\n")
     assert text.count("Vafa is running") == 2
     assert ">>>" not in text
 
@@ -56,12 +72,12 @@ def test_control_bytes_of_a_python_tool_get_one_line() -> None:
 def test_words_are_answered_as_comment_lines_in_small_pieces() -> None:
     made, port, log = console()
     log.event("signed on")
-    port.incoming = "help\rstatus\nlog 5\r\nnonsense\r"
+    port.incoming = b"help\rstatus\nlog 5\r\nnonsense\r"
     turns(made)
     assert max(len(piece) for piece in port.pieces) <= 64
     lines = "".join(port.pieces).split("\r\n")
     assert all(line.startswith("# ") for line in lines if line)
-    assert "# help, status, log [count]" in lines
+    assert "# help, status, log [count], maintenance" in lines
     assert "# link online" in lines
     assert "# " + "x" * 100 in lines
     assert sum("I00 signed on" in line for line in lines) == 2
@@ -70,7 +86,7 @@ def test_words_are_answered_as_comment_lines_in_small_pieces() -> None:
 
 def test_a_turn_takes_at_most_64_bytes_and_writes_one_piece() -> None:
     made, port, _ = console()
-    port.incoming = "a" * 500
+    port.incoming = b"a" * 500
     made.say("one")
     made.say("two")
     made.turn()
@@ -80,7 +96,7 @@ def test_a_turn_takes_at_most_64_bytes_and_writes_one_piece() -> None:
 
 def test_an_endless_line_takes_bounded_memory() -> None:
     made, port, _ = console()
-    port.incoming = "a" * 5000 + "\r"
+    port.incoming = b"a" * 5000 + b"\r"
     turns(made, 100)
     assert "unknown command" in "".join(port.pieces)
     assert len(made._line) == 0
@@ -102,6 +118,73 @@ def test_a_port_that_stalls_is_muted_until_a_byte_arrives() -> None:
     turns(made)
     assert port.pieces == ["# one\r\n"]
     port.stall_ms = 0
-    port.incoming = "\r"
+    port.incoming = b"\r"
     turns(made)
     assert "# 1 lines dropped\r\n" in port.pieces
+
+
+def test_maintenance_says_so_and_then_leaves() -> None:
+    made, port, _ = console()
+    port.incoming = b"maintenance\r"
+    made.turn()
+    assert port.left == 0, "the answer first"
+    turns(made)
+    assert "".join(port.pieces) == f"# {LEAVING}\r\n"
+    assert port.left == 1
+
+
+def test_maintenance_is_refused_while_the_till_is_in_use_and_not_kept_for_later() -> None:
+    made, port, _ = console()
+    port.quiet = False
+    port.incoming = b"maintenance\r"
+    turns(made)
+    port.quiet = True
+    turns(made)
+    assert "".join(port.pieces) == f"# {BUSY}\r\n"
+    assert port.left == 0
+
+
+def test_a_sale_that_begins_while_the_answer_goes_out_is_not_cut_off() -> None:
+    made, port, _ = console()
+    made.say("x" * 200)
+    port.incoming = b"maintenance\r"
+    made.turn()
+    port.quiet = False
+    turns(made)
+    assert port.left == 0
+    assert "".join(port.pieces).endswith(f"# {BUSY}\r\n")
+
+
+def test_a_flag_that_cannot_be_written_is_told_and_the_terminal_goes_on() -> None:
+    made, port, _ = console()
+    port.leave_fails = True
+    port.incoming = b"maintenance\r"
+    turns(made)
+    port.incoming = b"help\r"
+    turns(made)
+    text = "".join(port.pieces)
+    assert "cannot write the flag: errno 28" in text
+    assert "# help" in text
+
+
+@pytest.mark.parametrize("line", [b"maintenance now", b"maintenance\xff", b"\xfemaintenance", b"Maintenance"])
+def test_only_the_plain_word_leaves(line: bytes) -> None:
+    made, port, _ = console()
+    port.incoming = line + b"\r"
+    turns(made)
+    assert "unknown command" in "".join(port.pieces)
+    assert port.left == 0
+
+
+def test_every_byte_value_and_noise_leave_the_console_alive() -> None:
+    made, port, _ = console()
+    noise = random.Random(1)
+    for burst in [bytes([value]) for value in range(256)] + [noise.randbytes(500) for _ in range(40)]:
+        port.incoming = burst + b"\n"
+        turns(made, 10)
+    turns(made, 400)
+    assert {line[:2] for line in "".join(port.pieces).split("\r\n")} <= {"# ", ""}
+    port.pieces.clear()
+    port.incoming = b"help\n"
+    turns(made)
+    assert "".join(port.pieces) == "# help, status, log [count], maintenance\r\n"

@@ -1,4 +1,4 @@
-"""Writes the records of provisioning into a terminal's files: what `python -m tools.device provision` puts there.
+"""Writes the records of provisioning into a terminal's files: what docs/provisioning.md has a person copy there.
 
 Nothing of it stands in the firmware. Secrets are hex in keys.json; the CA is DER because the terminal's TLS takes
 nothing else.
