@@ -3,6 +3,10 @@
 import asyncio
 import json
 import re
+import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -178,3 +182,54 @@ def test_the_other_server_stays_until_never_mind(live):
     until(backend, replaced=True)
     backend.do({"do": "switch", "fault": ""})
     until(backend, replaced=False)
+
+
+def test_mpremote_is_offered_only_at_the_python_prompt(live):
+    backend = live.backend
+    assert backend.state()["serial_hint"] == "switched off"
+    backend.do({"do": "power", "on": True})
+    path = live.terminal.serial_path
+    until(backend, serial_hint=f"at the Python prompt: .venv/bin/mpremote connect {path}")
+
+
+def test_on_a_running_terminal_the_console_is_offered(selling):
+    hint = selling.backend.state()["serial_hint"]
+    assert f"miniterm -e {selling.terminal.serial_path}, then help" in hint
+    assert "mpremote" not in hint
+
+
+@pytest.fixture
+def selling():
+    stage = LiveStage(Start())
+    try:
+        stage.open()
+        until(stage.backend, powered=True)
+        yield stage
+    finally:
+        stage.close()
+
+
+def test_a_taken_port_is_one_line_for_the_person():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "tools.sim", "--unprovisioned", "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: port {port} is taken; leave PORT out or name another\n"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_stops_everything(name):
+    command = [sys.executable, "-m", "tools.sim", "--unprovisioned"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            while "Ctrl-C stops it." not in served.stdout.readline():
+                assert served.poll() is None
+            served.send_signal(getattr(signal, name))
+            out, err = served.communicate(timeout=15)
+        finally:
+            served.kill()
+    assert (served.returncode, out, err) == (0, "stopped\n", "")

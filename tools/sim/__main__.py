@@ -20,10 +20,13 @@ from tools.sim.scenario_start import Start
 async def _serve(stage: LiveStage, port: int, exact: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(name, stop.set)
     panel = Panel(stage.backend)
-    address = await panel.start(port, exact)
+    try:
+        address = await panel.start(port, exact)
+    except OSError as error:
+        raise click.ClickException(f"port {port} is taken; leave PORT out or name another") from error
     try:
         click.echo(f"The terminal is at  {address}")
         click.echo(f"Its serial port is  {stage.terminal.serial_path}")

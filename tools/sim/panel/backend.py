@@ -56,6 +56,16 @@ class LiveStage(Stage):
         self.backend.look()
 
 
+def serial_hint(terminal: Terminal) -> str:
+    """How a person reaches the serial port now: mpremote waits for ever on a terminal that sells."""
+    path = terminal.serial_path
+    if not terminal.powered:
+        return "switched off"
+    if terminal.alive:
+        return f".venv/bin/python -m serial.tools.miniterm -e {path}, then help; maintenance leads to the Python prompt"
+    return f"at the Python prompt: .venv/bin/mpremote connect {path}"
+
+
 class LiveBackend:
     """What the page shows and moves (tools.sim.panel.server.Backend)."""
 
@@ -97,6 +107,7 @@ class LiveBackend:
                 receipts=[list(lines) for lines in board.printer.receipts[-_RECEIPTS:]],
                 serial=terminal.serial_output()[-_SERIAL_CHARACTERS:],
                 serial_path=terminal.serial_path,
+                serial_hint=serial_hint(terminal),
                 cut_in=terminal.nor.cut_in if terminal.powered else 0,
                 replaced=stage.replaced,
             )

@@ -159,7 +159,7 @@ function show(next) {
   }));
   if (changed("messages")) fill($("messages"), state.messages.map((message) => node("p", message, message.startsWith("<") ? "in" : "")));
   if (changed("serial")) { $("serial").textContent = state.serial; $("serial").scrollTop = $("serial").scrollHeight; }
-  if (changed("serial_path")) $("serial-path").textContent = state.serial_path ? "mpremote connect " + state.serial_path : "";
+  if (changed("serial_hint")) $("serial-hint").textContent = state.serial_hint;
   notice();
 }
 
