@@ -5,12 +5,14 @@ failed (docs/troubleshooting.md). Never falls back to plain TCP or an unchecked 
 """
 
 import asyncio
+import socket
 from time import ticks_add, ticks_diff, ticks_ms
 
 import tls
 from micropython import const
 
 from firmware.core.errors import CertificateRefused, LinkDown
+from firmware.switch import names
 from firmware.switch.profile import MESSAGE_MAX, MESSAGE_MIN
 
 TYPE_CHECKING = False
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
         def connect(self, __ssid: str, __psk: "str | None") -> object: ...
         def disconnect(self) -> object: ...
         def isconnected(self) -> bool: ...
+        def ifconfig(self) -> "tuple[str, str, str, str]": ...
 
 
 _JOIN_MS = const(15000)
 _CONNECT_MS = const(5000)
 _CLOSE_MS = const(1000)
+_DNS_PORT = const(53)
+_DNS_TRIES = const(2)
+_DNS_MS = const(1500)
+_DNS_POLL_MS = const(20)
 _POLL_MS = const(100)
 
 
@@ -128,6 +135,7 @@ class Link:
         wlan: "Wlan | None" = None,
         join_ms: int = _JOIN_MS,
         connect_ms: int = _CONNECT_MS,
+        dns_port: int = _DNS_PORT,
     ) -> None:
         self._host = host
         self._port = port
@@ -138,6 +146,8 @@ class Link:
         self._wlan = wlan
         self._join_ms = join_ms
         self._connect_ms = connect_ms
+        self._dns_port = dns_port
+        self._address = ""  # where the switch was last, "" when unknown
         self._context: "tls.SSLContext | None" = None
 
     def up(self) -> bool:
@@ -148,9 +158,10 @@ class Link:
         """Join if need be, resolve, connect, prepare TLS. Raises a LinkError that names the step."""
         await self._join()
         context = self._tls()
+        address = await self._resolve()
         try:
             reader, writer = await asyncio.wait_for_ms(
-                asyncio.open_connection(self._host, self._port, ssl=context, server_hostname=self._name),
+                asyncio.open_connection(address, self._port, ssl=context, server_hostname=self._name),
                 self._connect_ms,
             )
             return Connection(reader, writer)
@@ -190,6 +201,46 @@ class Link:
                 await asyncio.sleep_ms(_POLL_MS)
             refusal = WifiDown("not joined in {} ms".format(self._join_ms))
         raise refusal
+
+    async def _resolve(self) -> str:
+        """The switch's address, always a number: `open_connection` of a name stands still in the board's resolver.
+
+        When the name server says nothing, the address it gave last is tried.
+        """
+        if names.is_address(self._host):
+            return self._host
+        try:
+            found = await self._ask()
+        except OSError as error:
+            reason = _reason(error)
+        else:
+            reason = "no address for the name" if found == "" else "the name server does not answer"
+            self._address = found or self._address
+        if self._address == "":
+            raise NameUnknown(reason)
+        return self._address
+
+    async def _ask(self) -> "str | None":
+        """Ask the network's first name server; "" when it knows no address, None when it says nothing in time."""
+        server = socket.getaddrinfo(self._station().ifconfig()[3], self._dns_port, 0, socket.SOCK_DGRAM)[0][-1]
+        asked = names.question(self._host, ticks_ms() & 0xFFFF)
+        line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            line.setblocking(False)
+            for _ in range(_DNS_TRIES):
+                line.sendto(asked, server)
+                deadline = ticks_add(ticks_ms(), _DNS_MS)
+                while ticks_diff(deadline, ticks_ms()) > 0:
+                    try:
+                        found = names.address(line.recv(512), asked)
+                    except OSError:  # nothing there yet
+                        found = None
+                    if found is not None:
+                        return found
+                    await asyncio.sleep_ms(_DNS_POLL_MS)
+        finally:
+            line.close()
+        return None
 
     def _tls(self) -> "tls.SSLContext":
         """The context, made once. CERT_REQUIRED is the default of `tls`, and set all the same."""

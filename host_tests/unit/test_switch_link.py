@@ -40,6 +40,7 @@ class Station:
     def disconnect(self): pass
     def connect(self, ssid, psk=None): self.asked = (ssid, psk)
     def isconnected(self): return self.joined
+    def ifconfig(self): return "127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1"
 
 
 class Clock:
@@ -62,7 +63,7 @@ class Numbers:
 async def story():
     station = Station()
     with open("{ca}", "rb") as file:
-        link = Link("{host}", {port}, "{name}", file.read(), "shop", "secret", station, join_ms=300, connect_ms=2000)
+        link = Link("{host}", {port}, "{name}", file.read(), "shop", "secret", station, join_ms=300, connect_ms=2000, dns_port={dns})
     keys = MacKeys({kid}, unhexlify("{mac_out}"), unhexlify("{mac_in}"))
     messages = Messages(Identity("T0000001", "MERCHANT0000001", 1, 364), keys)
     log = Log(32)
@@ -156,7 +157,7 @@ class Server:
 def run_on(runtime: str, **changes: object) -> list[str]:
     values = {
         "joined": True, "now": NOW, "host": "127.0.0.1", "port": 1, "name": NAME, "kid": KID, "uid": UID.hex(),
-        "mac_out": MAC_OUT.hex(), "mac_in": MAC_IN.hex(), "secret": MAC_OUT.hex(), "ca": "",
+        "mac_out": MAC_OUT.hex(), "mac_in": MAC_IN.hex(), "secret": MAC_OUT.hex(), "ca": "", "dns": 9,
     }  # fmt: skip
     program = PROGRAM.format(**{**values, **changes})
     if runtime == "CPython":
