@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from firmware import settings
+from firmware.settings import declared_keys
 from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, network
 from tools.bench_switch import Ledger
 from tools.bench_switch.cli import main
@@ -147,3 +149,32 @@ class Served:
         self.host = host
         self.port = port
         self.identity = identity
+
+
+def test_a_new_terminals_keys_are_a_whole_keys_json_and_all_terminals_read_the_same_cards(run, tmp_path):
+    made = []
+    for terminal in ("SHOP0001", "SHOP0002"):
+        path = tmp_path / "new" / f"{terminal}.keys.json"
+        said = run("terminal", "add", terminal, "--merchant", "MY-SHOP-0000001", "--keys", str(path))
+        keys = json.loads(path.read_text())
+        assert sorted(keys) == sorted(setting.name for setting in declared_keys())
+        settings.check(declared_keys(), keys)
+        assert path.stat().st_mode & 0o077 == 0
+        assert not any(key in said for key in keys.values() if key and isinstance(key, str))
+        made.append(keys)
+    assert made[0]["card_group"] == made[1]["card_group"]
+    assert made[0]["mac_out"] != made[1]["mac_out"]
+    assert (tmp_path / "new" / "card-group.hex").stat().st_mode & 0o077 == 0
+    (tmp_path / "new" / "card-group.hex").write_text("cafe")
+    output = run(
+        "terminal",
+        "add",
+        "SHOP0003",
+        "--merchant",
+        "MY-SHOP-0000001",
+        "--keys",
+        str(tmp_path / "new" / "3.json"),
+        code=1,
+    )
+    assert "card-group.hex does not hold" in output
+    assert "SHOP0003" not in run("terminal", "list")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import threading
@@ -32,6 +33,7 @@ from tools.bench_switch.server import BenchSwitch
 
 DEFAULT_DATABASE = "sqlite:///build/bench-switch.db"
 DEFAULT_PORT = 8583
+CARD_GROUP_FILE = "card-group.hex"
 
 
 @contextlib.contextmanager
@@ -224,27 +226,44 @@ def terminal() -> None:
     "--keys",
     "keys_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="JSON file with kid, mac_out, mac_in; made with random keys when it does not exist. "
-    "[default: build/terminals/ID.keys.json]",
+    help="JSON file with the keys; when it does not exist it is made with random ones, as a whole keys.json for the "
+    "terminal. [default: build/terminals/ID.keys.json]",
 )
 @click.pass_obj
 def terminal_add(database: str, terminal_id: str, merchant: str, keys_path: Path | None) -> None:
     """Make a terminal known."""
     path = keys_path or Path("build/terminals") / f"{terminal_id}.keys.json"
     with _books(database) as ledger:
-        keys = _read_keys(path) if path.exists() else _new_keys()
+        known = path.exists()
+        keys = _read_keys(path) if known else _new_keys()
+        card_group = "" if known else _card_group(path.parent / CARD_GROUP_FILE)
         ledger.add_terminal(terminal_id, merchant, str(keys["mac_out"]), str(keys["mac_in"]), int(keys["kid"]))
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(keys, file, indent=1)
+        if not known:
+            keys = {**keys, "card_group": card_group, "wifi_psk": ""}
+            _write_secret(path, json.dumps(keys, indent=1))
     values = f"{_check_value(str(keys['mac_out']))} {_check_value(str(keys['mac_in']))}"
     click.echo(f"terminal {terminal_id}: KID {keys['kid']}, check values {values}, keys in {path}")
 
 
 def _new_keys() -> dict[str, str | int]:
     return {"kid": 1, "mac_out": secrets.token_hex(16), "mac_in": secrets.token_hex(16)}
+
+
+def _card_group(path: Path) -> str:
+    """The key all cards of the programme are made with, the same in every terminal; made at the first terminal."""
+    if not path.exists():
+        _write_secret(path, secrets.token_hex(16))
+    key = path.read_text().strip()
+    if not re.fullmatch("[0-9a-fA-F]{32}", key):
+        raise LedgerError(f"{path} does not hold 32 hexadecimal digits")
+    return key
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
 
 
 def _read_keys(path: Path) -> dict[str, str | int]:

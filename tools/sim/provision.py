@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
 
 from tools.sim import image
 
@@ -32,3 +35,24 @@ class Provisioning:
 def provision(volume: bytearray, records: Provisioning, *, program_size: int = 32) -> None:
     """Put the records into a LittleFS volume in place."""
     image.write_files(volume, records.files(), program_size=program_size)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def main(folder: Path) -> None:
+    """Write the demo terminal's three files into FOLDER, to be copied to an unprovisioned simulated terminal."""
+    from tools.bench_switch.pki import DEFAULT_FOLDER, ensure
+    from tools.sim import demo
+    from tools.sim.scenario_stage import SWITCH_PORT
+
+    records = Provisioning(
+        demo.settings(demo.SWITCH_NAME, SWITCH_PORT), demo.keys(), ensure(DEFAULT_FOLDER).ca_der.read_bytes()
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, content in records.files().items():
+        (folder / Path(path).name).write_bytes(content)
+    click.echo(f"{folder}: " + " ".join(sorted(path.name for path in folder.iterdir())))
+
+
+if __name__ == "__main__":
+    main()
