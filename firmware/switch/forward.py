@@ -55,7 +55,7 @@ class _Wait:
     def __init__(self, uid: bytes) -> None:
         self.uid = uid
         self.tries = 0
-        self.due = 0
+        self.due = ticks_ms()
 
     def is_due(self) -> bool:
         """Whether the next try may go."""

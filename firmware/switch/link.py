@@ -223,7 +223,7 @@ class Link:
     async def _ask(self) -> "str | None":
         """Ask the network's first name server; "" when it knows no address, None when it says nothing in time."""
         server = socket.getaddrinfo(self._station().ifconfig()[3], self._dns_port, 0, socket.SOCK_DGRAM)[0][-1]
-        asked = names.question(self._host, ticks_ms() & 0xFFFF)
+        asked = names.question(self._host, ticks_diff(ticks_ms(), 0) & 0xFFFF)
         line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             line.setblocking(False)
