@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CELL_BYTES = const(64)  # a transaction takes 64 bytes or more, so at most one begins in each 64
 
 TRANSACTIONS = (records.TRANSACTION,)
-_KEPT_KINDS = (records.TRANSACTION, records.DEAD)
+KEPT_KINDS = (records.TRANSACTION, records.DEAD)
 
 
 class Entries:
@@ -56,7 +56,7 @@ class Entries:
         return found[0] if found else 0
 
     def entry(self, position: int) -> "JournalEntry | None":
-        frame = self.frame(position, _KEPT_KINDS) if position else None
+        frame = self.frame(position, KEPT_KINDS) if position else None
         if frame is None:
             return None
         t = records.unpack_transaction(frame.body)
@@ -76,7 +76,7 @@ class Entries:
         def look(frame: "Frame") -> bool:
             if frame.kind == records.RESULT and frame.seq == t.seq:
                 results.append(records.unpack_result(frame.body))
-            elif frame.kind in _KEPT_KINDS and frame.seq != t.seq:
+            elif frame.kind in KEPT_KINDS and frame.seq != t.seq:
                 other = records.unpack_transaction(frame.body)
                 if other.verb == REVERSAL and other.original_seq == t.seq:
                     reversals.append(other.seq)

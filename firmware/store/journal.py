@@ -10,7 +10,7 @@ from micropython import const
 from firmware.core.errors import StoreError, StoreFull, StoreNotReady
 from firmware.core.types import REVERSAL, JournalEntry, Result, Transaction
 from firmware.store import records
-from firmware.store.entries import CELL_BYTES, TRANSACTIONS, Entries
+from firmware.store.entries import CELL_BYTES, KEPT_KINDS, TRANSACTIONS, Entries
 from firmware.store.flash import Flash
 from firmware.store.pending import CELLS, fingerprint
 from firmware.store.ring import Ring
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from firmware.store.frames import Frame
 
 KIND = const(1)
-_MARK_SLOT = const(32)
 
 _SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
 _SIGN_ON_GAP = const(1000)  # distance a fresh store keeps from what the switch has seen
@@ -33,13 +32,16 @@ _SIGN_ON_GAP = const(1000)  # distance a fresh store keeps from what the switch 
 _KEEP_VALUE = const(2)
 _KEEP_FOLLOWING = const(1)
 _KEEP_NONE = const(0)
+# Bytes that stay free in the last sector: for what lets go of the oldest sector, though several cuts tear it; for
+# reversals, when a number is wanted that may never be used.
+_SPARE_RELEASE = const(2048)
+_SPARE_REVERSALS = const(1024)
+_ENDS_IN_SECTOR = const(50)  # dead letters that fit a sector at least: reversals end first, wherever they stand
 
 _AHEAD = const(2)  # sectors erased ahead of need
 _MOVE_AT_ONCE = const(32)  # dead letters moved out of the oldest sector at most
 
 _ALL_LOADED = const(0xFFFFFFFF)
-
-_DEAD_LETTERS = (records.DEAD,)
 
 
 class Journal:
@@ -62,6 +64,8 @@ class Journal:
         self._state = State(self._ring.generation_with)
         self._pending, self._open, self._dead = self._state.pending, self._state.open, self._state.dead
         self._entries = Entries(self._ring, self._state)
+        self._late: "dict[int, int]" = {}  # generation to cells: settled, but the full ring did not take the frame
+        self._late_rc: "dict[int, str]" = {}  # SEQ to RC: buried, in the same way
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
@@ -113,7 +117,7 @@ class Journal:
     # --- sequence numbers -------------------------------------------------------------------------------------------
 
     def next_seq(self) -> int:
-        """A number that was never given before. Each call gives another; unused ones leave a gap."""
+        """A number that was never given before. Each call gives another; unused ones leave a gap. Raises StoreFull."""
         self._load_all()
         ring = self._ring
         if not ring.seq_ceiling:
@@ -135,13 +139,23 @@ class Journal:
             high_seq += _SIGN_ON_GAP - 1
         elif high_seq <= self._handed:
             return
-        for _ in range(2):  # the only frame that knows this number must not be a single one
-            self._raise_ceiling(high_seq + _SEQ_BLOCK)
+        try:
+            for _ in range(2):  # the only frame that knows this number must not be a single one
+                self._raise_ceiling(high_seq + _SEQ_BLOCK)
+        except StoreFull:
+            if not self._ring.seq_ceiling:
+                raise
+            # The next number needs a promise of its own, so none is given until there is room for one.
         self._handed = high_seq
 
     def _raise_ceiling(self, ceiling: int) -> None:
-        self._ring.append(records.MARK, 0, records.pack_mark(self._tail(), ceiling), _KEEP_NONE)
-        self._ring.seq_ceiling = max(self._ring.seq_ceiling, ceiling)
+        """Never takes the room of acknowledgements, nor, unless one may be due, all that reversals need."""
+        ring = self._ring
+        tail = self._tail()
+        spare = 0 if self._open else _SPARE_REVERSALS
+        ring.append(records.MARK, 0, records.pack_mark(tail, ceiling), _KEEP_FOLLOWING, spare)
+        ring.release(tail)
+        ring.seq_ceiling = max(ring.seq_ceiling, ceiling)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -153,12 +167,14 @@ class Journal:
             raise StoreNotReady("no sign-on yet")
         if not max(self._state.high, self._ring.seq_high) < seq <= self._handed:
             raise StoreError("SEQ {} was used or never handed out".format(seq))
-        keep = _KEEP_FOLLOWING if transaction.verb == REVERSAL else _KEEP_VALUE
+        keep = _KEEP_FOLLOWING
+        if transaction.verb != REVERSAL:
+            keep = _KEEP_VALUE + (self._pending.reversals + len(self._open)) // _ENDS_IN_SECTOR
         body = records.pack_transaction(transaction)
         try:
             at = self._ring.append(records.TRANSACTION, seq, body, keep)
         except StoreFull:
-            if not self._make_room():
+            if not self._make_room(True):
                 raise
             at = self._ring.append(records.TRANSACTION, seq, body, keep)
         self._ring.seq_high = seq
@@ -188,31 +204,66 @@ class Journal:
             if position:
                 generation = position // CELLS
                 cells[generation] = cells.get(generation, 0) | 1 << position % CELLS
+            self._late_rc.pop(seq, None)
         for generation in sorted(cells):
             self._settle_cells(generation, cells[generation])
 
     def _settle_cells(self, generation: int, cells: int) -> None:
-        tail = self._tail(generation, cells)
-        self._ring.append(records.SETTLE, 0, records.pack_settle(generation, cells, tail), _KEEP_NONE)
-        self._ring.release(tail)
+        """A ring that is full to the last takes it into memory only: after a cut the switch hears of it once more."""
+        cells |= self._late.pop(generation, 0)
+        if not self._write_settle(generation, cells):
+            self._late[generation] = cells
         self._state.clear_cells(generation, cells)
         if self._ring.free() < _KEEP_VALUE:
-            self._make_room()  # a dead letter in the oldest sector must not hold up a full ring
+            # A dead letter in the oldest sector must not hold up a full ring.
+            self._make_room(self._ring.free() == _KEEP_NONE)
+        if self._late and self._ring.free() > _KEEP_NONE:
+            self._write_late_settles()
+
+    def _write_settle(self, generation: int, cells: int) -> bool:
+        tail = self._tail(generation, cells)
+        spare = _SPARE_RELEASE if tail == self._ring.tail else 0
+        try:
+            self._ring.append(records.SETTLE, 0, records.pack_settle(generation, cells, tail), _KEEP_NONE, spare)
+        except StoreFull:
+            return False
+        self._ring.release(tail)
+        return True
+
+    def _write_late_settles(self) -> None:
+        for generation in sorted(self._late):
+            if generation >= self._ring.tail and not self._write_settle(generation, self._late[generation]):
+                return
+            del self._late[generation]
 
     def bury(self, seq: int, rc: str) -> None:
-        """The switch refused it for good: a dead letter until `settle` resolves it. StoreError when not pending."""
+        """The switch refused it for good: a dead letter until `settle` resolves it. StoreError when not pending. A ring
+        that is full to the last takes it into memory only: after a cut the switch refuses it once more."""
         self._load_all()
         position = self._pending_position(seq)
         frame = self._entries.frame(position, TRANSACTIONS) if position else None
         if frame is None:
             raise StoreError("no pending transaction {}".format(seq))
-        self._write_dead(seq, position, records.pack_transaction(records.unpack_transaction(frame.body), rc))
+        body = records.pack_transaction(records.unpack_transaction(frame.body), rc)
+        try:
+            self._write_dead(seq, position, body)
+        except StoreFull:
+            self._state.clear(position)
+            self._dead[seq], self._late_rc[seq] = position, rc
 
     def _write_dead(self, seq: int, replaces: int, body: bytes) -> None:
         ring = self._ring
-        at = ring.append(records.DEAD, replaces, body, _KEEP_NONE, _MARK_SLOT)
+        at = ring.append(records.DEAD, replaces, body, _KEEP_NONE, _SPARE_RELEASE)
         self._state.clear(replaces)
         self._dead[seq] = ring.generation * CELLS + at // CELL_BYTES
+
+    def _dead_body(self, seq: int) -> "bytes | None":
+        """The transaction of a dead letter with its RC."""
+        position = self._dead.get(seq)
+        frame = self._entries.frame(position, KEPT_KINDS) if position else None
+        if frame is None or seq not in self._late_rc:
+            return frame.body if frame is not None else None
+        return records.pack_transaction(records.unpack_transaction(frame.body), self._late_rc[seq])
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -253,10 +304,9 @@ class Journal:
         """Dead letters with the response code of their refusal, by SEQ."""
         self._load_all()
         for seq in sorted(self._dead):
-            position = self._dead.get(seq)
-            frame = self._entries.frame(position, _DEAD_LETTERS) if position else None
-            if frame is not None:
-                yield records.unpack_transaction(frame.body), records.rc_of(frame.body)
+            body = self._dead_body(seq)
+            if body is not None:
+                yield records.unpack_transaction(body), records.rc_of(body)
 
     def pending_count(self) -> int:
         self._load_all()
@@ -299,16 +349,26 @@ class Journal:
         ring = self._ring
         if ring.free() <= _AHEAD and self._make_room():
             return True
+        if (self._late or self._late_rc) and ring.free() >= _KEEP_VALUE:
+            self._write_late_settles()
+            self._write_again(sorted(self._late_rc)[:1])
+            return True
         return ring.erase_ahead(_AHEAD)
 
-    def _make_room(self) -> bool:
-        """Let go of the oldest sector when nothing but a few dead letters keeps it; True when it did."""
+    def _make_room(self, give_up_last: bool = False) -> bool:
+        """Let go of the oldest sector when nothing but a few dead letters keeps it, or the newest sale, which is only
+        wanted for a reprint; True when it did."""
         ring = self._ring
         try:
             oldest = self._tail()
             if oldest == ring.tail and oldest < ring.generation:
-                self._move_dead(oldest)
+                self._move_dead(oldest, give_up_last)
             tail = self._tail()
+            if tail == ring.tail and give_up_last:
+                last, self._state.last = self._state.last, 0
+                tail = self._tail()
+                if tail == ring.tail:
+                    self._state.last = last
             if tail == ring.tail:
                 return False
             ring.append(records.MARK, 0, records.pack_mark(tail, ring.seq_ceiling), _KEEP_NONE)
@@ -317,15 +377,18 @@ class Journal:
         ring.release(tail)
         return True
 
-    def _move_dead(self, generation: int) -> None:
+    def _move_dead(self, generation: int, give_up_last: bool) -> None:
         here = [seq for seq in sorted(self._dead) if self._dead[seq] // CELLS == generation]
         others = [p for p in self._open.values() if p // CELLS == generation]
-        if others or len(here) > _MOVE_AT_ONCE or self._state.last // CELLS == generation:
+        if others or len(here) > _MOVE_AT_ONCE or (self._state.last // CELLS == generation and not give_up_last):
             return
         if self._pending.oldest_generation(generation + 1) == generation:
             return
-        for seq in here:
-            position = self._dead[seq]
-            frame = self._entries.frame(position, _DEAD_LETTERS)
-            if frame is not None:
-                self._write_dead(seq, position, frame.body)
+        self._write_again(here)
+
+    def _write_again(self, dead: "list[int]") -> None:
+        for seq in dead:
+            body = self._dead_body(seq)
+            if body is not None:
+                self._write_dead(seq, self._dead[seq], body)
+            self._late_rc.pop(seq, None)

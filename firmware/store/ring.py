@@ -246,12 +246,12 @@ class Ring:
     def append(self, kind: int, seq: int, body: bytes, keep: int, spare: int = 0) -> int:
         """Write one frame durably; returns its offset in the sector `self.generation`.
 
-        `keep` sectors stay free afterwards, or StoreFull and nothing written; with `spare` the frame leaves that many
-        bytes for the next one in the open sector or opens a new one.
+        `keep` sectors stay free afterwards, or StoreFull and nothing written; in the last sector it may use, the frame
+        leaves `spare` bytes.
         """
         slot = frames.slot_size(len(body))
         for _ in range(self._count * _STRIKES):
-            if self._at + slot + spare > SECTOR and (self._at + slot > SECTOR or self._free < max(keep, 1)):
+            if self._at + slot + spare > SECTOR and (self._at + slot > SECTOR or self._free <= keep):
                 self._advance(keep)
             elif self._free < keep:
                 raise StoreFull("no room but for acknowledgements")

@@ -191,21 +191,3 @@ def test_a_dead_letter_in_the_oldest_sector_does_not_block_a_full_ring() -> None
         ledger.settle(seq)
     assert [t.seq for t, _rc in open_journal(nor, False).dead()] == [dead]
     ledger.offline_sale(1)
-
-
-def test_a_dead_letter_never_takes_the_room_of_its_own_resolution() -> None:
-    ledger = Ledger(open_journal(Nor(4 * 4096), False))
-    ledger.sign_on(0)
-    seq = ledger.offline_sale(0)
-    ring = ledger.journal._ring
-    while ring.generation < 2:
-        ledger.journal.next_seq()  # writes a mark now and then
-    ledger.handed = ledger.journal.next_seq()
-    ledger.settle(ledger.offline_sale(2))
-    while ring.free() or ring.room() != 64:  # a dead letter's slot, to the byte
-        ledger.journal.next_seq()
-    with pytest.raises(StoreFull):
-        ledger.journal.bury(seq, "14")
-    ledger.settle(seq)
-    assert ledger.journal.pending_count() == ledger.journal.dead_count() == 0
-    assert ring.free() == 1, "the oldest sector is free again"

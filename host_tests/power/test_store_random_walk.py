@@ -45,11 +45,12 @@ def test_a_life_full_of_power_cuts_loses_and_invents_nothing(seed: int) -> None:
         if not nor._cut_in and rng.random() < 0.05:
             nor.cut_at(rng.randrange(1, 12), rng.choice(list(Torn)))
         try:
-            random_step(ledger, rng)
-        except StoreFull:
-            full += 1
-            ledger.settle(*sorted(ledger.pending)[:20])
-            ledger.idle()
+            try:
+                random_step(ledger, rng)
+            except StoreFull:
+                full += 1
+                ledger.settle(*sorted(ledger.pending)[:20])
+                ledger.idle()
         except PowerCut:
             cuts += 1
             recover(ledger, nor, page_only, rng)
