@@ -189,7 +189,7 @@ def test_a_sign_on_with_a_higher_number_is_taken_by_a_full_ring_and_never_underc
 
 
 def test_many_reversals_of_a_full_ring_settle_durably_one_by_one() -> None:
-    nor, ledger = filled(reversals, True, sectors=20)
+    nor, ledger = filled(reversals, True, sectors=32)
     waiting = [t.seq for t in ledger.journal.pending() if t.verb == REVERSAL]
     assert len(waiting) * 32 > 2 * 4096, "their acknowledgements alone fill what value leaves free"
     for seq in waiting:
