@@ -63,7 +63,8 @@ class Numbers:
 async def story():
     station = Station()
     with open("{ca}", "rb") as file:
-        link = Link("{host}", {port}, "{name}", file.read(), "shop", "secret", station, join_ms=300, connect_ms=2000, dns_port={dns})
+        ca = file.read()
+    link = Link("{host}", {port}, "{name}", ca, "shop", "secret", station, 300, 2000, {dns})
     keys = MacKeys({kid}, unhexlify("{mac_out}"), unhexlify("{mac_in}"))
     messages = Messages(Identity("T0000001", "MERCHANT0000001", 1, 364), keys)
     log = Log(32)
