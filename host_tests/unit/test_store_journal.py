@@ -270,6 +270,7 @@ def test_costs_stay_within_what_was_set_out_to_reach() -> None:
 def test_the_highest_number_is_told_without_a_write_and_every_later_one_is_above_it() -> None:
     ledger = journal()
     ledger.offline_sale()
+    given = 0
     for _ in range(70):
         given = ledger.journal.next_seq()
         assert ledger.journal.highest_seq() == given
