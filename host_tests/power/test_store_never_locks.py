@@ -92,6 +92,7 @@ def test_any_full_ring_is_emptied_one_by_one_through_power_ons_and_cuts(
     filling: Callable[[Ledger], None], page_only: bool
 ) -> None:
     nor, ledger = filled(filling, page_only)
+    refused = False
     for _ in range(POWER_ONS if filling is value else POWER_ONS // 10):
         power_on(nor, ledger, page_only)
         refused = False
