@@ -14,13 +14,14 @@ from tools.sim.sweep_scenes import SCENES
 
 LONG = os.environ.get("VAFA_POWER") == "long"
 FEW = (Torn.NOTHING, Torn.DONE, Torn.RANDOM_BITS)
+# The first transaction after a start writes one frame more: the promise of the numbers to come.
 OPERATIONS = {
-    "offline-sale": ["program"],
-    # A header and the sale; later, when the counter is quiet, two sectors ahead.
-    "offline-sale-in-a-new-sector": ["program", "program", "erase", "erase"],
-    "online-sale": ["program"] * 3,  # intent, result, member
-    "redemption": ["program"] * 4,  # the balance asked for before, intent, result, member
-    "online-sale-without-answer": ["program"] * 6,  # intent, reversal, sale; settled one by one; member
+    "offline-sale": ["program"] * 2,
+    # A header, too; later, when the counter is quiet, two sectors ahead.
+    "offline-sale-in-a-new-sector": ["program"] * 3 + ["erase"] * 2,
+    "online-sale": ["program"] * 4,  # intent, result, member
+    "redemption": ["program"] * 5,  # the balance asked for before, intent, result, member
+    "online-sale-without-answer": ["program"] * 7,  # intent, reversal, sale; settled one by one; member
 }
 
 
