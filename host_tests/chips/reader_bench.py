@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -16,45 +15,13 @@ from tools.sim.clock import SimClock
 T = TypeVar("T")
 
 
-class _ClockSelector(selectors.DefaultSelector):
-    """Lets the simulated clock run where a real loop would wait."""
-
-    def __init__(self, clock: SimClock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready:
-            if timeout is None:
-                raise RuntimeError("deadlock: every task waits and no timer runs")
-            self._clock.advance(max(round(timeout * 1_000_000), 0))
-        return ready
-
-
-class _ClockLoop(asyncio.SelectorEventLoop):
-    def __init__(self, clock: SimClock) -> None:
-        self._sim = clock
-        super().__init__(_ClockSelector(clock))
-
-    def time(self) -> float:
-        return self._sim.now_us / 1_000_000
-
-
 def run_on(clock: SimClock, coroutine: Coroutine[Any, Any, T], limit_ms: int = 60_000) -> T:
-    """Run a coroutine with the simulated clock as its time. Ends by RuntimeError after `limit_ms` of simulated time."""
+    """Run a coroutine with the simulated clock as its time. Ends by TimeoutError after `limit_ms` of simulated time."""
 
     async def bounded() -> T:
         return await asyncio.wait_for(coroutine, limit_ms / 1000)
 
-    before, onhost.ticks_source = onhost.ticks_source, lambda: clock.now_us
-    slept, onhost.sleep_source = onhost.sleep_source, clock.advance
-    loop = _ClockLoop(clock)
-    try:
-        return loop.run_until_complete(bounded())
-    finally:
-        onhost.ticks_source, onhost.sleep_source = before, slept
-        loop.close()
+    return onhost.run_on(clock, bounded())
 
 
 class ReaderBench:

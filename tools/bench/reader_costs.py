@@ -8,7 +8,6 @@ limit of a time is the air time alone (ISO 14443-3 at 106 kbit/s).
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,31 +20,6 @@ from tools.sim.clock import SimClock
 
 _SPI_HZ = 10_000_000
 _FACTORY_KEY = b"\xff" * 6
-
-
-class _ClockSelector(selectors.DefaultSelector):
-    """Waiting takes simulated time only."""
-
-    def __init__(self, clock: SimClock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready and timeout:
-            self._clock.advance(round(timeout * 1_000_000) + 1)
-        return ready
-
-
-class _ClockLoop(asyncio.SelectorEventLoop):
-    """An event loop on the board's clock."""
-
-    def __init__(self, clock: SimClock) -> None:
-        self._simulated = clock
-        super().__init__(_ClockSelector(clock))
-
-    def time(self) -> float:
-        return self._simulated.now_us / 1_000_000
 
 
 @dataclass(frozen=True)
@@ -62,13 +36,7 @@ def measure(
     """Cost of `work(chip, cards)` after `prepare(chip, cards)`, with one card (or None) in the field."""
     clock = SimClock()
     board = SimBoard("s3", clock)
-    loop = _ClockLoop(clock)
-    before, onhost.ticks_source = onhost.ticks_source, lambda: clock.now_us
-    try:
-        return loop.run_until_complete(_measured(board, clock, card, prepare, work))
-    finally:
-        onhost.ticks_source = before
-        loop.close()
+    return onhost.run_on(clock, _measured(board, clock, card, prepare, work))
 
 
 async def _measured(

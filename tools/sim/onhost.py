@@ -16,7 +16,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 _TICKS_MASK = (1 << 30) - 1
 _HALF = 1 << 29
@@ -209,48 +209,64 @@ def install() -> None:
     asyncio.wait_for_ms = _wait_for_ms  # type: ignore[attr-defined]
 
 
-class _LeapingSelector(selectors.DefaultSelector):
-    """Advances a virtual clock instead of waiting."""
+class Timeline(Protocol):
+    """A clock that waiting and modelled hardware advance, in microseconds; `tools.sim.clock.SimClock` is one."""
+
+    now_us: int
+
+    def advance(self, us: int) -> None: ...
+
+
+class _FreeClock:
+    """A timeline with no hardware on it."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.now_us = 1_000_000
+
+    def advance(self, us: int) -> None:
+        self.now_us += us
+
+
+class _LeapingSelector(selectors.DefaultSelector):
+    """Advances the timeline instead of waiting. A waiting socket does not hold it."""
+
+    def __init__(self, clock: Timeline) -> None:
+        super().__init__()
+        self._timeline = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready:
             if timeout is None:
                 raise RuntimeError("deadlock: every task waits and no timer runs")
-            self.now_us += round(timeout * 1_000_000)
+            self._timeline.advance(max(round(timeout * 1_000_000), 0))
         return ready
 
 
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop on which `sleep` takes no time; deterministic. A waiting socket does not hold its clock."""
+class _TimelineLoop(asyncio.SelectorEventLoop):
+    """An event loop on which `sleep` takes only simulated time; deterministic."""
 
-    def __init__(self) -> None:
-        self._leaping = _LeapingSelector()
-        super().__init__(self._leaping)
+    def __init__(self, clock: Timeline) -> None:
+        self._timeline = clock
+        super().__init__(_LeapingSelector(clock))
 
     def time(self) -> float:
-        return self._leaping.now_us / 1_000_000
-
-    def advance_us(self, us: int) -> None:
-        """Let the modelled hardware take time."""
-        self._leaping.now_us += us
-
-    def ticks_us(self) -> int:
-        return self._leaping.now_us
+        return self._timeline.now_us / 1_000_000
 
 
-def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a firmware coroutine to its end on virtual time."""
+def run_on(clock: Timeline, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end with ticks, sleeps and the event loop on one timeline."""
     global ticks_source, sleep_source
-    loop = VirtualTimeLoop()
-    before, ticks_source = ticks_source, loop.ticks_us
-    slept, sleep_source = sleep_source, loop.advance_us
+    before, ticks_source = ticks_source, lambda: clock.now_us
+    slept, sleep_source = sleep_source, clock.advance
+    loop = _TimelineLoop(clock)
     try:
         return loop.run_until_complete(coroutine)
     finally:
         ticks_source, sleep_source = before, slept
         loop.close()
+
+
+def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a firmware coroutine to its end on virtual time."""
+    return run_on(_FreeClock(), coroutine)

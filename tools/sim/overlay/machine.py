@@ -69,7 +69,7 @@ class Pin:
         self.init(-1, pull)
 
     def irq(self, *_arguments, **_named):
-        raise NotImplementedError("Pin.irq: read the level in a task")
+        raise RuntimeError("no Pin.irq here: read the level in a task")
 
     def __repr__(self):
         return "Pin(%s)" % self.id
@@ -121,7 +121,7 @@ class SPI:
 
 class SoftSPI(SPI):
     def __init__(self, baudrate=500_000, *, sck, mosi, miso, **other):
-        raise NotImplementedError("SoftSPI: the terminal's reader hangs on a hardware bus")
+        raise RuntimeError("no SoftSPI here: the reader hangs on a hardware bus")
 
 
 class I2C:
