@@ -1,18 +1,7 @@
-"""What can go wrong between an MFRC522 and a card, as one family of exceptions, and the chip versions known.
+"""What can go wrong between an MFRC522 and a card, as one family of exceptions.
 
 Knows no product; nothing here names a key.
 """
-
-CHIP_VERSIONS = {
-    0x90: "MFRC522 early",
-    0x91: "MFRC522 v1",
-    0x92: "MFRC522 v2",
-    0x88: "FM17522",
-    0x89: "FM17522E",
-    0xB2: "FM17522-1",
-    0x12: "counterfeit",
-    0x82: "counterfeit",
-}
 
 
 class RC522Error(Exception):

@@ -14,6 +14,7 @@ from firmware.cards import classic, ntag
 from firmware.cards.identify import CLASSIC, TYPE2, family, type2_kind
 from firmware.cards.payload import PayloadForged, looks_like_ours, member_of_payload
 from firmware.core.errors import CardLeft, CardUnsupported, TwoCards
+from firmware.core.reference import masked
 from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
 
 TYPE_CHECKING = False
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 SUSPICIOUS = "C06"  # the card carries our format, and it is not genuine
 _AUTH_TRIES = const(2)  # a spark looks like a wrong key; a good card must not lose its rank by one
 _SETTLE_MS = const(6)  # field before the first frame, 5 ms by ISO 14443-3 6.2.4 and one for the scheduler's grain
-
-
-def short_uid(uid: bytes) -> str:
-    """Enough of a UID to follow a card through the log, too little to copy it."""
-    return ".." + uid[-2:].hex()
 
 
 class MemberCards:
@@ -134,4 +130,4 @@ class MemberCards:
 
     def _suspect(self, uid: bytes, why: str) -> None:
         self.suspicious += 1
-        self._log.fault(SUSPICIOUS, why + ", card " + short_uid(uid))
+        self._log.fault(SUSPICIOUS, why + ", card " + masked(uid))

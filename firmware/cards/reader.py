@@ -14,7 +14,7 @@ from micropython import const
 
 from drivers.iso14443a import Iso14443A
 from drivers.rc522_errors import ChipAbsent, Collision, FrameError, NoAnswer, RC522Error
-from firmware.cards.member_card import MemberCards, short_uid
+from firmware.cards.member_card import MemberCards
 from firmware.core.errors import (
     CardError,
     CardLeft,
@@ -24,6 +24,7 @@ from firmware.core.errors import (
     ReaderDead,
     TwoCards,
 )
+from firmware.core.reference import masked
 from firmware.core.types import CardData, CardSeen
 
 TYPE_CHECKING = False
@@ -258,7 +259,7 @@ class CardReader:
             except ChipAbsent:
                 raise
             except RC522Error as error:
-                self._log.event("card {} try {}: {}".format(short_uid(target.uid), attempt + 1, type(error).__name__))
+                self._log.event("card {} try {}: {}".format(masked(target.uid), attempt + 1, type(error).__name__))
         self._told_resting(CardUnreadable("no valid answer"), first)
 
     # --- telling --------------------------------------------------------------------------------------------------

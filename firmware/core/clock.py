@@ -15,8 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.core.ports import Rtc
 
-# Drift that is corrected silently; more than this is told to a person.
-_TOLERATED_S = const(120)
 _TEHRAN_OFFSET_S = const(12600)  # +03:30 all year since 2022-09-21
 
 
@@ -83,10 +81,6 @@ class Clock:
                 pass  # without its battery clock the terminal keeps the switch's time until it is switched off
         self.quality = CLOCK_OK
         return correction_s
-
-    def drifted(self, correction_s: int) -> bool:
-        """Whether a correction is large enough to be told to a person."""
-        return abs(correction_s) > _TOLERATED_S
 
     def _set_base(self, utc: int) -> None:
         self._base_utc = utc

@@ -22,5 +22,5 @@ def rrn_of(seq: int, time_utc: int) -> str:
 
 
 def masked(uid: bytes) -> str:
-    """A card as screen and paper may show it: the last two bytes of its UID."""
+    """A card as screen, paper and log may show it: the last two bytes of its UID."""
     return "****" + hexlify(uid[-2:]).decode().upper()

@@ -5,13 +5,11 @@ cannot see each other's spending.
 """
 
 from firmware.core.refusals import CARD_BLOCKED, NEEDS_CONNECTION, OFFLINE_NOT_ALLOWED, QUEUE_FULL
-from firmware.core.types import ACCRUAL, OFFLINE
+from firmware.core.types import ACCRUAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
-
-    from firmware.core.types import Transaction
 
 
 class Decision:
@@ -48,7 +46,3 @@ class OfflinePolicy:
         if pending_count >= self.queue_limit:
             return Decision(QUEUE_FULL)
         return Decision()
-
-    def under_review(self, transaction: "Transaction") -> bool:
-        """An offline accrual so large that the switch's people look at it before its points count."""
-        return transaction.mode == OFFLINE and transaction.amount > self.review_above

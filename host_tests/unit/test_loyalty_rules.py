@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.core.types import ACCRUAL, AUTH_LEGACY, CLOCK_OK, OFFLINE, REDEMPTION, Transaction
+from firmware.core.types import ACCRUAL, APPROVED, AUTH_LEGACY, CLOCK_OK, OFFLINE, REDEMPTION, JournalEntry, Transaction
 from firmware.loyalty.offline import OfflinePolicy
+from firmware.loyalty.outcome import outcome_of
 from firmware.loyalty.rules import Rules
 
 AMOUNTS = st.integers(1, 10**12 - 1)
@@ -71,4 +72,5 @@ def test_a_large_offline_sale_is_queued_under_review_and_an_online_one_is_not() 
     assert policy.decide(ACCRUAL, b"card", 0).approved
     for amount, mode, review in ((1001, OFFLINE, True), (1000, OFFLINE, False), (1001, 0, False)):
         t = Transaction(1, ACCRUAL, mode, b"card", AUTH_LEGACY, amount, 1, 0, CLOCK_OK)
-        assert policy.under_review(t) is review
+        told = outcome_of(JournalEntry(t, APPROVED), None, 0, 0, policy.review_above)
+        assert told.under_review is review
