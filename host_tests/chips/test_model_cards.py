@@ -1,9 +1,10 @@
 import pytest
 
 from host_tests.chips.rc522_kit import Raw
+from tools.issuer.keys import diversified_key, legacy_key, member_payload
 from tools.sim.cards import Noise, make_card
 from tools.sim.cards.frames import with_crc
-from tools.sim.cards.personal import card_key, diversified_key, member_payload, personalise
+from tools.sim.cards.personal import personalise
 from tools.sim.chips import rc522_regs as R
 
 UID = bytes.fromhex("9C599B32")
@@ -367,7 +368,7 @@ def test_diversification_follows_the_published_vectors():
 
 def test_a_personalised_classic_opens_with_its_own_key_only():
     card = personalise(make_card("classic", UID), GROUP, 1_000_001)
-    key = card_key(GROUP, UID)[:6]
+    key = legacy_key(GROUP, UID)[:6]
     raw = selected(card)
     raw.authenticate(0x60, 4, key, UID)
     assert raw.command(b"\x30\x04") == with_crc(member_payload(GROUP, UID, 1_000_001))
@@ -380,7 +381,7 @@ def test_a_personalised_classic_opens_with_its_own_key_only():
 
 def test_a_personalised_tag_gives_its_payload_after_the_password():
     card = personalise(make_card("ntag213", TAG), GROUP, 42)
-    key = card_key(GROUP, TAG)
+    key = legacy_key(GROUP, TAG)
     raw = selected(card)
     assert raw.command(b"\x1b" + key[:4]) == with_crc(key[4:6])
     payload = raw.command(b"\x30\x04")[:16]

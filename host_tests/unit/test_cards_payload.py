@@ -4,7 +4,7 @@ from firmware.cards.identify import CLASSIC, OTHER, TYPE2, family, type2_kind
 from firmware.cards.keys import CardKeys
 from firmware.cards.payload import PayloadForged, build_payload, looks_like_ours, member_of_payload
 from firmware.core.cmac import Cmac
-from tools.sim.cards.personal import card_key, member_payload
+from tools.issuer.keys import legacy_key, member_payload
 
 GROUP = bytes.fromhex("00112233445566778899aabbccddeeff")
 UIDS = [bytes.fromhex(uid) for uid in ("9C599B32", "04A1B2C3D4E5F6", "04DE5F1EACC0400102FE")]
@@ -21,7 +21,7 @@ def test_an10922_vectors_also_where_the_padding_is_a_trap() -> None:
 @pytest.mark.parametrize("uid", UIDS)
 def test_keys_and_payload_agree_with_an_independent_card_office(uid: bytes) -> None:
     keys = CardKeys(GROUP)
-    diversified = card_key(GROUP, uid)
+    diversified = legacy_key(GROUP, uid)
     assert keys.classic_key(uid) == diversified[:6]
     assert keys.ntag_password(uid) == (diversified[:4], diversified[4:6])
     assert build_payload(keys, uid, 1001) == member_payload(GROUP, uid, 1001)

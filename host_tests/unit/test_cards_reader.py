@@ -14,8 +14,9 @@ from firmware.core.errors import CardError, CardLeft, CardTimeout, CardUnreadabl
 from firmware.core.log import Log
 from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData, CardSeen
 from host_tests.chips.reader_bench import ReaderBench
+from tools.issuer.keys import member_payload
 from tools.sim.cards import Noise, make_card
-from tools.sim.cards.personal import member_payload, personalise
+from tools.sim.cards.personal import personalise
 
 GROUP = bytes.fromhex("00112233445566778899aabbccddeeff")
 GOLD, SILVER = "9C599B32", "04A1B2C3D4E5F6"

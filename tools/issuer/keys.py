@@ -52,6 +52,17 @@ def diversified_key(master: bytes, message: bytes) -> bytes:
     return chain.update(padded[:16] + last)[16:]
 
 
+def legacy_key(group: bytes, uid: bytes) -> bytes:
+    """16 bytes of which a Classic card takes its sector keys and an NTAG21x its password and PACK."""
+    return diversified_key(group, _DIVERSIFICATION + uid + _SYSTEM)
+
+
+def member_payload(group: bytes, uid: bytes, member_no: int) -> bytes:
+    """The 16 bytes that name the member on any card."""
+    head = _PAYLOAD_HEAD + member_no.to_bytes(4, "big") + b"\x00\x00"
+    return head + cmac(group, _PAYLOAD_LABEL + uid + head)[:8]
+
+
 @dataclass(frozen=True, repr=False)
 class IssuerKeys:
     """Five 16-byte masters and their version (1..255, the version byte of every key written).
@@ -82,10 +93,9 @@ class IssuerKeys:
         return diversified_key(master, _DIVERSIFICATION + uid + bytes([number]) + _SYSTEM)
 
     def legacy_key(self, uid: bytes) -> bytes:
-        """16 bytes of which a Classic card takes its sector keys and an NTAG21x its password and PACK."""
-        return diversified_key(self.group, _DIVERSIFICATION + uid + _SYSTEM)
+        """`legacy_key` of this group."""
+        return legacy_key(self.group, uid)
 
     def payload(self, uid: bytes, member_no: int) -> bytes:
-        """The 16 bytes that name the member on any card."""
-        head = _PAYLOAD_HEAD + member_no.to_bytes(4, "big") + b"\x00\x00"
-        return head + cmac(self.group, _PAYLOAD_LABEL + uid + head)[:8]
+        """`member_payload` of this group."""
+        return member_payload(self.group, uid, member_no)
