@@ -12,7 +12,8 @@ from micropython import const
 from firmware.core.errors import StoreError, StoreForeign, StoreFull
 from firmware.store import frames
 from firmware.store.flash import Flash
-from firmware.store.frames import FRAMES_AT, HEADER, PAGE, SECTOR, Frame, Header
+from firmware.store.frames import FRAME_HEAD, FRAMES_AT, HEADER, PAGE, SECTOR, Frame, Header
+from firmware.store.repair import repaired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Ring:
         self.seq_ceiling = 0
         self.lost = 0  # frames that may have stood in unreadable places of the open sector
         self.inline_erases = 0
+        self.repairs = 0  # reads that put a wrong bit right
         self.tail_now: "Callable[[], int]" = lambda: self.tail
 
     # --- recovery ---------------------------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ class Ring:
         stop = frames.last_written(raw, FRAMES_AT, SECTOR)
         dirty = 0
         while at < stop:
-            frame = frames.frame_at(raw, at, crc_seed, generation)
+            frame = frames.frame_at(raw, at, crc_seed, generation) or self._repaired(raw, at, generation)
             if frame is None:
                 dirty += not frames.is_blank(raw, at, at + frames.ALIGN)
                 at += frames.ALIGN
@@ -200,10 +202,13 @@ class Ring:
         length = min(end - start + 80, SECTOR - start)
         raw = self._flash.read(sector, start, length)
         crc_seed = frames.seed(self._salt, generation)
-        for at in range(0, min(end - start, length), frames.ALIGN):
-            frame = frames.frame_at(raw, at, crc_seed, generation, start)
-            if frame is not None and frame.kind in kinds:
-                return frame
+        for mend in (False, True):
+            for at in range(0, min(end - start, length), frames.ALIGN):
+                frame = frames.frame_at(raw, at, crc_seed, generation, start)
+                if frame is None and mend:
+                    frame = self._repaired(raw, at, generation, start)
+                if frame is not None and frame.kind in kinds:
+                    return frame
         return None
 
     def frame_in_sector(self, sector: int, at: int, slot: int) -> "Frame | None":
@@ -212,7 +217,19 @@ class Ring:
         if not generation or at + slot > SECTOR:
             return None
         raw = self._flash.read(sector, at, slot)
-        return frames.frame_at(raw, 0, frames.seed(self._salt, generation), generation, at)
+        frame = frames.frame_at(raw, 0, frames.seed(self._salt, generation), generation, at)
+        return frame or self._repaired(raw, 0, generation, at)
+
+    def _repaired(
+        self, raw: "bytearray | memoryview | bytes", at: int, generation: int, origin: int = 0
+    ) -> "Frame | None":
+        """The frame at `raw[at]` when one wrong bit is all that is wrong with it."""
+        crc_seed = frames.seed(self._salt, generation)
+        mended = repaired(raw, at, crc_seed)
+        if mended is None:
+            return None
+        self.repairs += 1
+        return frames.frame_at(mended, 0, crc_seed, generation, origin + at)
 
     def sector_of(self, generation: int) -> int:
         """The sector that holds a generation, or -1."""
@@ -260,6 +277,8 @@ class Ring:
             if self._flash.program(self._head, at, frame):
                 self._at = at + slot
                 return at
+            # A frame that is wrong in one bit would be read as a good one, beside the one written next.
+            self._flash.program(self._head, at, bytes(FRAME_HEAD))
             self._at = (at + len(frame) - 1) // PAGE * PAGE + PAGE
             self._strikes += 1
             if self._strikes >= _STRIKES:
@@ -313,7 +332,9 @@ class Ring:
                     continue
             self._erased.discard(sector)
             if not self._flash.program(sector, 0, frames.pack_header(header)):
+                # One of the two copies may be good all the same: no other sector may bear its generation.
                 self._bad.add(sector)
+                header.generation = generation = generation + 1
                 continue
             self._head, self.generation, self._at, self._strikes = sector, generation, FRAMES_AT, 0
             self._generations[sector], self._highs[sector] = generation, self.seq_high
