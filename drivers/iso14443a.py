@@ -6,6 +6,7 @@ never pick one of two cards for its customer. Knows no card family. UIDs are 4, 
 
 from micropython import const
 
+from drivers.rc522 import PATIENT_US
 from drivers.rc522_errors import Collision, CrcError, FrameError, NoAnswer
 
 TYPE_CHECKING = False
@@ -86,7 +87,7 @@ class Iso14443A:
             frame[2:6] = part
             frame[6] = data[4]
             if not cascade:
-                await chip.exchange(frame, 1, crc=True, patient=True, size=7)
+                await chip.exchange(frame, 1, crc=True, timeout_us=PATIENT_US, size=7)
                 sak = data[0]
                 if sak & _SAK_INCOMPLETE:
                     raise FrameError("SAK asks for a cascade without tag")

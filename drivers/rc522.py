@@ -80,8 +80,9 @@ _COLL_POS_INVALID = const(0x20)
 _TICK_US = const(25)
 _PRESCALER = const(169)
 _T_AUTO = const(0x80)
-_QUICK = const(19)  # 0.5 ms: REQA, anticollision and SELECT are answered after 1236/fc = 91 us (ISO 14443-3)
-_PATIENT = const(199)  # 5 ms: what a card may take for data (NTAG21x data sheet, table "timings")
+_PRESCALER_LONG = const(1695)  # steps of 250 us, for waits beyond 65,536 of the short ones
+QUICK_US = const(500)  # REQA, anticollision and SELECT are answered after 1236/fc = 91 us (ISO 14443-3)
+PATIENT_US = const(5_000)  # what a card may take for data (NTAG21x data sheet, table "timings")
 _RELEASE_US = const(3000)  # beyond timer and air time no exchange lasts; covers a busy scheduler
 _SLICE_US = const(100)  # longest time the processor is held while a frame is on air
 _GRAIN_US = const(20)
@@ -115,6 +116,8 @@ class MFRC522:
             self._ask[i] = _READ | register
         self._in = bytearray(_STATUS_BYTES + FIFO_SIZE)
         self.data = memoryview(self._in)[_STATUS_BYTES:]
+        self._ask_fifo = bytearray([_READ | _FIFO_DATA] * (1 + FIFO_SIZE))
+        self._fifo_views = Views(self._ask_fifo)
         self._out_views = Views(self._out)
         self._ask_views = Views(self._ask)
         self._in_views = Views(self._in)
@@ -127,7 +130,10 @@ class MFRC522:
         self._gain = 0x48  # RxGain 33 dB (9.3.3.6), the value after reset
         self._field = _FIELD_OFF
         self._crc = False
-        self._reload = -1
+        self._timeout_us = 0
+        self._t_mode = _T_AUTO
+        self._reload_high = 0
+        self._prescaler = _PRESCALER
         self._crypto = False
         self._dirty = True
         self._cs(1)
@@ -152,6 +158,7 @@ class MFRC522:
         self._field = _FIELD_OFF
         self._crc = self._crypto = False
         self._dirty = True
+        self._t_mode, self._prescaler, self._reload_high = _T_AUTO, _PRESCALER, 0
         for register, value in (
             (_TX_CONTROL, _FIELD_OFF),
             (_TX_ASK, 0x40),  # 100 % ASK, whatever the conductance registers say (9.3.2.6)
@@ -161,7 +168,7 @@ class MFRC522:
             (_T_MODE, _T_AUTO),
             (_T_PRESCALER, _PRESCALER),
             (_T_RELOAD_HIGH, 0),
-            (_T_RELOAD_LOW, _QUICK),
+            (_T_RELOAD_LOW, QUICK_US // _TICK_US - 1),
             (_COM_IEN, 0x80 | _END_OF_EXCHANGE),  # IRqInv: the line is low while an enabled flag is set (9.3.1.3)
             (_DIV_IEN, 0x80),  # IRQPushPull: no pull-up needed (9.3.1.4)
             (_COLL, 0),  # ValuesAfterColl off: bits after a collision read 0 (9.3.1.15)
@@ -169,7 +176,7 @@ class MFRC522:
             (_RF_CFG, self._gain),
         ):
             self._write(register, value)
-        self._reload = _QUICK
+        self._timeout_us = QUICK_US
         return self.version
 
     def check(self) -> bool:
@@ -186,8 +193,8 @@ class MFRC522:
             and seen[2] == self._field
             and seen[3] == 0x40
             and seen[4] == 0x3D
-            and seen[5] == _T_AUTO
-            and seen[6] == _PRESCALER
+            and seen[5] == self._t_mode
+            and seen[6] == self._prescaler
             and seen[7] == 0x80 | _END_OF_EXCHANGE
             and seen[8] & 0x70 == self._gain & 0x70
         )
@@ -210,7 +217,7 @@ class MFRC522:
         self._field = _FIELD_OFF
         self._write(_TX_CONTROL, _FIELD_OFF)
         self._set_crc(False)  # as the next request wants it
-        self._set_reload(_QUICK)
+        self._set_timeout(QUICK_US)
 
     # --- frames ---------------------------------------------------------------------------------------------------
 
@@ -220,19 +227,23 @@ class MFRC522:
         expect: int,
         crc: bool = False,
         last_bits: int = 0,
-        patient: bool = False,
+        timeout_us: int = QUICK_US,
         size: int = -1,
+        exact: bool = True,
+        align: int = 0,
     ) -> int:
         """Send a frame and receive one of `expect` bytes; returns how many came, they are in `data`.
 
         `crc`: the chip appends CRC_A and checks that of the answer; neither counts. `last_bits`: bits sent of the last
-        byte (7 for REQA, 0 is all). `patient`: wait 5 ms for the answer's start, not 0.5 ms. `size` sends only the
-        first bytes of `send`. A four-bit ACK returns 0. Raises NoAnswer, Collision, CrcError, FrameError, Nak or
-        ChipAbsent; always ends within timer, air time and 3 ms.
+        byte (7 for REQA, 0 is all). `timeout_us`: how long the answer may be in coming, up to 5 s. `size` sends only
+        the first bytes of `send`. Without `exact` an answer of any length is taken, and `expect` only tells how much
+        of it comes with the first read; the rest costs one transaction more. `align`: the first received bit goes to
+        this bit of `data[0]` (RxAlign), and an answer may then end within a byte. A four-bit ACK returns 0. Raises
+        NoAnswer, Collision, CrcError, FrameError, Nak or ChipAbsent; always ends within timer, air time and 3 ms.
         """
         count = len(send) if size < 0 else size
         self._set_crc(crc)
-        self._set_reload(_PATIENT if patient else _QUICK)
+        self._set_timeout(timeout_us)
         wanted = expect + 2 if crc and self.crc_in_fifo else expect
         if wanted > FIFO_SIZE or count > FIFO_SIZE:
             raise ValueError("FIFO holds 64 bytes")
@@ -243,13 +254,13 @@ class MFRC522:
             self._dirty = False
         self._write(_COM_IRQ, _IRQ_ALL)
         self._fill(send, count)
-        self._write(_BIT_FRAMING, _START_SEND | last_bits)
+        self._write(_BIT_FRAMING, _START_SEND | align << 4 | last_bits)
         air = air_us(count + (2 if crc else 0), expect + (2 if crc else 0))
-        ended = await self._ended(_END_OF_EXCHANGE, air, (self._reload + 1) * _TICK_US)
+        ended = await self._ended(_END_OF_EXCHANGE, air, timeout_us)
         self._combined_read(wanted)
-        return self._judge(ended, expect, wanted, crc)
+        return self._judge(ended, expect, wanted, crc, exact, align)
 
-    def _judge(self, ended: bool, expect: int, wanted: int, crc: bool) -> int:
+    def _judge(self, ended: bool, expect: int, wanted: int, crc: bool, exact: bool, align: int) -> int:
         """What the combined read means."""
         seen = self._in
         irq, error, level, last_bits = seen[1], seen[2], seen[3], seen[4] & 0x07
@@ -259,7 +270,7 @@ class MFRC522:
         if not irq & _IRQ_RX:
             self._dirty = True
             self._no_reception(ended, irq)
-        if level > wanted or error:
+        if error or (exact and level > wanted):
             self._dirty = True
         if error & _ERR_COLLISION:
             position = 0 if seen[5] & _COLL_POS_INVALID else (seen[5] & 0x1F) or 32
@@ -273,10 +284,14 @@ class MFRC522:
             raise CrcError()
         if error & _ERR_FATAL:
             raise FrameError(error)
+        if not exact:
+            if level > wanted:
+                self._read_rest(wanted, level)
+            return level - 2 if crc and self.crc_in_fifo else level
         if crc and level == expect + 2:
             self.crc_in_fifo = True
             level = expect
-        if level != expect or last_bits:
+        if level != expect or (last_bits and not align):
             self._dirty = True
             raise FrameError(level)
         return level
@@ -302,7 +317,7 @@ class MFRC522:
         Afterwards every frame is enciphered until `stop_crypto`. Raises AuthRefused (the session is closed again, and
         the card has to be woken and selected anew) or ChipAbsent.
         """
-        self._set_reload(_PATIENT)
+        self._set_timeout(PATIENT_US)
         if self._dirty:
             self._write(_COMMAND, _IDLE)
             self._write(_FIFO_LEVEL, _FLUSH)
@@ -318,7 +333,7 @@ class MFRC522:
         accepted = False
         try:
             self._write(_COMMAND, _MF_AUTHENT)
-            await self._ended(_END_OF_AUTHENT, 2001, 2 * (self._reload + 1) * _TICK_US)
+            await self._ended(_END_OF_AUTHENT, 2001, 2 * PATIENT_US)
             self._transfer(self._auth_ask, self._auth_in)
             if self._auth_in[1] == 0xFF and self._auth_in[3] == 0xFF:
                 raise ChipAbsent()
@@ -354,6 +369,9 @@ class MFRC522:
                 return True
             if passed > bound:
                 return False
+            if passed > air + PATIENT_US:
+                await asyncio.sleep_ms(1)  # a card that takes its time: the processor is for others
+                continue
             await asyncio.sleep_ms(0)
             # Others had their turn; the next moments are too short for the scheduler's milliseconds.
             sleep_us(min(air - passed, _SLICE_US) if passed < air else _GRAIN_US)
@@ -364,10 +382,26 @@ class MFRC522:
             self._write(_TX_MODE, _CRC_EN if on else 0)
             self._write(_RX_MODE, _CRC_EN if on else 0)
 
-    def _set_reload(self, reload: int) -> None:
-        if reload != self._reload:
-            self._reload = reload
-            self._write(_T_RELOAD_LOW, reload)
+    def _set_timeout(self, us: int) -> None:
+        if us == self._timeout_us:
+            return
+        steps = us // _TICK_US
+        prescaler = _PRESCALER
+        if steps > 0x10000:
+            steps //= 10
+            prescaler = _PRESCALER_LONG
+        reload = max(steps, 1) - 1
+        mode = _T_AUTO | prescaler >> 8
+        if mode != self._t_mode:
+            self._t_mode = mode
+            self._prescaler = prescaler & 0xFF
+            self._write(_T_MODE, mode)
+            self._write(_T_PRESCALER, self._prescaler)
+        if reload >> 8 != self._reload_high:
+            self._reload_high = reload >> 8
+            self._write(_T_RELOAD_HIGH, self._reload_high)
+        self._write(_T_RELOAD_LOW, reload & 0xFF)
+        self._timeout_us = us
 
     def _fill(self, send: "bytes | bytearray | memoryview", count: int) -> None:
         out = self._out
@@ -382,6 +416,18 @@ class MFRC522:
         ask[end] = 0  # the last byte of a read stream (8.1.2.1, table 6); an address there would read once more
         self._transfer(self._ask_views.first(end + 1), self._in_views.first(end + 1))
         ask[end] = kept
+
+    def _read_rest(self, have: int, level: int) -> None:
+        """What the combined read left in the FIFO, behind what it brought."""
+        seen = self._in
+        at = _STATUS_BYTES - 1 + have  # where the blank first byte of the stream would fall
+        kept = seen[at]
+        ask = self._ask_fifo
+        rest = level - have
+        ask[rest] = 0
+        self._transfer(self._fifo_views.first(rest + 1), self._in_views.whole[at : at + rest + 1])
+        ask[rest] = _READ | _FIFO_DATA
+        seen[at] = kept
 
     def _write(self, register: int, value: int) -> None:
         self._pair[0] = register

@@ -5,12 +5,12 @@ class Views:
     """Views on the beginning of a buffer, each made once: a slice in the hot path would cost heap every time."""
 
     def __init__(self, buffer: bytearray) -> None:
-        self._whole = memoryview(buffer)
+        self.whole = memoryview(buffer)
         self._made: "list[memoryview | None]" = [None] * (len(buffer) + 1)
 
     def first(self, count: int) -> memoryview:
         """The first `count` bytes."""
         view = self._made[count]
         if view is None:
-            view = self._made[count] = self._whole[:count]
+            view = self._made[count] = self.whole[:count]
         return view

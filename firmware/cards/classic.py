@@ -6,6 +6,8 @@ because a chip left in it hears no other card.
 
 from micropython import const
 
+from drivers.rc522 import PATIENT_US
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drivers.rc522 import MFRC522
@@ -21,7 +23,7 @@ async def read_block(chip: "MFRC522", uid: bytes, block: int, key_a: bytes) -> b
     """One block of a selected card. Raises the reader's errors, AuthRefused for a wrong key."""
     try:
         await chip.authenticate(_AUTH_KEY_A, block, key_a, uid)
-        await chip.exchange(bytes((_READ, block)), _BLOCK_SIZE, crc=True, patient=True)
+        await chip.exchange(bytes((_READ, block)), _BLOCK_SIZE, crc=True, timeout_us=PATIENT_US)
         return bytes(chip.data[:_BLOCK_SIZE])
     finally:
         chip.stop_crypto()

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.iso14443a import crc_a
+from drivers.rc522 import PATIENT_US
 from drivers.rc522_errors import (
     AuthRefused,
     ChipAbsent,
@@ -31,7 +32,7 @@ def bench_with(*cards: object, **options: object) -> ReaderBench:
 
 
 def read_block(bench: ReaderBench, block: int = 4) -> bytes:
-    count = bench.run(bench.chip.exchange(bytes((0x30, block)), 16, crc=True, patient=True))
+    count = bench.run(bench.chip.exchange(bytes((0x30, block)), 16, crc=True, timeout_us=PATIENT_US))
     return bytes(bench.chip.data[:count])
 
 
@@ -205,7 +206,7 @@ def test_a_refusal_is_a_nak_with_its_code(nibble_is_crc_error: bool) -> None:
     bench = bench_with(make_card("ntag213", "04A1B2C3D4E5F6"), nibble_is_crc_error=nibble_is_crc_error)
     bench.run(bench.picc.select())
     with pytest.raises(Nak) as caught:
-        bench.run(bench.chip.exchange(b"\x30\xff", 16, crc=True, patient=True))
+        bench.run(bench.chip.exchange(b"\x30\xff", 16, crc=True, timeout_us=PATIENT_US))
     assert caught.value.code == 0
     assert bench.run(bench.picc.select(wake=True)).sak == 0x00
 
@@ -226,7 +227,7 @@ def test_each_kind_of_noise_has_its_error_and_the_next_exchange_works(
     bench.run(bench.picc.select())
     bench.field.noise = Noise(7, **noise)
     with pytest.raises(error):
-        bench.run(bench.chip.exchange(b"\x30\x04", 16, crc=True, patient=True), limit_ms=50)
+        bench.run(bench.chip.exchange(b"\x30\x04", 16, crc=True, timeout_us=PATIENT_US), limit_ms=50)
     bench.field.noise = None
     assert len(read_block(bench)) == 16
 
@@ -262,7 +263,7 @@ def test_a_card_pulled_at_any_frame_ends_in_an_error_and_another_is_read_after_i
         target = await bench.picc.select(wake=True)
         await bench.chip.authenticate(0x60, 4, KEY, target.uid)
         for _ in range(4):
-            await bench.chip.exchange(b"\x30\x04", 16, crc=True, patient=True)
+            await bench.chip.exchange(b"\x30\x04", 16, crc=True, timeout_us=PATIENT_US)
 
     with pytest.raises(RC522Error):
         bench.run(tap(), limit_ms=100)

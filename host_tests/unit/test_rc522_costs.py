@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from drivers.rc522 import air_us
+from drivers.rc522 import PATIENT_US, air_us
 from drivers.rc522_errors import NoAnswer
 from firmware.cards import ntag
 from host_tests.chips.reader_bench import ReaderBench
@@ -63,7 +63,7 @@ def test_a_block_after_authentication_takes_five() -> None:
     target = bench.run(bench.picc.select())
     assert bench.counted(bench.chip.authenticate(0x60, 4, FACTORY_KEY, target.uid))[1] == 4
     for _ in range(3):
-        assert bench.counted(bench.chip.exchange(b"\x30\x04", 16, crc=True, patient=True)) == (16, 5)
+        assert bench.counted(bench.chip.exchange(b"\x30\x04", 16, crc=True, timeout_us=PATIENT_US)) == (16, 5)
 
 
 def test_four_and_sixteen_pages_take_five_each() -> None:
@@ -89,5 +89,5 @@ def test_bus_and_waiting_add_little_to_the_air_time() -> None:
     assert selected - before < 2346 + 500
     bench.run(bench.chip.authenticate(0x60, 4, FACTORY_KEY, target.uid))
     before = bench.clock.now_us
-    bench.run(bench.chip.exchange(b"\x30\x04", 16, crc=True, patient=True))
+    bench.run(bench.chip.exchange(b"\x30\x04", 16, crc=True, timeout_us=PATIENT_US))
     assert bench.clock.now_us - before < 1977 + 200

@@ -95,7 +95,9 @@ async def _authenticated(chip: Any, cards: Any) -> None:
 
 
 async def _read_block(chip: Any, _cards: Any) -> None:
-    got = await chip.exchange(b"\x30\x04", 16, crc=True, patient=True)
+    from drivers.rc522 import PATIENT_US
+
+    got = await chip.exchange(b"\x30\x04", 16, crc=True, timeout_us=PATIENT_US)
     assert got == 16
 
 
@@ -105,7 +107,9 @@ async def _selected_and_read(chip: Any, cards: Any) -> None:
 
 
 async def _fast_read_16(chip: Any, _cards: Any) -> None:
-    got = await chip.exchange(b"\x3a\x04\x13", 64, crc=True, patient=True)  # pages 4 to 19
+    from drivers.rc522 import PATIENT_US
+
+    got = await chip.exchange(b"\x3a\x04\x13", 64, crc=True, timeout_us=PATIENT_US)  # pages 4 to 19
     assert got == 64
 
 
