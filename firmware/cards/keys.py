@@ -1,9 +1,12 @@
 """Card keys, derived from the terminal group's card key by NXP AN10922; the only module that sees that key.
 
-Message of the derivation: 01h, the card's UID, "VAFA", always padded to 32 bytes. Knows no reader and no screen.
-Nothing here may be logged or shown.
+Message of the derivation: 01h, the card's UID, "VAFA", always padded to 32 bytes; for an AES card the key's number
+stands before "VAFA". Knows no reader and no screen. Nothing here may be logged or shown; the key of an AES card leaves
+only as an `AuthKey`, which works with it and does not give it away.
 """
 
+from firmware.cards.aes_layout import GROUP_READ
+from firmware.cards.ev2 import AuthKey
 from firmware.core.cmac import Cmac, tag_equal
 
 _DIVERSIFICATION = b"\x01"
@@ -27,6 +30,10 @@ class CardKeys:
         key = self._card_key(uid)
         return key[:4], key[4:6]
 
+    def aes_read_key(self, uid: bytes) -> AuthKey:
+        """The group read key of this AES card, open for one authentication."""
+        return AuthKey(GROUP_READ, self._card_key(uid + bytes((GROUP_READ,))))
+
     def payload_tag(self, uid: bytes, head: bytes) -> bytes:
         """The 8-byte MAC that binds a payload's first 8 bytes to this card."""
         return self._mac.tag(_PAYLOAD + uid + head)[:PAYLOAD_TAG_SIZE]
@@ -35,5 +42,5 @@ class CardKeys:
         """Whether `tag` is the MAC of `head` on this card."""
         return tag_equal(self.payload_tag(uid, head), tag)
 
-    def _card_key(self, uid: bytes) -> bytes:
-        return self._mac.tag_padded_to(_DIVERSIFICATION + uid + _SYSTEM, 32)
+    def _card_key(self, what: bytes) -> bytes:
+        return self._mac.tag_padded_to(_DIVERSIFICATION + what + _SYSTEM, 32)
