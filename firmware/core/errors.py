@@ -82,6 +82,18 @@ class StoreForeign(StoreError):
     code = "S07"
 
 
+class StoreOutdated(StoreForeign):
+    """The store has the format of earlier firmware, which this one does not read; it was left untouched."""
+
+    code = "S09"
+
+
+class StoreSealed(StoreError):
+    """The store was sealed with other keys than this terminal has; it was left untouched."""
+
+    code = "S08"
+
+
 # --- switch link ------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,8 @@ ALIGN = const(16)
 MAX_BODY = const(256)
 
 _MAGIC = const(0x53464156)  # "VAFS"
-FORMAT = const(1)
+FORMAT = const(2)  # 1 had bodies in the clear
+VERSION = const(1)  # of a frame
 
 
 class Header:
@@ -86,17 +87,23 @@ def slot_size(body_length: int) -> int:
     return (FRAME_HEAD + body_length + ALIGN - 1) & -ALIGN
 
 
-def pack_frame(kind: int, version: int, seq: int, body: bytes, crc_seed: int) -> bytearray:
+def pack_head(kind: int, version: int, seq: int, length: int) -> bytes:
+    """The first 8 bytes of a frame, those its CRC and its body's tag cover."""
+    return pack("<IHBB", seq, length, kind, version)
+
+
+def pack_frame(kind: int, version: int, seq: int, body: "bytes | bytearray", crc_seed: int) -> bytearray:
     """One frame, header and body, unpadded."""
     frame = bytearray(FRAME_HEAD + len(body))
-    pack_into("<IHBB", frame, 0, seq, len(body), kind, version)
+    frame[:8] = pack_head(kind, version, seq, len(body))
     frame[FRAME_HEAD:] = body
     pack_into("<I", frame, 8, crc32(body, crc32(memoryview(frame)[:8], crc_seed)))
     return frame
 
 
 class Frame:
-    """A frame that was read and whose CRC fitted. `at` is its byte offset in the sector, `generation` the sector's."""
+    """A frame that was read and whose CRC fitted. `at` is its byte offset in the sector, `generation` the sector's.
+    `body` is what was written, unsealed when it was sealed; then `tag` is its tag and `link` that of the one before."""
 
     def __init__(self, generation: int, at: int, kind: int, version: int, seq: int, body: bytes) -> None:
         self.generation = generation
@@ -105,6 +112,8 @@ class Frame:
         self.version = version
         self.seq = seq
         self.body = body
+        self.tag = b""
+        self.link = b""
 
 
 def frame_length(raw: "bytearray | memoryview | bytes", at: int, crc_seed: int) -> int:

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from firmware.core.ports import BlockDevice
     from firmware.store.frames import Frame
+    from firmware.store.seal import Sealer
 
 KIND = const(1)
+_SECRET = (records.TRANSACTION, records.RESULT, records.DEAD)
+_LINKED = (records.TRANSACTION, records.RESULT)
 
 _SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
 _SIGN_ON_GAP = const(1000)  # distance a fresh store keeps from what the switch has seen
@@ -49,14 +52,20 @@ class Journal:
     older than the newest sector and erases ahead. A call that needs the older sectors earlier reads them itself."""
 
     def __init__(
-        self, device: "BlockDevice", salt: int, page_only: bool = False, buffer: "bytearray | None" = None
+        self,
+        device: "BlockDevice",
+        sealer: "Sealer",
+        salt: int,
+        page_only: bool = False,
+        buffer: "bytearray | None" = None,
     ) -> None:
         self._flash = Flash(device, page_only, buffer)
+        self._sealer = sealer
         self._salt = salt
         self._reset()
 
     def _reset(self) -> None:
-        self._ring = Ring(self._flash, KIND, self._salt)
+        self._ring = Ring(self._flash, KIND, self._salt, self._sealer, _SECRET, _LINKED)
         self._ring.tail_now = self._tail
         self._opened = False
         self._load_next = 0  # next generation to be loaded
@@ -91,7 +100,7 @@ class Journal:
             ring.lost = 0  # it knew of everything before it
             ring.release(tail)
         elif frame.kind == records.SETTLE:
-            ring.release(records.unpack_settle(frame.body)[2])
+            ring.release(records.unpack_settle(frame.body)[1])
 
     def _load_some(self) -> bool:
         """Load one more sector, oldest first; False when nothing was left to load."""
@@ -100,9 +109,32 @@ class Journal:
         if self._load_next == _ALL_LOADED:
             return False
         generation = self._load_next
-        self._ring.visit(generation, self._state.take)
-        self._load_next = generation + 1 if generation < self._ring.generation else _ALL_LOADED
+        self._ring.visit(generation, self._load)
+        if generation < self._ring.generation:
+            self._load_next = generation + 1
+        else:
+            self._find_last_link()
+            self._load_next = _ALL_LOADED
         return True
+
+    def _load(self, frame: "Frame") -> bool:
+        if frame.tag:
+            self._ring.chain.follow(frame.link, frame.tag)
+        return self._state.take(frame)
+
+    def _find_last_link(self) -> None:
+        """When no sector that is needed holds a linked record, the chain goes on from an older one."""
+        ring = self._ring
+
+        def look(frame: "Frame") -> bool:
+            if frame.tag:
+                ring.chain.took(frame.tag)
+            return False
+
+        generation = ring.tail
+        while not ring.chain.known() and generation > 1 and generation + ring.sectors > ring.generation:
+            generation -= 1
+            ring.visit(generation, look)
 
     def _load_all(self) -> None:
         while self._load_some():
@@ -224,7 +256,7 @@ class Journal:
         tail = self._tail(generation, cells)
         spare = _SPARE_RELEASE if tail == self._ring.tail else 0
         try:
-            self._ring.append(records.SETTLE, 0, records.pack_settle(generation, cells, tail), _KEEP_NONE, spare)
+            self._ring.append(records.SETTLE, generation, records.pack_settle(cells, tail), _KEEP_NONE, spare)
         except StoreFull:
             return False
         self._ring.release(tail)
@@ -339,6 +371,11 @@ class Journal:
                 if t.uid == uid:
                     points += t.points
         return points
+
+    def gaps(self) -> int:
+        """Places, seen since the start, where a record that once stood there is missing or does not open any more."""
+        self._load_all()
+        return self._ring.chain.gaps
 
     # --- housekeeping -----------------------------------------------------------------------------------------------
 

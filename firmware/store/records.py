@@ -1,7 +1,7 @@
 """Bodies of the journal's frames: a transaction, its result, acknowledgements. Pure functions; tables in docs/store.md.
 
-A transaction and a result take 48 bytes: 8 clear, 32 that sealing will encrypt in place, 8 for its tag (zero as long as
-bodies are not sealed). A transaction that does not fit gets 16 bytes more between the 32 and the tag.
+A transaction and a result take 48 bytes: 8 clear (the first four, SEQ, make room for the link on the flash), 32 that
+are encrypted in place, 8 for the tag. A transaction that does not fit gets 16 bytes more between the 32 and the tag.
 """
 
 from struct import pack, unpack_from
@@ -118,20 +118,21 @@ def unpack_result(body: bytes) -> Result:
     )
 
 
-def pack_settle(generation: int, cells: int, tail: int) -> bytes:
-    """Acknowledged: the transactions that begin in these 64-byte cells of a sector. `tail`: nothing older is needed."""
-    return pack("<IQI", generation, cells, tail)
+def pack_settle(cells: int, tail: int) -> bytes:
+    """Acknowledged: the transactions that begin in these 64-byte cells of the sector whose generation is the frame's
+    `seq`. `tail`: nothing older is needed."""
+    return pack("<QI", cells, tail) + bytes(TAG)
 
 
-def unpack_settle(body: bytes) -> "tuple[int, int, int]":
-    """(generation, cells, tail)."""
-    generation, cells, tail = unpack_from("<IQI", body, 0)
-    return generation, cells, tail
+def unpack_settle(body: bytes) -> "tuple[int, int]":
+    """(cells, tail)."""
+    cells, tail = unpack_from("<QI", body, 0)
+    return cells, tail
 
 
 def pack_mark(tail: int, seq_ceiling: int) -> bytes:
     """No SEQ above the ceiling has been handed out; nothing older than `tail` is needed."""
-    return pack("<II", tail, seq_ceiling)
+    return pack("<II", tail, seq_ceiling) + bytes(TAG)
 
 
 def unpack_mark(body: bytes) -> "tuple[int, int]":

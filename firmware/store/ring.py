@@ -9,15 +9,18 @@ from array import array
 
 from micropython import const
 
-from firmware.core.errors import StoreError, StoreForeign, StoreFull
+from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreOutdated, StoreSealed
 from firmware.store import frames
 from firmware.store.flash import Flash
-from firmware.store.frames import FRAME_HEAD, FRAMES_AT, HEADER, PAGE, SECTOR, Frame, Header
+from firmware.store.frames import FRAME_HEAD, FRAMES_AT, HEADER, PAGE, SECTOR, VERSION, Frame, Header
 from firmware.store.repair import repaired
+from firmware.store.seal import LINK, TAG, Chain, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
+
+    from firmware.store.seal import Sealer
 
 _STRIKES = const(3)  # failed programs after which a sector takes nothing more
 _LEAST_SECTORS = const(4)
@@ -25,15 +28,27 @@ _LEAST_SECTORS = const(4)
 
 class Ring:
     """`kind` tells one store's partition from another's. `salt` is used when a blank partition is taken into use;
-    afterwards the flash's own counts."""
+    afterwards the flash's own counts. Every body ends with eight bytes for its tag; bodies of `secret` frame types are
+    encrypted too, those of `linked` types begin with four bytes for the link and are one chain."""
 
-    def __init__(self, flash: Flash, kind: int, salt: int) -> None:
+    def __init__(
+        self,
+        flash: Flash,
+        kind: int,
+        salt: int,
+        sealer: "Sealer",
+        secret: "tuple[int, ...]",
+        linked: "tuple[int, ...]" = (),
+    ) -> None:
         self._flash = flash
         self._kind = kind
         self._salt = salt
-        self._count = flash.sectors
-        self._generations = array("I", bytes(4 * self._count))  # by sector; 0 holds nothing of ours
-        self._highs = array("I", bytes(4 * self._count))  # by sector: newest SEQ before it was opened
+        self._sealer = sealer
+        self._secret = secret
+        self._linked = linked
+        self.sectors = flash.sectors
+        self._generations = array("I", bytes(4 * self.sectors))  # by sector; 0 holds nothing of ours
+        self._highs = array("I", bytes(4 * self.sectors))  # by sector: newest SEQ before it was opened
         self._erased: "set[int]" = set()  # verified blank since power-on
         self._bad: "set[int]" = set()
         self._head = 0
@@ -48,6 +63,9 @@ class Ring:
         self.lost = 0  # frames that may have stood in unreadable places of the open sector
         self.inline_erases = 0
         self.repairs = 0  # reads that put a wrong bit right
+        self.unsealed = 0  # frames whose tag fitted
+        self.refused = 0  # frames whose tag did not fit: altered, moved, or sealed with other keys
+        self.chain = Chain()
         self.tail_now: "Callable[[], int]" = lambda: self.tail
 
     # --- recovery ---------------------------------------------------------------------------------------------------
@@ -57,17 +75,19 @@ class Ring:
 
         Raises StoreForeign, with nothing written, when the partition holds something else.
         """
-        if self._count < _LEAST_SECTORS:
+        if self.sectors < _LEAST_SECTORS:
             raise StoreError("partition is too small")
         newest: "Header | None" = None
         broken: "list[int]" = []
         salts: "list[int]" = []
-        for sector in range(self._count):
+        for sector in range(self.sectors):
             header = self._read_header(sector, broken)
             salts.append(header.salt if header else 0)
             if header is None:
                 continue
-            if header.format != frames.FORMAT or header.kind != self._kind or header.sectors != self._count:
+            if header.format < frames.FORMAT and header.kind == self._kind:
+                raise StoreOutdated("format {}".format(header.format))
+            if header.format != frames.FORMAT or header.kind != self._kind or header.sectors != self.sectors:
                 raise StoreForeign("another store or a newer format")
             self._generations[sector] = header.generation
             self._highs[sector] = header.seq_high
@@ -77,7 +97,7 @@ class Ring:
             self._take_into_use()
             return
         self._salt = newest.salt
-        for sector in range(self._count):
+        for sector in range(self.sectors):
             if salts[sector] != newest.salt:
                 self._generations[sector] = 0
         self.generation, self.tail = newest.generation, newest.tail
@@ -85,6 +105,8 @@ class Ring:
         self._adopt(broken)
         headless = self._adopt_newest(broken)
         self._read_newest(visit, headless)
+        if self.refused and not self.unsealed:
+            raise StoreSealed("no frame opens with this terminal's keys")
         self._recount()
 
     def _read_header(self, sector: int, broken: "list[int]") -> "Header | None":
@@ -99,12 +121,12 @@ class Ring:
         return None
 
     def _take_into_use(self) -> None:
-        for sector in range(self._count):
+        for sector in range(self.sectors):
             raw = self._flash.read_sector(sector)
             torn = sector == 0 and frames.may_be_torn_header(raw)  # our own first program was cut
             if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
                 raise StoreForeign("partition is not blank and holds no store")
-        self._head = self._count - 1
+        self._head = self.sectors - 1
         self._recount()
         self._advance(0)
 
@@ -112,10 +134,10 @@ class Ring:
         """A sector between two neighbours that lost both header copies: its generation follows from theirs."""
         for sector in broken:
             before = after = 0
-            for step in range(1, self._count):
+            for step in range(1, self.sectors):
                 if not before and (g := self._generations[sector - step]):
                     before = g + step
-                if not after and (g := self._generations[(sector + step) % self._count]):
+                if not after and (g := self._generations[(sector + step) % self.sectors]):
                     after = g - step
             if before == after and before > 0:
                 self._generations[sector] = before
@@ -123,7 +145,7 @@ class Ring:
 
     def _adopt_newest(self, broken: "list[int]") -> bool:
         """The sector after the newest may be the newest with its header lost: its frames tell."""
-        following = (self._head + 1) % self._count
+        following = (self._head + 1) % self.sectors
         if following not in broken or self._generations[following]:
             return False
         raw = self._flash.read_sector(following)
@@ -159,9 +181,9 @@ class Ring:
 
     def _harden(self, frame: Frame) -> None:
         """Program the newest frame again with the same bits: the cut may have left its cells barely moved."""
-        crc_seed = frames.seed(self._salt, frame.generation)
-        raw = frames.pack_frame(frame.kind, frame.version, frame.seq, frame.body, crc_seed)
-        self._flash.program(self._head, frame.at, raw)
+        raw = self._flash.read(self._head, frame.at, FRAME_HEAD + len(frame.body))
+        mended = repaired(raw, 0, frames.seed(self._salt, frame.generation))
+        self._flash.program(self._head, frame.at, mended or raw)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -175,12 +197,11 @@ class Ring:
 
     def _scan(self, raw: bytearray, generation: int, visit: "Callable[[Frame], bool]") -> int:
         """Returns the offset after the last good frame. After an unreadable place it goes on at the next 16 bytes."""
-        crc_seed = frames.seed(self._salt, generation)
         at = end = FRAMES_AT
         stop = frames.last_written(raw, FRAMES_AT, SECTOR)
         dirty = 0
         while at < stop:
-            frame = frames.frame_at(raw, at, crc_seed, generation) or self._repaired(raw, at, generation)
+            frame = self._frame(raw, at, generation)
             if frame is None:
                 dirty += not frames.is_blank(raw, at, at + frames.ALIGN)
                 at += frames.ALIGN
@@ -201,12 +222,9 @@ class Ring:
             return None
         length = min(end - start + 80, SECTOR - start)
         raw = self._flash.read(sector, start, length)
-        crc_seed = frames.seed(self._salt, generation)
         for mend in (False, True):
             for at in range(0, min(end - start, length), frames.ALIGN):
-                frame = frames.frame_at(raw, at, crc_seed, generation, start)
-                if frame is None and mend:
-                    frame = self._repaired(raw, at, generation, start)
+                frame = self._frame(raw, at, generation, start, mend)
                 if frame is not None and frame.kind in kinds:
                     return frame
         return None
@@ -216,27 +234,40 @@ class Ring:
         generation = self._generations[sector]
         if not generation or at + slot > SECTOR:
             return None
-        raw = self._flash.read(sector, at, slot)
-        frame = frames.frame_at(raw, 0, frames.seed(self._salt, generation), generation, at)
-        return frame or self._repaired(raw, 0, generation, at)
+        return self._frame(self._flash.read(sector, at, slot), 0, generation, at)
 
-    def _repaired(
-        self, raw: "bytearray | memoryview | bytes", at: int, generation: int, origin: int = 0
+    def _frame(
+        self, raw: "bytearray | memoryview | bytes", at: int, generation: int, origin: int = 0, mend: bool = True
     ) -> "Frame | None":
-        """The frame at `raw[at]` when one wrong bit is all that is wrong with it."""
+        """The committed frame at `raw[at]`, one wrong bit put right, its body opened; None when there is none."""
         crc_seed = frames.seed(self._salt, generation)
-        mended = repaired(raw, at, crc_seed)
-        if mended is None:
+        frame = frames.frame_at(raw, at, crc_seed, generation, origin)
+        if frame is None and mend:
+            mended = repaired(raw, at, crc_seed)
+            if mended is not None:
+                self.repairs += 1
+                frame = frames.frame_at(mended, 0, crc_seed, generation, origin + at)
+        if frame is None:
             return None
-        self.repairs += 1
-        return frames.frame_at(mended, 0, crc_seed, generation, origin + at)
+        body = bytearray(frame.body)
+        head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
+        place = place_of(self._kind, self._salt, generation, frame.at)
+        if not self._sealer.open(place, head, body, frame.kind in self._secret):
+            self.refused += 1
+            return None
+        self.unsealed += 1
+        if frame.kind in self._linked:
+            frame.link, frame.tag = bytes(body[:LINK]), bytes(body[-TAG:])
+            body[:LINK] = head[:LINK]  # the SEQ stands in the frame's head
+        frame.body = bytes(body)
+        return frame
 
     def sector_of(self, generation: int) -> int:
         """The sector that holds a generation, or -1."""
-        guess = (self._head - (self.generation - generation)) % self._count
+        guess = (self._head - (self.generation - generation)) % self.sectors
         if generation > 0 and self._generations[guess] == generation:
             return guess
-        for sector in range(self._count):
+        for sector in range(self.sectors):
             if self._generations[sector] == generation and generation > 0:
                 return sector
         return -1
@@ -244,7 +275,7 @@ class Ring:
     def generation_with(self, seq: int) -> int:
         """The generation in which this SEQ was written, by the headers; 0 when it is too old. Not among `adopted`."""
         best = 0
-        for sector in range(self._count):
+        for sector in range(self.sectors):
             generation = self._generations[sector]
             if generation > best and self._highs[sector] < seq and generation not in self.adopted:
                 best = generation
@@ -267,15 +298,23 @@ class Ring:
         leaves `spare` bytes.
         """
         slot = frames.slot_size(len(body))
-        for _ in range(self._count * _STRIKES):
+        linked = kind in self._linked
+        for _ in range(self.sectors * _STRIKES):
             if self._at + slot + spare > SECTOR and (self._at + slot > SECTOR or self._free <= keep):
                 self._advance(keep)
             elif self._free < keep:
                 raise StoreFull("no room but for acknowledgements")
             at = self._at
-            frame = frames.pack_frame(kind, 1, seq, body, frames.seed(self._salt, self.generation))
+            sealed = bytearray(body)
+            if linked:
+                sealed[:LINK] = self.chain.link()
+            place = place_of(self._kind, self._salt, self.generation, at)
+            self._sealer.seal(place, frames.pack_head(kind, VERSION, seq, len(body)), sealed, kind in self._secret)
+            frame = frames.pack_frame(kind, VERSION, seq, sealed, frames.seed(self._salt, self.generation))
             if self._flash.program(self._head, at, frame):
                 self._at = at + slot
+                if linked:
+                    self.chain.took(sealed[-TAG:])
                 return at
             # A frame that is wrong in one bit would be read as a good one, beside the one written next.
             self._flash.program(self._head, at, bytes(FRAME_HEAD))
@@ -294,8 +333,8 @@ class Ring:
     def erase_ahead(self, want: int) -> bool:
         """Erase one of the next `want` sectors if it is free and not erased yet; True when it did."""
         ahead = 0
-        for step in range(1, self._count):
-            sector = (self._head + step) % self._count
+        for step in range(1, self.sectors):
+            sector = (self._head + step) % self.sectors
             if sector in self._bad:
                 continue
             if ahead == want or self._generations[sector] >= self.tail:
@@ -321,9 +360,9 @@ class Ring:
             raise StoreFull("no free sector")
         tail = max(self.tail, self.tail_now())
         generation = self.generation + 1
-        header = Header(self._kind, self._count, generation, self._salt, tail, self.seq_high, self.seq_ceiling)
-        for step in range(1, self._count + 1):
-            sector = (self._head + step) % self._count
+        header = Header(self._kind, self.sectors, generation, self._salt, tail, self.seq_high, self.seq_ceiling)
+        for step in range(1, self.sectors + 1):
+            sector = (self._head + step) % self.sectors
             if sector in self._bad or self._generations[sector] >= self.tail:
                 continue
             if sector not in self._erased:
@@ -346,7 +385,7 @@ class Ring:
 
     def _recount(self) -> None:
         free = 0
-        for sector in range(self._count):
+        for sector in range(self.sectors):
             if self._generations[sector] < self.tail and sector not in self._bad:
                 free += 1
         self._free = free

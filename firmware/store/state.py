@@ -41,8 +41,7 @@ class State:
         elif kind == records.RESULT:
             self.open.pop(frame.seq, None)
         elif kind == records.SETTLE:
-            generation, cells, _tail = records.unpack_settle(frame.body)
-            self.clear_cells(generation, cells)
+            self.clear_cells(frame.seq, records.unpack_settle(frame.body)[0])
         elif kind == records.DEAD:
             self.clear(frame.seq)
             self.dead[records.unpack_transaction(frame.body).seq] = position_of(frame)

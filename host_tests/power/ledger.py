@@ -25,6 +25,7 @@ from firmware.core.types import (
     Transaction,
 )
 from firmware.store.journal import Journal
+from firmware.store.seal import Sealer
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 CARDS = [bytes([card]) * length for card, length in ((1, 4), (2, 7), (3, 10), (4, 4))]
@@ -243,6 +244,9 @@ class RecordingNor(Nor):
         super().erase(block)
 
 
+SEALER = Sealer(bytes(range(16)), b"VAFA0001")
+
+
 class StrictNor(Nor):
     """Refuses a program over dirt, and a header in a sector that was not erased since power-on."""
 
@@ -292,7 +296,7 @@ def torn_images(op: tuple[str, int, bytes], image: bytes) -> Iterator[tuple[Torn
 
 
 def open_journal(nor: Nor, page_only: bool) -> Journal:
-    journal = Journal(NorPartition(nor, 0, nor.size // 4096, page_only), 0x5A17, page_only)
+    journal = Journal(NorPartition(nor, 0, nor.size // 4096, page_only), SEALER, 0x5A17, page_only)
     journal.open()
     return journal
 

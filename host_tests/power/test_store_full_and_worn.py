@@ -10,7 +10,7 @@ from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreNotRe
 from firmware.store.frames import FORMAT, parse_header
 from firmware.store.journal import Journal
 from firmware.store.members import Members
-from host_tests.power.ledger import Ledger, RecordingNor, check_every_cut, observe, open_journal, with_image
+from host_tests.power.ledger import SEALER, Ledger, RecordingNor, check_every_cut, observe, open_journal, with_image
 from tools.sim.chips.nor import Nor, NorPartition
 
 
@@ -130,7 +130,7 @@ def test_a_partition_of_another_size_kind_or_newer_format_is_refused(what: str) 
         newer_format(nor)
     before, ops = bytes(nor.image), nor.ops
     with pytest.raises(StoreForeign):
-        (Members(device, 1) if what == "kind" else Journal(device, 1)).open()
+        (Members(device, SEALER, 1) if what == "kind" else Journal(device, SEALER, 1)).open()
     assert bytes(nor.image) == before
     assert nor.ops == ops
 
@@ -141,15 +141,15 @@ def test_the_flash_keeps_its_own_salt_and_an_old_life_never_speaks() -> None:
     ledger.sign_on(0)
     ledger.offline_sale(1)
     old = bytes(nor.image)
-    other_salt = Journal(NorPartition(nor, 0, 4), 999)
+    other_salt = Journal(NorPartition(nor, 0, 4), SEALER, 999)
     other_salt.open()
     assert other_salt.pending_count() == 1
 
     fresh = Nor(4 * 4096)
-    journal = Journal(NorPartition(fresh, 0, 4), 999)
+    journal = Journal(NorPartition(fresh, 0, 4), SEALER, 999)
     journal.open()
     fresh.image[64 : 64 + 4032] = old[64 : 64 + 4032]  # frames of another partition's first generation
-    again = Journal(NorPartition(with_image(bytes(fresh.image)), 0, 4), 1)
+    again = Journal(NorPartition(with_image(bytes(fresh.image)), 0, 4), SEALER, 1)
     again.open()
     assert again.pending_count() == 0
     with pytest.raises(StoreNotReady):

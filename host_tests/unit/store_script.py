@@ -12,9 +12,11 @@ from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, REDEMPTION, 
 from firmware.store import records
 from firmware.store.journal import Journal
 from firmware.store.members import Members
+from firmware.store.seal import Sealer
 
 _SECTORS = 8
 _STEPS = 900
+_SEALER = Sealer(bytes(range(16)), b"VAFA0001")
 _UIDS = [bytes([n]) * (4, 7, 10)[n % 3] for n in range(1, 40)]
 
 
@@ -149,7 +151,7 @@ def limits() -> None:
                 kept.append(field)
             except StoreError:
                 pass
-        members = Members(Flash(False), 6)
+        members = Members(Flash(False), _SEALER, 6)
         members.open()
         members.put(Member(_UIDS[0], 5, "Sara", number, 1))
         member = members.get(_UIDS[0])
@@ -160,7 +162,7 @@ def run(page_only: bool) -> None:
     """Play both lives."""
     rng = Random(7 + page_only)
     flash, cache = Flash(page_only), Flash(page_only)
-    journal, members = Journal(flash, 5, page_only), Members(cache, 6, page_only)
+    journal, members = Journal(flash, _SEALER, 5, page_only), Members(cache, _SEALER, 6, page_only)
     journal.open()
     members.open()
     journal.continue_above(100)
@@ -173,13 +175,13 @@ def run(page_only: bool) -> None:
         except StoreError as error:
             print(step, type(error).__name__)
         except Cut:
-            journal = Journal(flash, 5, page_only)
+            journal = Journal(flash, _SEALER, 5, page_only)
             journal.open()
             print(step, _journal_line(journal))
         try:
             _members_step(members, rng)
         except Cut:
-            members = Members(cache, 6, page_only)
+            members = Members(cache, _SEALER, 6, page_only)
             members.open()
             while members.idle_work():
                 pass

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
-import struct
 from binascii import crc32
 
 import pytest
 
 from firmware.core.errors import StoreForeign
 from firmware.core.types import TIER_GOLD, Member
-from firmware.store.flash import Flash
-from firmware.store.members import KIND, Members
-from firmware.store.ring import Ring
+from firmware.store.members import Members
+from firmware.store.seal import Sealer
+from host_tests.power.ledger import SEALER
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 
@@ -21,11 +20,12 @@ def uid(n: int) -> bytes:
 
 
 def member(n: int, points: int, name: str = "Sara") -> Member:
-    return Member(uid(n), n * 10**12, name, points, 1_790_000_000 + points, TIER_GOLD, n % 65536, 1_780_000_000)
+    as_of_utc = (1_790_000_000 + points) & 0xFFFFFFFF
+    return Member(uid(n), n * 10**7, name, points, as_of_utc, TIER_GOLD, n % 65536, 1_780_000_200)
 
 
 def cache(nor: Nor, page_only: bool = False) -> Members:
-    members = Members(NorPartition(nor, 0, nor.size // 4096, page_only), 3, page_only)
+    members = Members(NorPartition(nor, 0, nor.size // 4096, page_only), SEALER, 3, page_only)
     members.open()
     return members
 
@@ -38,7 +38,7 @@ def rest(members: Members) -> Members:
 
 @pytest.mark.parametrize(
     ("name", "kept"),
-    [("", ""), ("مریم", "مریم"), ("ف" * 20, "ف" * 12), ("x" + "ف" * 20, "x" + "ف" * 12), ("n" * 40, "n" * 25)],
+    [("", ""), ("مریم", "مریم"), ("ف" * 20, "ف" * 12), ("x" + "ف" * 20, "x" + "ف" * 11), ("n" * 40, "n" * 24)],
 )
 def test_a_member_reads_back_and_a_long_name_is_cut_at_a_letter(name: str, kept: str) -> None:
     members = cache(Nor(4 * 4096))
@@ -144,7 +144,7 @@ def test_a_flipped_bit_never_falsifies_a_member() -> None:
 def test_a_foreign_partition_is_left_alone_and_knows_nobody() -> None:
     nor = Nor(4 * 4096)
     nor.image[9000] = 0
-    members = Members(NorPartition(nor, 0, 4), 1)
+    members = Members(NorPartition(nor, 0, 4), SEALER, 1)
     with pytest.raises(StoreForeign):
         members.open()
     members.put(member(1, 1))
@@ -188,14 +188,16 @@ def test_a_member_too_large_for_its_record_is_not_kept_and_closes_nothing(change
     assert members.get(uid(2)) is not None
 
 
-def test_a_cache_of_the_earlier_layout_is_never_read_and_gives_its_place_back() -> None:
+@pytest.mark.parametrize("what", ["format", "keys"])
+def test_a_cache_of_earlier_firmware_or_of_other_keys_is_dropped_whole(what: str) -> None:
     nor = Nor(8 * 4096)
-    earlier = Ring(Flash(NorPartition(nor, 0, 8)), KIND, 3)
-    earlier.open(lambda _frame: None)
+    other = SEALER if what == "format" else Sealer(bytes(16), b"VAFA0001")
+    earlier = Members(NorPartition(nor, 0, 8), other, 3)
+    earlier.open()
     for n in range(200):
-        key = uid(n)
-        fields = struct.pack("<QiIBHIB", n, n, 1_790_000_000, 1, 1, 1, 3) + b"Ali" + bytes(26)
-        earlier.append(1, crc32(key), bytes([len(key)]) + key + bytes(10 - len(key)) + fields, 0)
+        earlier.put(member(n, n))
+    if what == "format":
+        older_format(nor)
     members = rest(cache(nor))
     assert members.count() == 0
     assert [members.get(uid(n)) for n in range(200)] == [None] * 200
@@ -204,3 +206,24 @@ def test_a_cache_of_the_earlier_layout_is_never_read_and_gives_its_place_back() 
         rest(members)
     kept = rest(cache(nor))
     assert [(m := kept.get(uid(n))) and m.points for n in range(50)] == list(range(350, 400))
+
+
+def test_a_copied_flash_shows_no_card_no_name_and_no_points() -> None:
+    nor = Nor(8 * 4096)
+    members = cache(nor)
+    points = 0x1D2C3B4A5F
+    for n in range(60):
+        members.put(member(n, points, "Canary-Name"))
+    image = bytes(nor.image)
+    secrets = [b"Canary", points.to_bytes(5, "little")] + [uid(n) for n in range(60)]
+    secrets += [crc32(uid(n)).to_bytes(4, "little") for n in range(60)]
+    assert [secret for secret in secrets if secret in image] == []
+
+
+def older_format(nor: Nor) -> None:
+    """Every header as the format before this one had it."""
+    for at in range(0, nor.size, 4096):
+        for copy in (at, at + 32):
+            if nor.image[copy : copy + 4] == b"VAFS":
+                nor.image[copy + 4] = 1
+                nor.image[copy + 28 : copy + 32] = crc32(nor.image[copy : copy + 28]).to_bytes(4, "little")

@@ -16,10 +16,12 @@ from firmware.core.errors import StoreFull  # noqa: E402
 from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, Member, Result, Transaction  # noqa: E402
 from firmware.store.journal import Journal  # noqa: E402
 from firmware.store.members import Members  # noqa: E402
+from firmware.store.seal import Sealer  # noqa: E402
 from tools.sim.chips.nor import BLOCK, Nor, NorPartition  # noqa: E402
 
 Row = tuple[str, float, str, float | None, float | None]
 
+_SEALER = Sealer(bytes(range(16)), b"VAFA0001")
 _UID = bytes.fromhex("04A1B2C3D4E5F6")
 _MEGABYTE = 256
 _BATCH = 20
@@ -37,7 +39,7 @@ class _Shop:
         self.append_us: list[int] = []
 
     def open(self) -> None:
-        self.journal = Journal(self.partition, 0x1234, self.page_only)
+        self.journal = Journal(self.partition, _SEALER, 0x1234, self.page_only)
         self.journal.open()
 
     def rest(self) -> None:
@@ -121,13 +123,13 @@ def _full_rows() -> list[Row]:
 
 def _boot_bytes(shop: _Shop) -> int:
     shop.nor.reset_counters()
-    Journal(shop.partition, 0x1234).open()
+    Journal(shop.partition, _SEALER, 0x1234).open()
     return shop.nor.bytes_read
 
 
 def _member_rows() -> list[Row]:
     nor = Nor(160 * BLOCK)
-    members = Members(NorPartition(nor, 0, 160), 7)
+    members = Members(NorPartition(nor, 0, 160), _SEALER, 7)
     members.open()
 
     def uid(n: int) -> bytes:
