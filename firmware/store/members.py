@@ -66,8 +66,10 @@ class Members:
         self._load_next = 0  # newest generation not in the index yet; 0: all are
 
     def open(self, again: bool = False) -> None:
-        """Headers and the newest sector only; `idle_work` indexes the others. A cache of earlier firmware, or sealed with
-        other keys, is erased: it is ours, and worth nothing. Raises StoreForeign when the partition holds anything else.
+        """Headers and the newest sector only; `idle_work` indexes the others.
+
+        A cache of earlier firmware, or sealed with other keys, is erased: it is ours, and worth nothing. Raises
+        StoreForeign when the partition holds anything else.
         """
         self._opened = False
         self._index.clear()

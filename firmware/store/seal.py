@@ -1,12 +1,12 @@
 """Seals the bodies of frames: 8 bytes clear, the middle encrypted, 8 bytes of tag. AES only, as every board has it.
 
-Encrypt, then MAC: CBC with an IV that no other place of the store ever has, then CMAC over the place, the frame's head,
-the clear bytes and the ciphertext. So a copied flash shows neither cards nor amounts, and a body that was changed, moved
-to another place or brought in from another terminal does not open. The keys are derived from the terminal's master key
-(NIST SP 800-108, counter mode with CMAC) and belong to one terminal. Holds key material: never log or return it.
+Encrypt, then MAC: CBC with an IV that no other place of the store ever has, then CMAC over the place, the frame's
+head, the clear bytes and the ciphertext. So a copied flash shows neither cards nor amounts, and a body that was
+changed, moved to another place or brought in from another terminal does not open. The keys are derived from the
+terminal's master key (NIST SP 800-108, counter mode with CMAC). Holds key material: never log or return it.
 """
 
-from struct import pack, unpack_from
+from struct import pack
 
 from cryptolib import aes
 from micropython import const

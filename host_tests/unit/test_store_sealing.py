@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
 
 from firmware.core.errors import StoreSealed
-from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, Result, Transaction
+from firmware.core.types import ACCRUAL, APPROVED, ONLINE, Result, Transaction
 from firmware.store import frames
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer, derived_key, place_of

@@ -1,0 +1,143 @@
+"""Small values that change while the terminal lives: settings and counters, in two sectors of raw flash.
+
+Each change is a frame in the sector in use. When that is full, all values are written to the other sector, whose head is
+programmed last: it is what makes the new sector count. So every cut leaves the old value or the new one. Bodies are
+sealed. Values are held in memory; a name has 24 bytes at most, a value 160, all together 3 KB.
+"""
+
+from struct import pack
+
+from micropython import const
+
+from firmware.core.errors import StoreError, StoreForeign
+from firmware.store import frames
+from firmware.store.flash import Flash
+from firmware.store.frames import FRAMES_AT, SECTOR, Header
+from firmware.store.seal import CLEAR, TAG, Sealer, place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.core.ports import BlockDevice
+
+KIND = const(3)
+_VALUE = const(9)  # frame type
+_NAME_MAX = const(24)
+_VALUE_MAX = const(160)
+_ALL_MAX = const(3072)
+
+
+class Slots:
+    """`first` is the first of the two sectors. `open` comes before anything else."""
+
+    def __init__(
+        self, device: "BlockDevice", sealer: Sealer, salt: int, page_only: bool = False, first: int = 0
+    ) -> None:
+        self._flash = Flash(device, page_only)
+        self._sealer = sealer
+        self._salt = salt
+        self._first = first
+        self._values: "dict[str, bytes]" = {}
+        self._sector = first
+        self._generation = 0
+        self._at = SECTOR
+
+    def open(self) -> None:
+        """Read the sector in use. Writes nothing. Raises StoreForeign when the place holds something else."""
+        self._values = {}
+        self._generation, self._at = 0, SECTOR
+        newest: "Header | None" = None
+        for sector in (self._first, self._first + 1):
+            header = frames.parse_header(self._flash.read(sector, 0, frames.HEADER))
+            if header is None:
+                header = frames.parse_header(self._flash.read(sector, frames.HEADER, frames.HEADER))
+            if header is None:
+                continue
+            if header.kind != KIND or header.format != frames.FORMAT:
+                raise StoreForeign("another store or another format")
+            if newest is None or header.generation > newest.generation:
+                newest, self._sector = header, sector
+        if newest is not None:
+            self._generation, self._salt = newest.generation, newest.salt
+            self._read()
+
+    def get(self, name: str) -> "bytes | None":
+        """A value, None when it was never put."""
+        return self._values.get(name)
+
+    def names(self) -> "list[str]":
+        """Every name that has a value."""
+        return sorted(self._values)
+
+    def put(self, name: str, value: bytes) -> None:
+        """Change one value; durable on return. Raises StoreError, then the old value is still there."""
+        if self._values.get(name) == value:
+            return
+        if not 0 < len(name.encode()) <= _NAME_MAX or len(value) > _VALUE_MAX:
+            raise StoreError("name or value too long: " + name)
+        new = dict(self._values)
+        new[name] = bytes(value)
+        if sum([_slot(*item) for item in new.items()]) > _ALL_MAX:
+            raise StoreError("no room for " + name)
+        if not self._append(self._sector, self._generation, name, value) and not self._move(new):
+            raise StoreError("flash takes no value")
+        self._values = new
+
+    def _read(self) -> None:
+        raw = self._flash.read_sector(self._sector)
+        crc_seed = frames.seed(self._salt, self._generation)
+        at = end = FRAMES_AT
+        while at < SECTOR:
+            frame = frames.frame_at(raw, at, crc_seed, self._generation)
+            if frame is None:
+                at += frames.ALIGN
+                continue
+            at += frames.slot_size(len(frame.body))
+            end = at
+            body = bytearray(frame.body)
+            head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
+            place = place_of(KIND, self._salt, self._generation, frame.at)
+            if frame.kind == _VALUE and self._sealer.open(place, head, body, True):
+                name_length, length = body[CLEAR], body[CLEAR + 1]
+                name = bytes(body[CLEAR + 2 : CLEAR + 2 + name_length]).decode()
+                self._values[name] = bytes(body[CLEAR + 2 + name_length : CLEAR + 2 + name_length + length])
+        # Behind dirt nothing is written: the next change moves to the other sector.
+        self._at = end if frames.is_blank(raw, end, SECTOR) else SECTOR
+
+    def _append(self, sector: int, generation: int, name: str, value: bytes) -> bool:
+        at = self._at
+        plain = pack("<BB", len(name.encode()), len(value)) + name.encode() + value
+        body = bytearray(_slot(name, value) - frames.FRAME_HEAD)
+        if at + _slot(name, value) > SECTOR:
+            return False
+        body[CLEAR : CLEAR + len(plain)] = plain
+        head = frames.pack_head(_VALUE, frames.VERSION, 0, len(body))
+        self._sealer.seal(place_of(KIND, self._salt, generation, at), head, body, True)
+        frame = frames.pack_frame(_VALUE, frames.VERSION, 0, body, frames.seed(self._salt, generation))
+        if not self._flash.program(sector, at, frame):
+            self._at = SECTOR
+            return False
+        self._at = at + frames.slot_size(len(body))
+        return True
+
+    def _move(self, values: "dict[str, bytes]") -> bool:
+        """All values to the other sector; the head, written last, makes it the one in use."""
+        other = self._first + 1 - (self._sector - self._first)
+        generation = self._generation + 1
+        if not self._flash.erase(other):
+            return False
+        self._at = FRAMES_AT
+        for name in sorted(values):
+            if not self._append(other, generation, name, values[name]):
+                self._at = SECTOR
+                return False
+        header = Header(KIND, 2, generation, self._salt, 0, 0, 0)
+        if not self._flash.program(other, 0, frames.pack_header(header)):
+            self._at = SECTOR
+            return False
+        self._sector, self._generation = other, generation
+        return True
+
+
+def _slot(name: str, value: bytes) -> int:
+    """Flash a value takes: its encrypted part is a multiple of 16."""
+    return frames.FRAME_HEAD + CLEAR + (2 + len(name.encode()) + len(value) + 15 & -16) + TAG

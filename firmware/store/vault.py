@@ -1,0 +1,123 @@
+"""The key store: two raw sectors that hold the same record, wrapped; nothing else of the terminal keeps a key.
+
+A record is a few named byte strings, sealed with a key that only this board has. A new one is written to one sector and
+read back before the other is touched, so every cut leaves the old keys or the new ones. Raw sectors, because a file
+system keeps old copies: `zeroise` erases both and looks. Values are secrets: never log or show them.
+"""
+
+from struct import unpack_from
+
+from micropython import const
+
+from firmware.core.errors import StoreError
+from firmware.store import frames
+from firmware.store.flash import Flash
+from firmware.store.frames import FRAME_HEAD, MAX_BODY
+from firmware.store.seal import CLEAR, TAG, Sealer, place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.core.ports import BlockDevice
+
+KIND = const(4)
+_RECORD = const(8)  # frame type
+_SEED = const(0x59454B56)  # "VKEY"
+_MAX_FIELDS = const(208)
+
+
+class VaultDamaged(StoreError):
+    """The key store holds something that does not open on this board."""
+
+    code = "S10"
+
+
+class Vault:
+    """`wrapping` seals with the board's own key. Uses the first two sectors of `device`."""
+
+    def __init__(self, device: "BlockDevice", wrapping: Sealer, page_only: bool = False) -> None:
+        self._flash = Flash(device, page_only)
+        self._wrapping = wrapping
+        self._counter = 0
+
+    def load(self) -> "dict[str, bytes] | None":
+        """The keys, None when there are none. Mends the second copy. Raises VaultDamaged, with nothing written."""
+        found = [self._read(0), self._read(1)]
+        if found[0] is None and found[1] is None:
+            if self._blank(0) and self._blank(1):
+                return None
+            raise VaultDamaged("key store does not open")
+        counters = [record[0] if record is not None else 0 for record in found]
+        newest = 0 if counters[0] >= counters[1] else 1
+        record = found[newest]
+        assert record is not None
+        self._counter = record[0]
+        if counters[1 - newest] != self._counter:
+            self._write(1 - newest, record[1])
+        return _fields_of(record[1])
+
+    def save(self, keys: "dict[str, bytes]") -> None:
+        """Replace all keys; the former ones are erased. Raises StoreError, then the former ones are still there."""
+        fields = _packed(keys)
+        if len(fields) > _MAX_FIELDS:
+            raise StoreError("keys are too long for the key store")
+        found = [self._read(0), self._read(1)]
+        counters = [record[0] if record is not None else 0 for record in found]
+        older = 0 if counters[0] < counters[1] else 1
+        self._counter = max(counters) + 1
+        if not self._write(older, fields):
+            raise StoreError("key store takes nothing")
+        self._write(1 - older, fields)
+
+    def zeroise(self) -> None:
+        """Erase every key and look. Raises StoreError when something is left."""
+        for sector in (0, 1):
+            self._flash.erase(sector)
+        if not (self._blank(0) and self._blank(1)):
+            raise StoreError("keys are not erased")
+        self._counter = 0
+
+    def _blank(self, sector: int) -> bool:
+        return frames.is_blank(self._flash.read_sector(sector), 0, frames.SECTOR)
+
+    def _read(self, sector: int) -> "tuple[int, bytes] | None":
+        """(counter, fields) of a sector, None when nothing there opens."""
+        frame = frames.frame_at(self._flash.read(sector, 0, FRAME_HEAD + MAX_BODY), 0, _SEED, 0)
+        if frame is None or frame.kind != _RECORD:
+            return None
+        body = bytearray(frame.body)
+        head = frames.pack_head(_RECORD, frames.VERSION, frame.seq, len(body))
+        if not self._wrapping.open(place_of(KIND, _SEED, frame.seq, 0), head, body, True):
+            return None
+        length = unpack_from("<H", body, CLEAR)[0]
+        return frame.seq, bytes(body[CLEAR + 2 : CLEAR + 2 + length])
+
+    def _write(self, sector: int, fields: bytes) -> bool:
+        plain = len(fields).to_bytes(2, "little") + fields
+        body = bytearray(CLEAR + (len(plain) + 15 & -16) + TAG)
+        body[CLEAR : CLEAR + len(plain)] = plain
+        head = frames.pack_head(_RECORD, frames.VERSION, self._counter, len(body))
+        self._wrapping.seal(place_of(KIND, _SEED, self._counter, 0), head, body, True)
+        frame = frames.pack_frame(_RECORD, frames.VERSION, self._counter, body, _SEED)
+        return self._flash.erase(sector) and self._flash.program(sector, 0, frame)
+
+
+def _packed(keys: "dict[str, bytes]") -> bytes:
+    out = bytearray()
+    for name in sorted(keys):
+        raw = name.encode()
+        out.append(len(raw))
+        out.extend(raw)
+        out.append(len(keys[name]))
+        out.extend(keys[name])
+    return bytes(out)
+
+
+def _fields_of(raw: bytes) -> "dict[str, bytes]":
+    keys = {}
+    at = 0
+    while at < len(raw):
+        name = raw[at + 1 : at + 1 + raw[at]].decode()
+        at += 1 + raw[at]
+        keys[name] = raw[at + 1 : at + 1 + raw[at]]
+        at += 1 + raw[at]
+    return keys
