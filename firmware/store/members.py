@@ -15,6 +15,7 @@ from firmware.core.types import Member
 from firmware.store.flash import Flash
 from firmware.store.frames import ALIGN, SECTOR
 from firmware.store.index import Index
+from firmware.store.member_record import MEMBER, SLOT, fits, pack_member, uid_of, unpack_member
 from firmware.store.ring import Ring
 from firmware.store.seal import TAG
 
@@ -25,14 +26,9 @@ if TYPE_CHECKING:
     from firmware.store.seal import Sealer
 
 KIND = const(2)
-_MEMBER = const(2)  # frame types
 _MARK = const(5)
-_SECRET = (_MEMBER,)
-_SLOT = const(80)  # 12 + 64 bytes, aligned
+_SECRET = (MEMBER,)
 _IN_SECTOR = const(50)
-_NAME_MAX = const(24)
-_QUARTER_S = const(900)  # last visits are days of Tehran, which begin on a quarter of an hour of UTC
-_FIELDS_AT = const(8)  # before it the clear bytes, behind the fields the tag
 _AHEAD = const(2)  # sectors erased ahead of need
 _CLEAN_BELOW = const(4)  # free sectors below which cleaning begins, half of all on a small partition
 _UNITS = const(256)  # of 16 bytes in a sector: a location is sector * 256 + offset / 16
@@ -92,11 +88,11 @@ class Members:
         if not self._opened:
             return None
         frame = self._find(uid)[1]
-        return _unpack(frame.body) if frame is not None else None
+        return unpack_member(frame.body) if frame is not None else None
 
     def put(self, member: Member) -> None:
         """Keep this state. Erases and cleans only when `idle_work` was not called enough."""
-        if not self._opened or not _fits(member):
+        if not self._opened or not fits(member):
             return
         try:
             if self._index.unused * 8 < self._index.live:
@@ -105,7 +101,7 @@ class Members:
             for _ in range(self._flash.sectors):
                 if self._ring.free() >= _AHEAD or not self._clean():
                     break
-            self._write(member.uid, _pack(member), 1)
+            self._write(member.uid, pack_member(member), 1)
         except StoreError:
             self._opened = False
 
@@ -143,8 +139,8 @@ class Members:
     def _find(self, uid: bytes) -> "tuple[int, Frame | None]":
         """(location, frame) of the newest record of a card."""
         for location in self._index.candidates(crc32(uid)):
-            frame = self._ring.frame_in_sector(location // _UNITS, location % _UNITS * ALIGN, _SLOT)
-            if frame is not None and frame.kind == _MEMBER and _uid(frame.body) == uid:
+            frame = self._ring.frame_in_sector(location // _UNITS, location % _UNITS * ALIGN, SLOT)
+            if frame is not None and frame.kind == MEMBER and uid_of(frame.body) == uid:
                 return location, frame
         return -1, None
 
@@ -154,7 +150,7 @@ class Members:
     def _write(self, uid: bytes, body: bytes, keep: int) -> None:
         old = self._find(uid)[0]
         key_hash = crc32(uid)
-        at = self._ring.append(_MEMBER, 0, body, keep)  # the hash would tell a card of four bytes
+        at = self._ring.append(MEMBER, 0, body, keep)  # the hash would tell a card of four bytes
         new = self._ring.sector_of(self._ring.generation) * _UNITS + at // ALIGN
         if old >= 0:
             self._index.move(key_hash, old, new)
@@ -169,10 +165,10 @@ class Members:
 
     def _take(self, frame: "Frame") -> bool:
         """Index a frame that was read at start: newer sectors come first, in a sector the later frame counts."""
-        if frame.kind == _MEMBER:
+        if frame.kind == MEMBER:
             location = self._location(frame)
-            key_hash = crc32(_uid(frame.body))
-            old = self._find(_uid(frame.body))[0]
+            key_hash = crc32(uid_of(frame.body))
+            old = self._find(uid_of(frame.body))[0]
             if old < 0:
                 self._index.add(key_hash, location)
             elif old // _UNITS == location // _UNITS and old < location:
@@ -193,68 +189,20 @@ class Members:
         live: "list[bytes]" = []
 
         def keep_live(frame: "Frame") -> bool:
-            if frame.kind == _MEMBER and self._index.holds(crc32(_uid(frame.body)), self._location(frame)):
+            if frame.kind == MEMBER and self._index.holds(crc32(uid_of(frame.body)), self._location(frame)):
                 live.append(frame.body)
                 if self._index.live > self.limit:
-                    self._index.remove(crc32(_uid(frame.body)), self._location(frame))
+                    self._index.remove(crc32(uid_of(frame.body)), self._location(frame))
                     live.pop()
             return False
 
         ring.visit(self._oldest, keep_live)
         try:
             for body in live:
-                self._write(_uid(body), body, 0)
+                self._write(uid_of(body), body, 0)
             ring.append(_MARK, 0, pack("<I", self._oldest + 1) + bytes(TAG), 0)
         except StoreFull:
             return False
         self._oldest += 1
         ring.release(self._oldest)
         return True
-
-
-def _uid(body: bytes) -> bytes:
-    return body[_FIELDS_AT + 1 : _FIELDS_AT + 1 + min(10, body[_FIELDS_AT])]
-
-
-def _fits(m: Member) -> bool:
-    """Whether the record can hold it: the device's `pack` would only cut what is too large."""
-    return (
-        len(m.uid) <= 10
-        and 0 <= m.member_no < 1 << 40
-        and -(1 << 47) <= m.points < 1 << 47
-        and 0 <= m.as_of_utc < 1 << 32
-        and 0 <= m.tier < 1 << 3
-        and 0 <= m.visits < 1 << 16
-        and 0 <= m.last_visit_utc < _QUARTER_S << 24
-    )
-
-
-def _pack(m: Member) -> bytes:
-    """64 bytes; a long name is cut at a whole character to 24 bytes of UTF-8, a last visit to a quarter of an hour."""
-    name = m.name.encode()
-    cut = min(len(name), _NAME_MAX)
-    while cut < len(name) and name[cut] & 0xC0 == 0x80:
-        cut -= 1
-    name = name[:cut]
-    return (
-        pack("<I", m.as_of_utc)
-        + pack("<I", m.last_visit_utc // _QUARTER_S)[:3]
-        + bytes((m.tier << 5 | len(name), len(m.uid)))
-        + m.uid
-        + bytes(10 - len(m.uid))
-        + pack("<Q", m.member_no)[:5]
-        + pack("<q", m.points)[:6]
-        + pack("<H", m.visits)
-        + name
-        + bytes(_NAME_MAX - len(name) + TAG)
-    )
-
-
-def _unpack(body: bytes) -> Member:
-    as_of = unpack_from("<I", body, 0)[0]
-    last_visit = unpack_from("<I", body[4:7] + b"\0", 0)[0] * _QUARTER_S
-    number = unpack_from("<Q", body[19:24] + b"\0\0\0", 0)[0]
-    points = unpack_from("<q", body[24:30] + (b"\xff\xff" if body[29] & 0x80 else b"\0\0"), 0)[0]
-    visits = unpack_from("<H", body, 30)[0]
-    name = body[32 : 32 + (body[7] & 31)].decode()
-    return Member(_uid(body), number, name, points, as_of, body[7] >> 5, visits, last_visit)

@@ -1,8 +1,9 @@
 """Small values that change while the terminal lives: settings and counters, in two sectors of raw flash.
 
-Each change is a frame in the sector in use. When that is full, all values are written to the other sector, whose head is
-programmed last: it is what makes the new sector count. So every cut leaves the old value or the new one. Bodies are
-sealed. Values are held in memory; a name has 24 bytes at most, a value 160, all together 3 KB.
+Each change is a frame in the sector in use. When that is full, all values are written to the other sector, whose head
+is programmed last: it is what makes the new sector count. So every cut leaves the old value or the new one. Bodies are
+sealed (a move that was cut and begun again uses its places twice, so equal beginnings of values may show). Values are
+held in memory; a name has 24 bytes at most, a value 160, all together 3 KB.
 """
 
 from struct import pack

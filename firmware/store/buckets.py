@@ -1,0 +1,255 @@
+"""The member cache for a board with little memory: no index, one sector read a look-up, two bytes of memory a sector.
+
+A card's hash names its bucket, and a bucket lives in one sector, where the newest record of a card counts. A full
+sector is copied, newest records only, to a free one, whose header is written last and makes it the bucket's home; two
+sectors stay free for that, and because they change places with every copy the wear spreads over all. Advisory like the
+other cache, with the same records (docs/store.md). A bucket with more cards than a sector holds forgets those longest
+unchanged.
+"""
+
+from binascii import crc32
+
+from micropython import const
+
+from firmware.core.errors import StoreError, StoreForeign
+from firmware.store import frames
+from firmware.store.flash import Flash
+from firmware.store.frames import FRAMES_AT, SECTOR, VERSION, Header
+from firmware.store.member_record import MEMBER, SLOT, fits, pack_member, uid_of, unpack_member
+from firmware.store.repair import repaired
+from firmware.store.seal import Sealer, place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from firmware.core.ports import BlockDevice
+    from firmware.core.types import Member
+
+KIND = const(6)
+_NONE = const(0xFF)
+_SPARE = const(2)  # sectors free at any time
+_IN_SECTOR = const(50)
+_ROOM = const(4)  # records a fresh copy has room for at least
+_SECTORS_MAX = const(250)
+
+
+class Buckets:
+    """Same calls as `Members`. Before `open`, or after the flash failed, `get` knows nobody and `put` keeps nothing."""
+
+    def __init__(
+        self,
+        device: "BlockDevice",
+        sealer: Sealer,
+        salt: int,
+        page_only: bool = False,
+        buffer: "bytearray | None" = None,
+    ) -> None:
+        self._flash = Flash(device, page_only, buffer)
+        sectors = self._flash.sectors
+        if not 2 * _SPARE < sectors <= _SECTORS_MAX:
+            raise StoreError("member cache has a wrong size")
+        self._sealer = sealer
+        self._salt = salt
+        self._buckets = sectors - _SPARE
+        self._home = bytearray(self._buckets)  # sector of each bucket
+        self._taken = bytearray(sectors)  # whether a bucket lives there
+        self._next = 0  # where the search for a free sector begins
+        self._erased = -1  # a free sector that is blank
+        self._generation = 0
+        self._opened = False
+
+    def open(self) -> None:
+        """Reads one header a sector. A cache of earlier firmware is erased; StoreForeign when it is anything else's."""
+        self._opened = False
+        self._erased = -1
+        self._generation = 0
+        generations = [0] * self._buckets
+        for sector in range(self._flash.sectors):
+            self._taken[sector] = 0
+        for bucket in range(self._buckets):
+            self._home[bucket] = _NONE
+        for sector in range(self._flash.sectors):
+            header = self._header(sector)
+            if header is None:
+                continue
+            if header.kind == KIND and header.format < frames.FORMAT:
+                self.forget_all()
+                return
+            bucket = header.tail
+            if header.kind != KIND or header.format != frames.FORMAT or header.sectors != self._flash.sectors:
+                raise StoreForeign("another store or another format")
+            if bucket < self._buckets and header.generation > generations[bucket]:
+                if generations[bucket]:
+                    self._taken[self._home[bucket]] = 0
+                generations[bucket] = header.generation
+                self._home[bucket] = sector
+                self._taken[sector] = 1
+            self._salt = header.salt
+            if header.generation > self._generation:
+                self._generation = header.generation
+                self._next = sector + 1
+        if not self._generation:
+            self._take_into_use()
+        self._opened = True
+
+    def get(self, uid: bytes) -> "Member | None":
+        """One sector is read."""
+        if not self._opened:
+            return None
+        sector = self._home[self._bucket(uid)]
+        found: "bytes | None" = None
+        if sector != _NONE:
+            for _at, body in self._bodies(sector):
+                if uid_of(body) == uid:
+                    found = body
+        return unpack_member(found) if found is not None else None
+
+    def put(self, member: "Member") -> None:
+        """Keep this state. Erases only when `idle_work` was not called enough."""
+        if not self._opened or not fits(member):
+            return
+        bucket, body = self._bucket(member.uid), pack_member(member)
+        try:
+            if not self._append(self._home[bucket], body):
+                self._copy(bucket, body)
+        except StoreError:
+            self._opened = False
+
+    def idle_work(self) -> bool:
+        """Erase the sector the next copy goes to; True: call again."""
+        if not self._opened or self._erased >= 0:
+            return False
+        sector = self._free_sector()
+        if sector < 0 or not self._flash.erase(sector):
+            self._opened = False
+            return False
+        self._erased = sector
+        return True
+
+    def count(self) -> int:
+        """Members that are kept; reads everything."""
+        total = 0
+        for bucket in range(self._buckets):
+            if self._opened and self._home[bucket] != _NONE:
+                total += len(self._newest(self._home[bucket]))
+        return total
+
+    def forget_all(self) -> None:
+        """Erase the partition, whatever it holds, and start anew."""
+        self._opened = False
+        for sector in range(self._flash.sectors - 1, -1, -1):
+            self._flash.erase(sector)
+        self.open()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _bucket(self, uid: bytes) -> int:
+        return crc32(uid) % self._buckets
+
+    def _header(self, sector: int) -> "Header | None":
+        for copy in (0, frames.HEADER):
+            header = frames.parse_header(self._flash.read(sector, copy, frames.HEADER))
+            if header is not None:
+                return header
+        return None
+
+    def _take_into_use(self) -> None:
+        """A blank partition gets the header of the first bucket, by which it is known as ours from now on."""
+        for sector in range(self._flash.sectors):
+            raw = self._flash.read_sector(sector)
+            torn = sector == 0 and frames.may_be_torn_header(raw)  # our own first program was cut
+            if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
+                raise StoreForeign("partition is not blank and holds no store")
+        self._generation = 1
+        if not self._flash.erase(0) or not self._fill(0, 0, []):
+            raise StoreError("flash takes no header")
+        self._home[0], self._taken[0], self._next = 0, 1, 1
+
+    def _bodies(self, sector: int) -> "Iterator[tuple[int, bytes]]":
+        """(offset, opened body) of each record of a sector, oldest first."""
+        raw = self._flash.read_sector(sector)
+        header = frames.parse_header(raw) or frames.parse_header(memoryview(raw)[frames.HEADER :])
+        if header is None:
+            return
+        crc_seed = frames.seed(header.salt, header.generation)
+        for at in range(FRAMES_AT, FRAMES_AT + _IN_SECTOR * SLOT, SLOT):
+            frame = frames.frame_at(raw, at, crc_seed, header.generation)
+            if frame is None:
+                mended = repaired(raw, at, crc_seed)
+                if mended is None:
+                    continue
+                frame = frames.frame_at(mended, 0, crc_seed, header.generation)
+                assert frame is not None
+            body = bytearray(frame.body)
+            head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
+            if self._sealer.open(place_of(KIND, header.salt, header.generation, at), head, body, True):
+                yield at, bytes(body)
+
+    def _append(self, sector: int, body: bytes) -> bool:
+        """Write one record behind the others of this sector; False when it takes no more."""
+        if sector == _NONE:
+            return False
+        raw = self._flash.read_sector(sector)
+        header = frames.parse_header(raw) or frames.parse_header(memoryview(raw)[frames.HEADER :])
+        used = frames.last_written(raw, FRAMES_AT, SECTOR) - FRAMES_AT
+        at = FRAMES_AT + (used + SLOT - 1) // SLOT * SLOT
+        return header is not None and at <= SECTOR - SLOT and self._program(sector, at, header.generation, body)
+
+    def _program(self, sector: int, at: int, generation: int, body: bytes) -> bool:
+        sealed = bytearray(body)
+        head = frames.pack_head(MEMBER, VERSION, 0, len(sealed))
+        self._sealer.seal(place_of(KIND, self._salt, generation, at), head, sealed, True)
+        frame = frames.pack_frame(MEMBER, VERSION, 0, sealed, frames.seed(self._salt, generation))
+        return self._flash.program(sector, at, frame)
+
+    def _newest(self, sector: int) -> "list[bytes]":
+        """The newest record of each card of a sector, those longest unchanged first."""
+        kept: "dict[bytes, bytes]" = {}
+        for _at, body in self._bodies(sector):
+            kept.pop(uid_of(body), None)
+            kept[uid_of(body)] = body
+        order = []
+        for _at, body in self._bodies(sector):
+            if kept.get(uid_of(body)) == body:
+                order.append(body)
+                del kept[uid_of(body)]
+        return order
+
+    def _copy(self, bucket: int, body: bytes) -> None:
+        """Give a bucket a new home with its newest records and `body`. Raises StoreError."""
+        old = self._home[bucket]
+        records = [] if old == _NONE else [kept for kept in self._newest(old) if uid_of(kept) != uid_of(body)]
+        records = records[-(_IN_SECTOR - _ROOM - 1) :]
+        records.append(body)
+        for _ in range(self._flash.sectors):
+            sector = self._erased if self._erased >= 0 else self._free_sector()
+            if sector < 0 or (sector != self._erased and not self._flash.erase(sector)):
+                break
+            self._erased = -1
+            self._generation += 1
+            if self._fill(sector, bucket, records):
+                self._home[bucket], self._taken[sector], self._next = sector, 1, sector + 1
+                if old != _NONE:
+                    self._taken[old] = 0
+                return
+            self._next = sector + 1
+        raise StoreError("no sector takes the members")
+
+    def _fill(self, sector: int, bucket: int, records: "list[bytes]") -> bool:
+        at = FRAMES_AT
+        for body in records:
+            if not self._program(sector, at, self._generation, body):
+                return False
+            at += SLOT
+        header = Header(KIND, self._flash.sectors, self._generation, self._salt, bucket, 0, 0)
+        return self._flash.program(sector, 0, frames.pack_header(header))
+
+    def _free_sector(self) -> int:
+        """The next sector in the round in which no bucket lives, -1 when there is none."""
+        sectors = self._flash.sectors
+        for step in range(sectors):
+            sector = (self._next + step) % sectors
+            if not self._taken[sector]:
+                return sector
+        return -1

@@ -1,0 +1,162 @@
+"""The small board's member cache: the newest state or nothing, through copies, restarts, cuts and flipped bits."""
+
+from __future__ import annotations
+
+import random
+from hashlib import sha256
+
+import pytest
+
+from firmware.core.errors import StoreForeign
+from firmware.core.types import TIER_GOLD, Member
+from firmware.store.buckets import Buckets
+from firmware.store.journal import Journal
+from firmware.store.seal import Sealer
+from host_tests.power.ledger import SEALER
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
+
+
+def uid(n: int) -> bytes:
+    return sha256(n.to_bytes(4, "big")).digest()[: (4, 7, 10)[n % 3]]
+
+
+def member(n: int, points: int, name: str = "Sara") -> Member:
+    return Member(uid(n), n * 10**7, name, points, 1_790_000_000, TIER_GOLD, n % 65536, 1_780_000_200)
+
+
+def cache(nor: Nor, page_only: bool = False, sealer: Sealer = SEALER) -> Buckets:
+    opened = Buckets(NorPartition(nor, 0, nor.size // 4096, page_only), sealer, 3, page_only)
+    opened.open()
+    return opened
+
+
+def rest(members: Buckets) -> Buckets:
+    while members.idle_work():
+        pass
+    return members
+
+
+@pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])
+def test_two_thousand_members_are_kept_through_updates_and_a_restart(page_only: bool) -> None:
+    nor = Nor(64 * 4096)
+    members = cache(nor, page_only)
+    points = {}
+    rng = random.Random(4)
+    for n in [*range(2000), *[rng.randrange(2000) for _ in range(2000)]]:
+        points[n] = points.get(n, 0) + n + 1
+        members.put(member(n, points[n]))
+        rest(members)
+    for seen in (members, cache(nor, page_only)):
+        got = {n: seen.get(uid(n)) for n in points}
+        assert sum(m is None for m in got.values()) <= 4
+        assert all(m is None or vars(m) == vars(member(n, points[n])) for n, m in got.items())
+    assert members.count() >= 1996
+
+
+def test_costs_of_a_look_up_and_an_update() -> None:
+    nor = Nor(64 * 4096)
+    members = cache(nor)
+    for n in range(2000):
+        members.put(member(n, n))
+        rest(members)
+    nor.reset_counters()
+    for n in range(200):
+        members.get(uid(n))
+    assert nor.bytes_read <= 200 * 4200
+    nor.reset_counters()
+    rng = random.Random(1)
+    for _ in range(3000):
+        members.put(member(rng.randrange(2000), 5))
+        rest(members)
+    assert nor.erases / 3000 <= 0.2
+    assert max(nor.wear) <= 3 * sum(nor.wear) / len(nor.wear)
+    assert len(members._home) + len(members._taken) < 130
+
+
+def test_no_erase_stands_between_a_customer_and_the_answer() -> None:
+    nor = Nor(16 * 4096)
+    members = rest(cache(nor))
+    inline = 0
+    for n in range(1000):
+        erases = nor.erases
+        members.put(member(n % 300, n))
+        inline += nor.erases - erases
+        rest(members)
+    assert inline == 0
+
+
+@pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])
+def test_power_cuts_leave_the_old_or_the_new_state_never_a_mixture(page_only: bool) -> None:
+    nor = Nor(6 * 4096)
+    members = cache(nor, page_only)
+    certain: dict[int, int] = {}
+    rng = random.Random(8)
+    cuts = 0
+    for step in range(3000):
+        n = rng.randrange(60)
+        try:
+            if rng.random() < 0.2:
+                nor.cut_at(1 + rng.randrange(30), rng.choice(list(Torn)))
+            members.put(member(n, step))
+            certain[n] = step
+            rest(members)
+        except PowerCut:
+            cuts += 1
+            nor.power_on()
+            members = cache(nor, page_only)
+            for m, points in certain.items():
+                got = members.get(uid(m))
+                assert got is not None
+                assert got.points == points or (m == n and got.points == step)
+                assert vars(got) == vars(member(m, got.points))
+            got = members.get(uid(n))
+            if got is not None:
+                certain[n] = got.points
+    assert cuts > 100
+
+
+def test_the_first_use_of_a_blank_partition_survives_every_cut() -> None:
+    for op in range(1, 5):
+        for torn in Torn:
+            nor = Nor(6 * 4096, seed=op)
+            nor.cut_at(op, torn)
+            try:
+                cache(nor).put(member(1, 1))
+            except PowerCut:
+                nor.power_on()
+            again = cache(nor)
+            assert (got := again.get(uid(1))) is None or got.points == 1
+            again.put(member(1, 2))
+            assert cache(nor).get(uid(1)).points == 2
+
+
+def test_a_flipped_bit_costs_nothing() -> None:
+    nor = Nor(6 * 4096)
+    members = cache(nor)
+    for n in range(40):
+        members.put(member(n, n))
+    good = bytes(nor.image)
+    rng = random.Random(6)
+    for _ in range(300):
+        nor.image[:] = good
+        nor.image[rng.randrange(6) * 4096 + rng.randrange(900)] ^= 1 << rng.randrange(8)
+        again = cache(nor)
+        assert [vars(m) if (m := again.get(uid(n))) else None for n in range(40)] == [
+            vars(member(n, n)) for n in range(40)
+        ]
+
+
+def test_another_store_is_refused_untouched_and_other_keys_show_nobody() -> None:
+    nor = Nor(8 * 4096)
+    journal = Journal(NorPartition(nor, 0, 8), SEALER, 1)
+    journal.open()
+    before = bytes(nor.image)
+    with pytest.raises(StoreForeign):
+        cache(nor)
+    assert bytes(nor.image) == before
+    nor = Nor(8 * 4096)
+    cache(nor).put(member(1, 1))
+    other = cache(nor, sealer=Sealer(bytes(16), b"VAFA0001"))
+    assert other.get(uid(1)) is None
+    other.put(member(1, 2))
+    assert other.get(uid(1)).points == 2
