@@ -126,6 +126,7 @@ class Field:
     def transmit(self, frame: Frame) -> Heard | None:
         """A reader frame has just ended: what all cards answer to it, None for silence."""
         self.frames += 1
+        frame.at_us = self._clock.now_us
         leaving = self._due()
         fault = self.noise.draw() if self.noise is not None else ""
         answers: list[Answer] = []

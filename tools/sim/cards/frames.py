@@ -50,9 +50,10 @@ def cycles_of(us: int) -> int:
 
 
 class Frame:
-    """One frame of the reader. `session` is the Crypto1 stream it is enciphered with, `proof` what MFAuthent shows."""
+    """One frame of the reader. `session` is the Crypto1 stream it is enciphered with, `proof` what MFAuthent shows,
+    `at_us` the moment its last bit was sent, None for a frame outside time."""
 
-    __slots__ = ("data", "nbits", "proof", "session")
+    __slots__ = ("at_us", "data", "nbits", "proof", "session")
 
     def __init__(
         self, data: bytes, nbits: int | None = None, session: object = None, proof: tuple[bytes, bytes] | None = None
@@ -61,6 +62,7 @@ class Frame:
         self.nbits = len(data) * 8 if nbits is None else nbits
         self.session = session
         self.proof = proof
+        self.at_us: int | None = None
 
     @property
     def cycles(self) -> int:
