@@ -3,7 +3,8 @@
 Sections cited are of the MFRC522 data sheet rev 3.9. What the data sheet leaves open is a constructor switch:
 `strips_crc` (RxCRCEn keeps the CRC out of the FIFO), `nibble_is_crc_error` (a 4-bit answer with RxCRCEn is a CRC
 error), `collision_base` ("aligned": CollPos counts from bit 0 of the first FIFO byte, RxAlign included; "frame": from
-the first received bit). `dead` makes every read that byte (00h or FFh: a broken bus). Times in microseconds.
+the first received bit), `soft_reset_us` (how long after SoftReset writes are lost: the oscillator need not start again,
+but nothing is said; the default is a driver's worst case). `dead` makes every read that byte (00h or FFh: a broken bus). Times in microseconds.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Rc522:
         nibble_is_crc_error: bool = True,
         collision_base: str = "aligned",
         crystal_us: int = 500,
+        soft_reset_us: int = _WAKE_US,
     ) -> None:
         if collision_base not in ("aligned", "frame"):
             raise ValueError("collision_base")
@@ -41,6 +43,7 @@ class Rc522:
         self.version, self.dead, self.crystal_us = version, dead, crystal_us
         self.strips_crc, self.nibble_is_crc_error = strips_crc, nibble_is_crc_error
         self.collision_base = collision_base
+        self._soft_reset_us = soft_reset_us
         self.timer = TimerUnit(clock, self._timer_expired)
         self.modem = Modem(self, clock, field)
         self.unit = Coprocessor(self, clock)
@@ -233,7 +236,7 @@ class Rc522:
             R.RECEIVE: self.modem.listen,
             R.TRANSCEIVE: self._transceive,
             R.MF_AUTHENT: self.modem.authenticate,
-            R.SOFT_RESET: lambda: self._reset(_WAKE_US),
+            R.SOFT_RESET: lambda: self._reset(self._soft_reset_us),
         }.get(command, self.finish)
         start()
 
