@@ -4,7 +4,8 @@ Sections cited are of the MFRC522 data sheet rev 3.9. What the data sheet leaves
 `strips_crc` (RxCRCEn keeps the CRC out of the FIFO), `nibble_is_crc_error` (a 4-bit answer with RxCRCEn is a CRC
 error), `collision_base` ("aligned": CollPos counts from bit 0 of the first FIFO byte, RxAlign included; "frame": from
 the first received bit), `soft_reset_us` (how long after SoftReset writes are lost: the oscillator need not start again,
-but nothing is said; the default is a driver's worst case). `dead` makes every read that byte (00h or FFh: a broken bus). Times in microseconds.
+but nothing is said; the default is a driver's worst case). `dead` makes every read that byte (00h or FFh: a broken bus).
+Times in microseconds.
 """
 
 from __future__ import annotations
