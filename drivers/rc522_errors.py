@@ -42,3 +42,11 @@ class Nak(RC522Error):
 
 class AuthRefused(RC522Error):
     """Classic authentication had no success: a wrong key, or the card has left."""
+
+
+class IsoDepError(RC522Error):
+    """The card broke the block protocol of ISO/IEC 14443-4, or went on for too long; `reason` tells what."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
