@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tools.sim.cards.classic import Classic1k
 from tools.sim.cards.field import Field, Noise
 from tools.sim.cards.iso14443a import Card
 from tools.sim.cards.iso_dep import IsoDepCard
 from tools.sim.cards.ntag import Ntag
+from tools.sim.cards.ntag424 import Ntag424
 from tools.sim.cards.other import DesfireEv1, Phone
 
-__all__ = ["Card", "Classic1k", "DesfireEv1", "Field", "IsoDepCard", "Noise", "Ntag", "Phone", "make_card"]
+__all__ = ["KINDS", "Card", "Classic1k", "DesfireEv1", "Field", "IsoDepCard", "Noise", "Ntag", "Phone", "make_card"]
 
-KINDS = ("classic", "ntag213", "ntag215", "ntag216", "desfire", "phone")
+_PLAIN: dict[str, Callable[[bytes], Card]] = {"ntag424": Ntag424, "desfire": DesfireEv1, "phone": Phone}
+_BLOCKS: dict[str, type[Classic1k]] = {"classic": Classic1k}
+_PAGES = ("ntag213", "ntag215", "ntag216")
+KINDS = (*_BLOCKS, *_PAGES, *_PLAIN)
 
 
 def make_card(
     kind: str, uid: bytes | str, *, blocks: dict[int, bytes] | None = None, pages: dict[int, bytes] | None = None
 ) -> Card:
-    """A card as delivered: kind `classic` (with `blocks`), `ntag213/215/216` (with `pages`), `desfire` (an EV1) or
-    `phone`, which takes another UID at once."""
+    """A card as delivered. Kinds with blocks take `blocks`, kinds with pages take `pages`; `desfire` is an EV1, `phone`
+    takes another UID at once."""
     raw = bytes.fromhex(uid) if isinstance(uid, str) else bytes(uid)
-    if kind == "classic" and pages is None:
-        return Classic1k(raw, blocks=blocks)
-    if kind in ("ntag213", "ntag215", "ntag216") and blocks is None:
+    if kind in _BLOCKS and pages is None:
+        return _BLOCKS[kind](raw, blocks=blocks)
+    if kind in _PAGES and blocks is None:
         return Ntag(raw, kind, pages=pages)
-    if kind == "desfire" and blocks is None and pages is None:
-        return DesfireEv1(raw)
-    if kind == "phone" and blocks is None and pages is None:
-        return Phone(raw)
+    if kind in _PLAIN and blocks is None and pages is None:
+        return _PLAIN[kind](raw)
     raise ValueError(f"no such card: {kind}")
