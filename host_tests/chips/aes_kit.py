@@ -86,7 +86,7 @@ class Pcd:
             data = cbc(self.enc, self._iv(b"\xa5\x5a"), data)
         body = header + data
         if mode != PLAIN:
-            tag = bytearray(cmac(self.mac, self._prefix(ins) + body)[1::2])
+            tag = bytearray(self.tag(ins, body))
             tag[0] ^= spoil
             body += tag
         answer = self.plain(ins, body)
@@ -96,7 +96,7 @@ class Pcd:
         if self.sw not in (0x9100, 0x9190) or mode == PLAIN:
             return answer
         answer, tag = answer[:-8], bytearray(answer[-8:])
-        assert tag == cmac(self.mac, self._prefix(self.sw & 0xFF) + answer)[1::2]
+        assert tag == self.tag(self.sw & 0xFF, answer)
         if mode == FULL and answer:
             answer = cbc(self.enc, self._iv(b"\x5a\xa5"), answer, back=True)
             answer = answer[: answer.rindex(b"\x80")]
@@ -108,7 +108,7 @@ class Pcd:
         if own:  # the answer has no MAC
             ciphered = cbc(self.enc, self._iv(b"\xa5\x5a"), data + b"\x80" + bytes(14))
             body = bytes([number]) + ciphered
-            self.plain(0xC4, body + cmac(self.mac, self._prefix(0xC4) + body)[1::2])
+            self.plain(0xC4, body + self.tag(0xC4, body))
         else:
             self.secured(0xC4, bytes([number]), data)
 
@@ -126,8 +126,9 @@ class Pcd:
         self.enc = self.mac = self.ti = b""
         return self
 
-    def _prefix(self, first: int) -> bytes:
-        return bytes([first]) + self.counter.to_bytes(2, "little") + self.ti
+    def tag(self, first: int, body: bytes) -> bytes:
+        prefix = bytes([first]) + self.counter.to_bytes(2, "little") + self.ti
+        return cmac(self.mac, prefix + body)[1::2]
 
     def _iv(self, label: bytes) -> bytes:
         return cbc(self.enc, ZERO, label + self.ti + self.counter.to_bytes(2, "little") + bytes(8))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tools.sim.cards.classic import Classic1k
+from tools.sim.cards.desfire import Desfire
 from tools.sim.cards.field import Field, Noise
 from tools.sim.cards.iso14443a import Card
 from tools.sim.cards.iso_dep import IsoDepCard
@@ -14,7 +15,13 @@ from tools.sim.cards.other import DesfireEv1, Phone
 
 __all__ = ["KINDS", "Card", "Classic1k", "DesfireEv1", "Field", "IsoDepCard", "Noise", "Ntag", "Phone", "make_card"]
 
-_PLAIN: dict[str, Callable[[bytes], Card]] = {"ntag424": Ntag424, "desfire": DesfireEv1, "phone": Phone}
+_PLAIN: dict[str, Callable[[bytes], Card]] = {
+    "ntag424": Ntag424,
+    "desfire-ev2": lambda uid: Desfire(uid, "ev2"),
+    "desfire-ev3": lambda uid: Desfire(uid, "ev3"),
+    "desfire": DesfireEv1,
+    "phone": Phone,
+}
 _BLOCKS: dict[str, type[Classic1k]] = {"classic": Classic1k}
 _PAGES = ("ntag213", "ntag215", "ntag216")
 KINDS = (*_BLOCKS, *_PAGES, *_PLAIN)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from tools.sim.cards.aes_files import AesApp
 from tools.sim.cards.frames import Answer
 from tools.sim.cards.iso_dep import IsoDepCard
 
+App = TypeVar("App", bound=AesApp)
 
-class AesCard(IsoDepCard):
-    """Families set `app` before they call this constructor. `work_us` comes on top of what the commands take."""
 
-    app: AesApp
+class AesCard(IsoDepCard, Generic[App]):
+    """`app` is the application layer. `work_us` comes on top of what the commands take."""
+
+    def __init__(self, uid: bytes, app: App) -> None:
+        self.app = app
+        super().__init__(uid)
 
     def apdu(self, command: bytes) -> bytes:
         """Run a command."""

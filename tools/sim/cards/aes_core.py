@@ -96,8 +96,11 @@ class AesCore:
         """Power lost, or a new activation."""
         self.session = self._continue = None
 
-    def may_try(self, key: Key) -> None:
-        """Raises Refused when the key may not be used for authentication."""
+    def authenticating_key(self, number: int) -> Key:
+        """The key an authentication asks for. Raises Refused where there is none or it may not be used."""
+        if number >= len(self.keys):
+            raise Refused(NO_SUCH_KEY)
+        return self.keys[number]
 
     def tried(self, key: Key, *, good: bool) -> None:
         """Count an authentication."""
@@ -205,10 +208,7 @@ class AesCore:
         return self._challenge(data[0], self.session, b"")
 
     def _challenge(self, number: int, former: Session | None, capabilities: bytes) -> Reply:
-        if number >= len(self.keys):
-            raise Refused(NO_SUCH_KEY)
-        key = self.keys[number]
-        self.may_try(key)
+        key = self.authenticating_key(number)
         self.session = None
         rnd_b = self.entropy(16)
         ti = former.ti if former is not None else self.entropy(4)

@@ -80,14 +80,16 @@ class Ntag424App(AesApp):
 
     # -- failed authentications (section 9) ----------------------------------------------------------------------------
 
-    def may_try(self, key: Key) -> None:
+    def authenticating_key(self, number: int) -> Key:
         """A key whose counter reached the limit is locked; after many failures in a row answers are delayed."""
+        key = super().authenticating_key(number)
         if self.limit is not None and key.failures >= self.limit:
             raise Refused(PERMISSION)
         if self._delayed(key):
             self._delays += 1
             raise Refused(DELAY)
         self._delays = 0
+        return key
 
     def _delayed(self, key: Key) -> bool:
         return self._delays <= key.failures_in_a_row - _FAILURES_BEFORE_DELAY
@@ -216,12 +218,11 @@ class Ntag424App(AesApp):
         return self._selected_file, at
 
 
-class Ntag424(AesCard):
+class Ntag424(AesCard[Ntag424App]):
     """The tag with its radio: FSC 128, FWI 7."""
 
     kind = "ntag424"
     ats = bytes.fromhex("067777710280")
 
     def __init__(self, uid: bytes) -> None:
-        self.app: Ntag424App = Ntag424App(uid)
-        super().__init__(uid)
+        super().__init__(uid, Ntag424App(uid))
