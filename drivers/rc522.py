@@ -19,7 +19,6 @@ from drivers.rc522_bus import READ
 from drivers.rc522_chip import PATIENT_US, QUICK_US, Chip
 from drivers.rc522_errors import (
     AuthRefused,
-    ChipAbsent,
     Collision,
     CrcError,
     FrameError,
@@ -122,7 +121,8 @@ class MFRC522(Chip):
         byte (7 for REQA, 0 is all). `timeout_us`: how long the answer may be in coming, up to 5 s. `size` sends only
         the first bytes of `send`. Without `exact` an answer of any length is taken, and `expect` only tells how much
         of it comes with the first read; the rest costs one transaction more. `align`: the first received bit goes to
-        this bit of `data[0]` (RxAlign). A four-bit ACK returns 0.
+        this bit of `data[0]` (RxAlign). A four-bit ACK returns 0; where more than a byte without CRC is expected, four
+        bits are a broken frame.
 
         Raises NoAnswer, Collision, Nak, FrameError or one below it, or ChipAbsent; ends within timer, air time and
         3 ms (for waits beyond 0.2 s also one part in 64 of the timer, for clocks that differ).
@@ -170,7 +170,7 @@ class MFRC522(Chip):
             raise NoAnswer()
         if error & _ERR_COLLISION:
             raise Collision(0 if seen[5] & _COLL_POS_INVALID else (seen[5] & 0x1F) or 32)
-        if last_bits == 4 and level <= 1 and not align and not error & _ERR_PROTOCOL:
+        if last_bits == 4 and level <= 1 and (crc or expect < 2) and not error & _ERR_PROTOCOL:
             # ACK or NAK has no CRC, so the chip may also report one as wrong.
             code = seen[_STATUS_BYTES] & 0x0F if level else -1
             if code == _ACK:
@@ -181,7 +181,11 @@ class MFRC522(Chip):
         if not exact:
             if level > wanted:
                 self._read_rest(wanted, level)
-            return self._told(level - 2 if crc and self.crc_in_fifo else level)
+            if crc and self.crc_in_fifo:
+                level -= 2
+            if level < 0:
+                raise FrameError("length")
+            return level
         if crc and level == expect + 2 and (self.crc_in_fifo or self._ends_in_crc(level, wanted)):
             self.crc_in_fifo = True
             level = expect
@@ -191,11 +195,6 @@ class MFRC522(Chip):
             self._dirty = True
             raise FrameError("length")
         return level
-
-    def _told(self, length: int) -> int:
-        if length < 0:
-            raise FrameError("length")
-        return length
 
     def _ends_in_crc(self, level: int, have: int) -> bool:
         """Whether the two bytes more than expected are the answer's CRC, which this chip then leaves in the FIFO."""
@@ -224,7 +223,7 @@ class MFRC522(Chip):
         out[3:9] = key
         out[9:13] = uid[-4:]  # of a longer UID the last four (AN10927)
         self.stream(self._out_views.first(13))
-        self._crypto = True
+        self._begin_crypto()
         accepted = False
         seen = self._auth_in
         try:
@@ -243,7 +242,6 @@ class MFRC522(Chip):
                 self._doubt()
                 raise FrameError("chip")
             raise AuthRefused()
-        self._session()
         if not ended:
             self._judge_line()
 
@@ -264,7 +262,7 @@ class MFRC522(Chip):
                 return True
             if passed > bound:
                 return False
-            if passed > air + _FULL_FRAME_US:
+            if passed > air + PATIENT_US:
                 await asyncio.sleep_ms(1)  # a card that takes its time: the processor is for others
                 continue
             await asyncio.sleep_ms(0)
@@ -286,12 +284,10 @@ class MFRC522(Chip):
         seen, ask = self._in, self._ask
         at = _STATUS_BYTES - 1 + have  # where the blank first byte of the stream falls
         end = _STATUS_BYTES - 1 + level
-        kept, seen_kept = ask[end], seen[at]
-        first = ask[at]
-        ask[at] = READ | _FIFO_DATA
+        kept, asked = seen[at], ask[end]
         ask[end] = 0
         self.transfer(self._ask_views.whole[at : end + 1], self._in_views.whole[at : end + 1])
-        ask[at], ask[end], seen[at] = first, kept, seen_kept
+        seen[at], ask[end] = kept, asked
 
 
 def _error_of(error: int) -> FrameError:

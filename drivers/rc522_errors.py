@@ -25,11 +25,19 @@ class Collision(RC522Error):
 
 
 class FrameError(RC522Error):
-    """An answer with broken parity, framing or length."""
+    """An answer that is no good frame, of a wrong length, or an exchange the chip did not carry out."""
 
 
 class CrcError(FrameError):
     """An answer whose CRC_A is wrong."""
+
+
+class ParityError(FrameError):
+    """An answer with a wrong parity bit."""
+
+
+class ProtocolError(FrameError):
+    """An answer with a broken start, or of fewer than four bits."""
 
 
 class Nak(RC522Error):
