@@ -164,9 +164,12 @@ class FakeSwitch:
     def wake(self) -> None:
         self.calls.append("wake")
 
-    async def inquire(self, uid: bytes, auth: int, member_no: int) -> Reply:
+    async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> Reply:
         self.calls.append("inquire")
         return await self._answer()
+
+    async def relay(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
+        raise AssertionError("no card of these tests is relayed")
 
     async def request(self, transaction: Transaction) -> Reply:
         self.calls.append("request")
@@ -208,7 +211,7 @@ class FakeReader:
         self.laid: CardData | CardError | None = None
         self._waiting = False
 
-    async def wait_card(self, timeout_ms: int) -> CardData:
+    async def wait_card(self, timeout_ms: int, prove: bool = False) -> CardData:
         assert not self._waiting, "one wait at a time"
         self._waiting = True
         try:
