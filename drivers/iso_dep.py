@@ -21,8 +21,6 @@ from drivers.rc522_errors import Collision, FrameError, IsoDepError, Nak, NoAnsw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from drivers.rc522 import MFRC522
 
 _RATS = const(0xE0)
@@ -39,6 +37,7 @@ _S_WTX = const(0xF2)
 _NUMBER = const(0x01)
 
 _FSC = (16, 24, 32, 40, 48, 64, 96, 128, 256)  # table 1; codes above 8 are taken as 8
+_RATES = (106, 212, 424, 848)
 _OVERHEAD = const(3)  # of a frame: PCB and CRC
 _ROOM = const(63)  # FIFO without the PCB
 _FSDI_MAX = const(5)
@@ -84,7 +83,7 @@ class Ats:
         sfgi = tb1 & 0x0F
         # The start-up guard time and its tolerance, 384/fc * 2^SFGI (NFC Forum Digital Protocol 2.0, B.7).
         self.sfgt_us = _unit_us(sfgi) * 35 // 32 if 0 < sfgi < 15 else 0
-        self.rates = 0 if ta1 & 0x08 else ta1  # with bit 4 set the byte is not to be believed (5.2.4)
+        self.rates = 0 if ta1 & 0x08 else ta1  # TA1; with bit 4 set the byte is not to be believed (5.2.4)
         self.cid = bool(tc1 & 0x02)
         self.nad = bool(tc1 & 0x01)
         self.historical = raw[at:]
@@ -95,11 +94,12 @@ class Ats:
             raise IsoDepError("ATS ends early")
         return raw[at]
 
-    def offers(self, tx: int, rx: int) -> bool:
-        """Whether the card takes rate `tx` and answers at `rx`; 0 is 106 kbit/s and each step doubles."""
-        if not (0 <= tx <= 3 and 0 <= rx <= 3) or (self.rates & 0x80 and tx != rx):
+    def offers(self, send: int, receive: int) -> bool:
+        """Whether the card listens at `send` and answers at `receive` kbit/s."""
+        if send not in _RATES or receive not in _RATES or (self.rates & 0x80 and send != receive):
             return False
-        return bool((self.rates << 1 | 1) >> tx & 1 and (self.rates >> 3 & 0x0E | 1) >> rx & 1)
+        listens, answers = self.rates << 1 | 1, self.rates >> 3 | 1  # by DRI and DSI: 106 kbit/s always
+        return bool(listens >> _RATES.index(send) & 1 and answers >> _RATES.index(receive) & 1)
 
 
 class IsoDep:
@@ -119,7 +119,6 @@ class IsoDep:
         self._control = bytearray(2)
         self._open = False
         self._fresh = False  # nothing sent since the ATS: only then PPS is heard (5.6.2.2)
-        self._fast = False
         self._number = 0
         self._room = 0
         self._began_ms = 0
@@ -164,19 +163,18 @@ class IsoDep:
         self._open = self._fresh = True
         return self.ats
 
-    async def set_rate(self, tx: int, rx: int) -> None:
-        """PPS: talk at 106 kbit/s << `tx` and be answered at << `rx`, directly after `activate`.
+    async def set_rate(self, send: int, receive: int) -> None:
+        """PPS: talk at `send` and be answered at `receive` kbit/s (106, 212, 424, 848), directly after `activate`.
 
-        Raises IsoDepError when the card did not offer that, or the chip driver has no `set_rate`.
+        Raises IsoDepError for what the card did not offer; then it goes on as before.
         """
-        change: "Any" = getattr(self._chip, "set_rate", None)
-        if change is None or not self._fresh or self.offer is None or not self.offer.offers(tx, rx):
+        if not self._fresh or self.offer is None or not self.offer.offers(send, receive):
             raise IsoDepError("rate not offered")
         self._begin()
         out = self._out
         out[0] = _PPS
         out[1] = _PPS0_WITH_PPS1
-        out[2] = rx << 2 | tx
+        out[2] = _RATES.index(receive) << 2 | _RATES.index(send)
         self._open = False
         try:
             # Not asked twice: a card that heard it may already be listening at the new rate.
@@ -185,8 +183,7 @@ class IsoDep:
         except RC522Error:
             await self._release()
             raise
-        self._fast = True
-        change(tx, rx)
+        self._chip.set_rate(send, receive)
         self._open = True
 
     async def deselect(self) -> None:
@@ -199,7 +196,7 @@ class IsoDep:
             if not (await self._halted() or await self._halted()):  # rule 8
                 raise self._fault or IsoDepError("DESELECT")
         finally:
-            self._slow()
+            self._chip.set_rate()
 
     # --- data -----------------------------------------------------------------------------------------------------
 
@@ -222,7 +219,7 @@ class IsoDep:
             raise
         finally:
             if not self._open:  # also a cancelled task must not leave the chip at a rate no other card hears
-                self._slow()
+                self._chip.set_rate()
         return bytes(self._answer_view[:count])
 
     async def _send(self, apdu: "bytes | bytearray | memoryview") -> None:
@@ -353,10 +350,4 @@ class IsoDep:
             await self._halted()
         except RC522Error:
             pass
-        self._slow()
-
-    def _slow(self) -> None:
-        if self._fast:
-            self._fast = False
-            change: "Any" = getattr(self._chip, "set_rate", None)
-            change(0, 0)
+        self._chip.set_rate()

@@ -321,5 +321,6 @@ class Chip(Registers):
             self._keep(_AT_T_MODE + 1, _T_PRESCALER, prescaler & 0xFF)
         if wanted[_AT_T_MODE + 2] != steps >> 8:
             self._keep(_AT_T_MODE + 2, _T_RELOAD_HIGH, steps >> 8)
-        self._keep(_AT_T_MODE + 3, _T_RELOAD_LOW, steps & 0xFF)
+        if wanted[_AT_T_MODE + 3] != steps & 0xFF:
+            self._keep(_AT_T_MODE + 3, _T_RELOAD_LOW, steps & 0xFF)
         self._timeout_us = us
