@@ -74,6 +74,7 @@ _ACK = const(0x0A)
 
 _RELEASE_US = const(3000)  # beyond timer and air time no exchange lasts; covers a busy scheduler
 _SLICE_US = const(100)  # longest time the processor is held while a frame is on air
+_NEAR_US = const(6000)  # an answer that begins within half a millisecond has ended by then, however long
 _GRAIN_US = const(20)
 _AUTHENT_AIR_US = const(2001)  # both exchanges of MFAuthent
 
@@ -262,7 +263,7 @@ class MFRC522(Chip):
                 return True
             if passed > bound:
                 return False
-            if passed > air + PATIENT_US:
+            if passed > air + _NEAR_US:
                 await asyncio.sleep_ms(1)  # a card that takes its time: the processor is for others
                 continue
             await asyncio.sleep_ms(0)
