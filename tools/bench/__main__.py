@@ -71,7 +71,7 @@ PARTS: dict[str, Callable[[], Iterable[report.Row]]] = {
 def main(only: tuple[str, ...], path: Path) -> None:
     """Measure the terminal and show the figures beside limits, peers and targets."""
     onhost.install()
-    console = Console(width=150)
+    console = Console(width=report.WIDTH)
     rows: list[report.Row] = []
     broken: list[str] = []
     for name in only or PARTS:

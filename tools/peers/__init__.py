@@ -36,6 +36,8 @@ class Run:
     spi_hz: int
     uid: str
     block: str
+    written: str
+    refused: bool
     long_uid: str | None
     waited_us: int | None
     costs: dict[str, Cost]

@@ -9,8 +9,6 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, Protocol
 
-KEY = [0xFF] * 6
-
 
 class Misread(Exception):
     """The driver says that something went wrong."""
@@ -32,12 +30,16 @@ class Adapter(Protocol):
         """SELECT."""
         ...
 
-    def authenticate(self, uid: list[int], block: int) -> None:
-        """Key A, the factory's."""
+    def authenticate(self, uid: list[int], block: int, key: list[int]) -> None:
+        """Key A."""
         ...
 
     def read(self, block: int) -> list[int]:
         """Sixteen bytes."""
+        ...
+
+    def write(self, block: int, data: list[int]) -> None:
+        """Sixteen bytes; not all of them say whether it went well."""
         ...
 
     def stop(self) -> None:
@@ -50,7 +52,8 @@ class Mfrc522:
 
     _names = {
         "request": "MFRC522_Request", "anticoll": "MFRC522_Anticoll", "select": "MFRC522_SelectTag",
-        "auth": "MFRC522_Auth", "read": "MFRC522_Read", "stop": "MFRC522_StopCrypto1",
+        "auth": "MFRC522_Auth", "read": "MFRC522_Read", "write": "MFRC522_Write",
+        "stop": "MFRC522_StopCrypto1",
     }  # fmt: skip
 
     def __init__(self, package: ModuleType, spi_hz: int) -> None:
@@ -67,13 +70,16 @@ class Mfrc522:
     def select(self, uid: list[int]) -> None:
         _unless(not self._call["select"](uid), uid)
 
-    def authenticate(self, uid: list[int], block: int) -> None:
-        status = self._call["auth"](self._reader.PICC_AUTHENT1A, block, KEY, uid)
+    def authenticate(self, uid: list[int], block: int, key: list[int]) -> None:
+        status = self._call["auth"](self._reader.PICC_AUTHENT1A, block, key, uid)
         _unless(status != self._reader.MI_OK, uid)
 
     def read(self, block: int) -> list[int]:
         data = self._call["read"](block)
         return _unless(data is None, data)
+
+    def write(self, block: int, data: list[int]) -> None:
+        self._call["write"](block, data)
 
     def stop(self) -> None:
         self._call["stop"]()
@@ -84,7 +90,7 @@ class Mfrc522Python(Mfrc522):
 
     _names = {
         "request": "Request", "anticoll": "Anticoll", "select": "SelectTag", "auth": "Authenticate",
-        "read": "ReadTag", "stop": "StopCrypto1",
+        "read": "ReadTag", "write": "WriteTag", "stop": "StopCrypto1",
     }  # fmt: skip
 
 
@@ -104,12 +110,15 @@ class PiRc522:
     def select(self, uid: list[int]) -> None:
         _unless(self._reader.select_tag(uid), uid)
 
-    def authenticate(self, uid: list[int], block: int) -> None:
-        _unless(self._reader.card_auth(self._reader.auth_a, block, KEY, uid), uid)
+    def authenticate(self, uid: list[int], block: int, key: list[int]) -> None:
+        _unless(self._reader.card_auth(self._reader.auth_a, block, key, uid), uid)
 
     def read(self, block: int) -> list[int]:
         error, data = self._reader.read(block)
         return _unless(error, data)
+
+    def write(self, block: int, data: list[int]) -> None:
+        _unless(self._reader.write(block, data), data)
 
     def stop(self) -> None:
         self._reader.stop_crypto()

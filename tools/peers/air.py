@@ -12,7 +12,7 @@ class AirTime:
 
     def __init__(self, clock: SimClock, field: Field) -> None:
         self._clock, self._transmit = clock, field.transmit
-        field.transmit = self._noted  # type: ignore[method-assign]
+        field.transmit = self._noted
         self.clear()
 
     def clear(self) -> None:

@@ -28,7 +28,7 @@ class Rig:
         self.air = AirTime(self.clock, self.field)
         self.chip = Rc522(self.clock, self.field, soft_reset_us=0)  # these drivers do not wait for it
         self.transactions = 0
-        self._on_edge: Callable[[], None] | None = None
+        self._on_edge: Callable[[], object] | None = None
         self._level = 1
         self.clock.advance(10_000)  # the crystal has started long ago
 
@@ -52,7 +52,7 @@ class Rig:
         self.clock.advance(PIN_CALL_US)
         return self._line()
 
-    def on_falling_irq(self, callback: Callable[[], None]) -> None:
+    def on_falling_irq(self, callback: Callable[[], object]) -> None:
         """The kernel calls back at an edge; that costs the driver nothing."""
         self._on_edge = callback
 

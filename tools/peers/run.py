@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from tools.peers import FOLDER
-from tools.peers.adapters import PACKAGES, Adapter, PiRc522
+from tools.peers.adapters import PACKAGES, Adapter, Misread, PiRc522
 from tools.peers.rig import Rig, SimulatedThreading, SimulatedTime
 from tools.sim.cards import Classic1k, Ntag, make_card
 
@@ -25,6 +25,7 @@ from tools.sim.cards import Classic1k, Ntag, make_card
 SPI_HZ = (1_000_000, 10_000_000)
 UID, LONG_UID = "9C599B32", "04A1B2C3D4E5F6"
 BLOCK = 4
+KEY = [0xFF] * 6
 BLOCK_CONTENT = bytes(range(0x30, 0x40))
 
 T = TypeVar("T")
@@ -69,6 +70,8 @@ class _Run:
             card.set_block(block, BLOCK_CONTENT)
         uid, block = self._tap(card)
         self.rig.field.clear()
+        written = self._write()
+        refused = self._refused_and_again()
         long_uid = waited_us = None
         if isinstance(self.driver, PiRc522):
             long_uid = self._long_uid(self.driver)
@@ -76,6 +79,8 @@ class _Run:
         return {
             "uid": bytes(uid[:4]).hex().upper(),
             "block": bytes(block).hex(),
+            "written": written,
+            "refused": refused,
             "long_uid": long_uid,
             "waited_us": waited_us,
             "costs": self.costs,
@@ -91,11 +96,48 @@ class _Run:
         assert self._costing("request", driver.detect)
         uid = self._costing("anticollision", driver.uid)
         self._costing("select", lambda: driver.select(uid))
-        self._costing("authenticate", lambda: driver.authenticate(uid, BLOCK))
+        self._costing("authenticate", lambda: driver.authenticate(uid, BLOCK, KEY))
         block = self._costing("read", lambda: driver.read(BLOCK))
         self._costing("read4", lambda: [driver.read(BLOCK + i) for i in range(4)])
         driver.stop()
         return uid, block
+
+    def _opened(self, key: list[int]) -> None:
+        """A card that lies there, found and authenticated once more."""
+        assert self.driver.detect()
+        uid = self.driver.uid()
+        self.driver.select(uid)
+        self.driver.authenticate(uid, BLOCK, key)
+
+    def _write(self) -> str:
+        """What stands in a card's block afterwards; on the way the card acknowledges twice with four bits."""
+        card = make_card("classic", UID)
+        assert isinstance(card, Classic1k)
+        self._lay(card)
+        self._opened(KEY)
+        self.driver.write(BLOCK, list(BLOCK_CONTENT))
+        self.driver.stop()
+        self.rig.field.clear()
+        return card.block(BLOCK).hex()
+
+    def _refused_and_again(self) -> bool:
+        """Whether a wrong key gives no data, and the right one is taken by the same card afterwards.
+
+        mfrc522-python calls the refused authentication a success; the read then shows what it was.
+        """
+        self._lay(make_card("classic", UID))
+        try:
+            self._opened([0] * 6)
+            self.driver.read(BLOCK)
+        except Misread:
+            self.driver.stop()
+            self._opened(KEY)
+            self.driver.read(BLOCK)
+            self.driver.stop()
+            return True
+        finally:
+            self.rig.field.clear()
+        return False
 
     def _long_uid(self, driver: PiRc522) -> str:
         card = make_card("ntag213", LONG_UID)
