@@ -151,6 +151,11 @@ class Chip(Registers):
         if not await self._ready():
             raise ChipAbsent()
 
+    @property
+    def polls(self) -> bool:
+        """Whether the chip is asked instead of its interrupt line: there is none, or it was given up."""
+        return self._irq is None
+
     # --- field ----------------------------------------------------------------------------------------------------
 
     def field_on(self) -> None:
