@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tools.sim.cards import ntag, ultralight
-from tools.sim.cards.classic import Classic1k
+from tools.sim.cards.classic import Classic1k, Classic4k
 from tools.sim.cards.desfire import Desfire
 from tools.sim.cards.field import Field, Noise
 from tools.sim.cards.iso14443a import Card
 from tools.sim.cards.iso_dep import IsoDepCard
+from tools.sim.cards.magic import MagicClassic
 from tools.sim.cards.ntag import Ntag
 from tools.sim.cards.ntag424 import Ntag424
 from tools.sim.cards.other import DesfireEv1, Phone
@@ -17,7 +18,7 @@ from tools.sim.cards.ultralight import UltralightEv1
 
 __all__ = ["KINDS", "Card", "Classic1k", "DesfireEv1", "Field", "IsoDepCard", "Noise", "Ntag", "Phone", "make_card"]
 
-_BLOCKS: dict[str, type[Classic1k]] = {"classic": Classic1k}
+_BLOCKS: dict[str, type[Classic1k]] = {"classic": Classic1k, "classic-4k": Classic4k, "classic-magic": MagicClassic}
 _PAGES: dict[str, type[Ntag | UltralightEv1]] = {
     **dict.fromkeys(ntag.LAYOUTS, Ntag),
     **dict.fromkeys(ultralight.LAYOUTS, UltralightEv1),
