@@ -116,11 +116,11 @@ if TYPE_CHECKING:
             ...
 
         async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> Reply:
-            """0100/0110, processing code 31; `sun` asks for a proof. Raises LinkError (LinkDown, NoAnswer, BadAnswer)."""
+            """0100/0110, processing code 31; `sun` is offered as proof. Raises LinkError."""
             ...
 
         async def relay(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
-            """One 0100/0110 of an EV2First the switch makes through us: (bytes of its tag 33 or b"", what it said).
+            """One 0100/0110 of an EV2First the switch makes through us: (its tag 33 or b"", what it said).
 
             Raises LinkError.
             """
