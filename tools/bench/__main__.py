@@ -17,7 +17,7 @@ from rich.console import Console
 from tools.bench import report
 from tools.sim import onhost
 
-# Best peers known (ARCHITECTURE.md section 6).
+# Best peers known, as published or as measured with their own code elsewhere.
 _STORE_PEERS: dict[str, tuple[str, float]] = {
     "store.erases": ("FlashDB TSDB", 0.028),
     "store.bytes": ("FlashDB TSDB", 110),

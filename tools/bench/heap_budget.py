@@ -116,7 +116,7 @@ def rows() -> Iterator[Row]:
     console = Console(width=WIDTH)
     console.print(
         f"heap of the scripted day, 64-bit: peak {terms.peak:,} = code {terms.code:,} + structures "
-        f"{terms.structures:,} + buffers {terms.buffers:,} + day {terms.day:,}; .mpy files {terms.mpy:,}"
+        f"{terms.structures:,} + buffers {terms.buffers:,} + day {terms.day:,}"
     )
     for board, heap_kb in HEAP_KB.items():
         buffers = buffer_bytes(_BOARD_LAYOUT[board])
