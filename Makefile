@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(wildcard tools/peers/*.lock)
 CODE := boot.py main.py firmware drivers tools host_tests
 JOBS ?= 2
 
@@ -12,7 +13,7 @@ JOBS ?= 2
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): requirements.lock requirements-stubs.lock tools/bootstrap.sh
+$(READY): requirements.lock requirements-stubs.lock $(PEERS) tools/bootstrap.sh
 	@PYTHON=$(PYTHON) tools/bootstrap.sh $(VENV)
 
 run: $(READY) ## Start bench switch, terminal and panel (Ctrl-C stops all); PORT=8087
@@ -54,9 +55,11 @@ power: $(READY) ## Cut power at every flash operation, the long form
 mutants: $(READY) ## Break the product in each named way and see its test turn red
 	@$(BIN)/python -m tools.mutants
 
-lock: ## Renew requirements.lock from requirements.in (exact versions, hashes)
+lock: ## Renew every .lock from its .in (exact versions, hashes)
 	@$(PYTHON) -m venv build/lock-venv && build/lock-venv/bin/pip install -q uv==0.13.9
 	@for name in requirements requirements-stubs; do build/lock-venv/bin/uv pip compile -q --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
+	@for name in $(PEERS:.lock=); do build/lock-venv/bin/uv pip compile -q --universal --generate-hashes --no-deps \
 		--no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
 
 clean: ## Remove the environment and everything built

@@ -25,11 +25,19 @@ class Collision(RC522Error):
 
 
 class FrameError(RC522Error):
-    """An answer with broken parity, framing or length."""
+    """An answer that is no good frame, of a wrong length, or an exchange the chip did not carry out."""
 
 
 class CrcError(FrameError):
     """An answer whose CRC_A is wrong."""
+
+
+class ParityError(FrameError):
+    """An answer with a wrong parity bit."""
+
+
+class ProtocolError(FrameError):
+    """An answer with a broken start, or of fewer than four bits."""
 
 
 class Nak(RC522Error):
@@ -42,3 +50,11 @@ class Nak(RC522Error):
 
 class AuthRefused(RC522Error):
     """Classic authentication had no success: a wrong key, or the card has left."""
+
+
+class IsoDepError(RC522Error):
+    """The card broke the block protocol of ISO/IEC 14443-4, or went on for too long; `reason` tells what."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

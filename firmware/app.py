@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from firmware.board import Board
+    from firmware.core.types import Reply
     from firmware.settings import Settings
 
 VERSION = "0.1.0"
@@ -114,13 +115,13 @@ class App:
         self.keys = Keys(board.keypad())
         self.signals = Signals(board.sounder(), board.lamps())
         self._reader_beat = _unwatched
-        self.reader = CardReader(
-            board.reader_chip(),
-            CardKeys(settings.secret_bytes("card_group")),
-            self.log,
-            lambda _seen: self.signals.click(),
-            self._beat_reader,
-        )
+        chip, card_keys = board.reader_chip(), CardKeys(settings.secret_bytes("card_group"))
+        aes = None
+        if settings.text("aes_way") != "off":
+            from firmware.cards.aes_member import AesMembers  # some KB of heap that not every shop needs
+
+            aes = AesMembers(chip, settings.text("aes_way"), card_keys, self._relay)
+        self.reader = CardReader(chip, card_keys, self.log, lambda _seen: self.signals.click(), self._beat_reader, aes)
         seconds = settings.number
         times = Times(seconds("question_s") * 1000, seconds("card_s") * 1000, seconds("outcome_s") * 1000)
         self.panel = Panel(
@@ -175,6 +176,11 @@ class App:
     def _beat_reader(self) -> None:
         self._reader_beat()
 
+    async def _relay(self, uid: bytes, step: bytes) -> "tuple[bytes, Reply]":
+        """The switch's part in proving a card that lies on the reader; the reader's task waits for it."""
+        self._reader_beat()
+        return await self.session.relay(uid, step)
+
     async def _run_reader(self, beat: "Any") -> None:
         self._reader_beat = beat
         await self.reader.run()
@@ -188,7 +194,7 @@ class App:
             "link {} {}".format("online" if now.online else "offline", self.session.fault),
             "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
             "clock quality {}".format(self.clock.quality),
-            "reader {}".format("ok" if self.reader.healthy() else "R01"),
+            self.reader.status(),
         ]
         return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
 

@@ -18,6 +18,7 @@ SUPERVISOR = const(2)
 SWITCH = const(3)  # remote configuration
 
 _REQUIRED = None
+AES_WAYS = ("off", "sun", "group", "relay")
 
 
 class Secret:
@@ -32,10 +33,18 @@ class Secret:
 
 
 class Setting:
-    """One declaration. `low` and `high` bound an "int"'s value, the length of a "text" or "hex"."""
+    """One declaration. `low` and `high` bound an "int"'s value, the length of a "text" or "hex"; `choices` a text."""
 
     def __init__(
-        self, name: str, kind: str, default: object, low: int, high: int, who: int = TECHNICIAN, secret: bool = False
+        self,
+        name: str,
+        kind: str,
+        default: object,
+        low: int,
+        high: int,
+        who: int = TECHNICIAN,
+        secret: bool = False,
+        choices: "tuple[str, ...]" = (),
     ) -> None:
         self.name = name
         self.kind = kind
@@ -44,6 +53,7 @@ class Setting:
         self.high = high
         self.who = who
         self.secret = secret
+        self.choices = choices
 
     def checked(self, value: object) -> object:
         """The value in the form the firmware uses, or SettingsError."""
@@ -60,8 +70,8 @@ class Setting:
         checked = self._unhex(value) if self.kind == "hex" else value
         if not self.low <= len(checked) <= self.high:
             raise SettingsError("{}: length {}..{}".format(self.name, self.low, self.high))
-        if self.name == "language" and value not in LANGUAGES:
-            raise SettingsError("language: one of " + " ".join(LANGUAGES))
+        if self.choices and value not in self.choices:
+            raise SettingsError("{}: one of {}".format(self.name, " ".join(self.choices)))
         return Secret(checked) if self.secret else checked
 
     def _unhex(self, value: str) -> bytes:
@@ -78,7 +88,7 @@ def declared_settings() -> "tuple[Setting, ...]":
         Setting("terminal_id", "text", _REQUIRED, 8, 8),
         Setting("merchant_id", "text", _REQUIRED, 15, 15),
         Setting("merchant_name", "text", "", 0, 32, SWITCH),
-        Setting("language", "text", "en", 2, 2, SUPERVISOR),
+        Setting("language", "text", "en", 2, 2, SUPERVISOR, choices=LANGUAGES),
         # how it reaches the switch
         Setting("wifi_ssid", "text", "", 0, 32),
         Setting("switch_host", "text", _REQUIRED, 1, 64),
@@ -86,6 +96,8 @@ def declared_settings() -> "tuple[Setting, ...]":
         Setting("switch_name", "text", _REQUIRED, 1, 64),
         Setting("nii", "int", 1, 0, 999),
         Setting("currency", "int", 364, 0, 999, SWITCH),
+        # how it reads an AES card (docs/cards.md)
+        Setting("aes_way", "text", "sun", 2, 5, choices=AES_WAYS),
         # the programme; amounts in minor units
         Setting("earn_unit", "int", 1000, 1, 10**12, SWITCH),
         Setting("earn_rate", "int", 1, 0, 1000, SWITCH),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the environment in .venv from requirements.lock; called by make, harmless to repeat.
+# Makes the environment in .venv from the lock files; called by make, harmless to repeat.
 # Several may be started at once: one installs, the others wait for it.
 # As root on Debian it installs what Python lacks there; as a normal user it says what to install.
 set -eu
@@ -34,7 +34,7 @@ drop_if_stale() {
 }
 ready() {
     [ -e "$venv/.ready" ] || return 1
-    for made_from in requirements.lock requirements-stubs.lock tools/bootstrap.sh; do
+    for made_from in requirements.lock requirements-stubs.lock tools/peers/*.lock tools/bootstrap.sh; do
         if [ "$made_from" -nt "$venv/.ready" ]; then return 1; fi
     done
 }
@@ -73,11 +73,21 @@ fi
 say "making the environment in $venv (once)"
 rm -rf "$venv"
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
-    -r requirements.lock || {
-    say "the packages of requirements.lock could not be installed; see the lines above (network? disk?), then run make again"
-    exit 1
+# install NAME.lock [pip's options]: with hashes, from wheels, no compiler
+install() {
+    made_from=$1
+    shift
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+        -r "$made_from" "$@" || {
+        say "the packages of $made_from could not be installed; see the lines above (network? disk?), then run make again"
+        exit 1
+    }
 }
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
-    --target "$venv/stubs" -r requirements-stubs.lock
+install requirements.lock
+install requirements-stubs.lock --target "$venv/stubs"
+# Foreign drivers for tests and bench (tools/peers/README.md): each alone, and without what they need on their computers.
+for made_from in tools/peers/*.lock; do
+    name=$(basename "$made_from" .lock)
+    install "$made_from" --no-deps --target "$venv/peers/$name"
+done
 touch "$venv/.ready"

@@ -144,6 +144,15 @@ class AesCard:
             raise AnswerForged("counters of {} bytes".format(len(data)))
         return int.from_bytes(data[:3], "little")
 
+    async def send_last(self, command: int, header: bytes, data: bytes, mode: int) -> None:
+        """A command with which the card ends the session; it answers without a MAC, so nothing is proven."""
+        session, self.session = self.session, None
+        if session is None:
+            raise SessionOver("not authenticated")
+        body = session.wrap(command, header, data, mode)
+        session.end()
+        await self._whole(command, body)
+
     async def send(self, command: int, header: bytes = b"", data: bytes = b"", mode: int = PLAIN) -> bytes:
         """Any command by its mode: the answer's data, proven when the mode proves. Raises CardRefused, Ev2Error.
 

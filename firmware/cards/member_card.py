@@ -1,8 +1,9 @@
 """From a selected card to `CardData`: identify it, open it with its own keys if it has ours, and check its payload.
 
 A card that does not open, is blank or belongs to nobody is still a card: it counts by its UID alone (AUTH_UID). Only a
-payload whose MAC fits gives AUTH_LEGACY. What looks like a copy is counted and logged, and counts by its UID. Knows
-nothing of waiting, polling or people. Member numbers and whole UIDs never reach the log.
+payload whose MAC fits gives AUTH_LEGACY; cards of ISO/IEC 14443-4 are `aes_member`'s, when the terminal has it. What
+looks like a copy is counted and logged, counts by its UID and says so. Knows nothing of waiting, polling or people.
+Member numbers and whole UIDs never reach the log.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from micropython import const
 
 from drivers.rc522_errors import AuthRefused, Collision, FrameError, Nak, NoAnswer
 from firmware.cards import classic, ntag
-from firmware.cards.identify import CLASSIC, TYPE2, family, type2_kind
+from firmware.cards.identify import CLASSIC, ISO_DEP, TYPE2, family, is_odd, is_random, type2_kind
 from firmware.cards.payload import PayloadForged, looks_like_ours, member_of_payload
 from firmware.core.errors import CardLeft, CardUnsupported, TwoCards
 from firmware.core.reference import masked
@@ -21,32 +22,57 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drivers.iso14443a import Iso14443A, Target
     from drivers.rc522 import MFRC522
+    from firmware.cards.aes_member import AesMembers
     from firmware.cards.keys import CardKeys
     from firmware.core.log import Log
 
-SUSPICIOUS = "C06"  # the card carries our format, and it is not genuine
+SUSPICIOUS = "C06"  # the card carries our format or another's UID, and it is not genuine
 _AUTH_TRIES = const(2)  # a spark looks like a wrong key; a good card must not lose its rank by one
 _SETTLE_MS = const(6)  # field before the first frame, 5 ms by ISO 14443-3 6.2.4 and one for the scheduler's grain
+# What the oldest kind of rewritable card hears and no maker's card does: seven bits, after which it needs no key.
+_BACKDOOR = b"\x40"
 
 
 class MemberCards:
-    """Reads member cards through one reader. `keys` is None in a terminal without: every card counts by its UID."""
+    """Reads member cards through one reader.
 
-    def __init__(self, chip: "MFRC522", picc: "Iso14443A", keys: "CardKeys | None", log: "Log") -> None:
+    `keys` is None in a terminal without: every card counts by its UID. `aes` is None in one that reads no AES card.
+    """
+
+    def __init__(
+        self,
+        chip: "MFRC522",
+        picc: "Iso14443A",
+        keys: "CardKeys | None",
+        log: "Log",
+        aes: "AesMembers | None" = None,
+    ) -> None:
         self._chip = chip
         self._picc = picc
         self._keys = keys
         self._log = log
+        self._aes = aes
         self.suspicious = 0
 
-    async def read(self, target: "Target") -> CardData:
-        """Identify and read the selected card. Raises CardUnsupported, CardLeft, TwoCards and the reader's errors."""
-        of, kind = family(target.sak, target.atqa)
+    async def read(self, target: "Target", prove: bool = False) -> CardData:
+        """Identify and read the selected card; with `prove` also what only spending needs.
+
+        Raises CardUnsupported, CardLeft, TwoCards, CardUnreadable and the reader's errors. Only after the latter the
+        card may be read again at once.
+        """
+        uid = target.uid
+        if is_random(uid):
+            raise CardUnsupported("random UID")
+        of, kind = family(target.sak)
+        if is_odd(uid, target.atqa):
+            return self.suspect(uid, kind or "odd", "UID and ATQA disagree")
         if of == CLASSIC:
-            return await self._classic(target, kind)
+            return await self._classic(uid, kind, prove)
         if of == TYPE2:
-            return await self._type2(target)
-        raise CardUnsupported(kind)
+            return await self._type2(uid)
+        if of == ISO_DEP and self._aes is not None:
+            return await self._aes.read(uid, prove, self.suspect)
+        raise CardUnsupported(kind or "iso-dep")
 
     async def select_again(self, uid: bytes) -> None:
         """Wake and select a card that fell out of its session.
@@ -76,8 +102,16 @@ class MemberCards:
                 if attempt == 2:
                     raise
 
-    async def _classic(self, target: "Target", kind: str) -> CardData:
-        uid, keys = target.uid, self._keys
+    def suspect(self, uid: bytes, kind: str, why: str) -> CardData:
+        """What a card that looks like a copy counts for: noted, and it earns by its UID."""
+        self.suspicious += 1
+        self._log.fault(SUSPICIOUS, why + ", card " + masked(uid))
+        return CardData(uid, kind, AUTH_UID, suspect=True)
+
+    async def _classic(self, uid: bytes, kind: str, prove: bool) -> CardData:
+        keys = self._keys
+        if prove and await self._has_backdoor(uid):
+            return self.suspect(uid, kind, "rewritable card")
         if keys is None:
             return CardData(uid, kind, AUTH_UID)
         for _ in range(_AUTH_TRIES):
@@ -91,8 +125,22 @@ class MemberCards:
                 break
         return CardData(uid, kind, AUTH_UID)
 
-    async def _type2(self, target: "Target") -> CardData:
-        uid, keys = target.uid, self._keys
+    async def _has_backdoor(self, uid: bytes) -> bool:
+        """Whether a halted card answers what none of a maker does. A tripwire: silence proves nothing.
+
+        The second command (43h), which opens the card, is not sent: one variant needs none, and the answer is known.
+        """
+        await self._picc.halt()
+        try:
+            if await self._chip.exchange(_BACKDOOR, 1, last_bits=7) == 0:
+                return True
+        except (NoAnswer, FrameError, Nak):
+            pass  # silence is as it should be, and noise accuses nobody
+        await self.select_again(uid)
+        return False
+
+    async def _type2(self, uid: bytes) -> CardData:
+        keys = self._keys
         try:
             version = await ntag.get_version(self._chip)
         except (Nak, NoAnswer):
@@ -103,7 +151,7 @@ class MemberCards:
             return CardData(uid, kind, AUTH_UID)
         try:
             if looks_like_ours(await ntag.read_pages(self._chip, ntag.MEMBER_PAGE, 4)):
-                self._suspect(uid, "payload on an open card")
+                return self.suspect(uid, kind, "payload on an open card")
             return CardData(uid, kind, AUTH_UID)  # readable by anyone, so it proves nothing
         except Nak:
             await self.select_again(uid)  # protected: perhaps by us
@@ -113,21 +161,19 @@ class MemberCards:
         except Nak:
             return CardData(uid, kind, AUTH_UID)
         if answer != pack:
-            self._suspect(uid, "PACK does not fit")
-            return CardData(uid, kind, AUTH_UID)
-        return self._judged(uid, kind, await ntag.read_pages(self._chip, ntag.MEMBER_PAGE, 4))
+            return self.suspect(uid, kind, "PACK does not fit")
+        payload = await ntag.read_pages(self._chip, ntag.MEMBER_PAGE, 4)
+        try:
+            counter = await ntag.read_counter(self._chip)
+        except Nak:
+            counter = 0  # the card does not count its taps
+        return self._judged(uid, kind, payload, counter)
 
-    def _judged(self, uid: bytes, kind: str, payload: bytes) -> CardData:
+    def _judged(self, uid: bytes, kind: str, payload: bytes, counter: int = 0) -> CardData:
         """The card with the rank its payload earns."""
-        keys = self._keys
-        member_no = 0
-        if keys is not None:
-            try:
-                member_no = member_of_payload(keys, uid, payload)
-            except PayloadForged:
-                self._suspect(uid, "payload MAC does not fit")
-        return CardData(uid, kind, AUTH_LEGACY if member_no else AUTH_UID, member_no)
-
-    def _suspect(self, uid: bytes, why: str) -> None:
-        self.suspicious += 1
-        self._log.fault(SUSPICIOUS, why + ", card " + masked(uid))
+        assert self._keys is not None
+        try:
+            member_no = member_of_payload(self._keys, uid, payload)
+        except PayloadForged:
+            return self.suspect(uid, kind, "payload MAC does not fit")
+        return CardData(uid, kind, AUTH_LEGACY if member_no else AUTH_UID, member_no, counter)

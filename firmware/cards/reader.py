@@ -1,10 +1,10 @@
 """The reader task: watches the field, reads each card once, and hands it to whoever waits (port `Reader`).
 
 While somebody waits the field is powered for some milliseconds in every 60, so a card is noticed within 100 ms. While
-nobody waits the task only follows a card that lies there until it is taken away, and looks after the chip once a
-second. A card is new when it was away for three polls; one that lies still is told once. Two cards are told, never
-chosen from. Knows no screen and no sound: `on_seen` is called the moment a card is recognised, before it is read.
-Times in milliseconds.
+nobody waits the task only follows what lies there until it is taken away; with nothing there the chip sleeps, and is
+looked after once a second. A card is new when it was away for three polls; one that lies still is told once. Several
+cards are counted and told, never chosen from, and told again only when the set has changed. Knows no screen and no
+sound: `on_seen` is called the moment a card is recognised, before it is read. Times in milliseconds.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from drivers.iso14443a import Target
     from drivers.rc522 import MFRC522
+    from firmware.cards.aes_member import AesMembers
     from firmware.cards.keys import CardKeys
     from firmware.core.log import Log
 
@@ -43,10 +44,12 @@ _SETTLE_MS = const(6)  # field before the first frame: 5 ms by ISO 14443-3 6.2.4
 _MISSES_UNTIL_GONE = const(3)
 _READ_TRIES = const(3)
 _GARBLED_UNTIL_TOLD = const(5)
+_CARDS_COUNTED = const(4)
 _REVIVE_FIRST_MS = const(200)
 _REVIVE_MAX_MS = const(5000)
 
-# What lies on the reader and was told, when it is not one known card.
+# What lies on the reader and was told, when it is not one known card: the first bytes of one are four. Several are
+# this word and the UIDs in order.
 _SEVERAL = b"several"
 _GARBLED = b"garbled"
 
@@ -61,17 +64,20 @@ class CardReader:
         log: "Log",
         on_seen: "Callable[[CardSeen], object] | None" = None,
         beat: "Callable[[], object] | None" = None,
+        aes: "AesMembers | None" = None,
     ) -> None:
         self._chip = chip
         self._picc = Iso14443A(chip)
-        self.cards = MemberCards(chip, self._picc, keys, log)
+        self.cards = MemberCards(chip, self._picc, keys, log, aes)
         self._log = log
         self._on_seen = on_seen
         self._beat = beat
         self._alive = False
+        self._asleep = False
         self._dead_logged = False
         self._revive_ms = _REVIVE_FIRST_MS
         self._waiting = False
+        self._prove = False
         self._kick = asyncio.Event()
         self._answered = asyncio.Event()
         self._answer: "CardData | CardError | None" = None
@@ -79,16 +85,23 @@ class CardReader:
         self._misses = 0
         self._garbled = 0
         self.reinitialised = 0
+        self.two_cards = 0
+        self.left_early = 0
+        self.unreadable = 0
 
     # --- port -----------------------------------------------------------------------------------------------------
 
-    async def wait_card(self, timeout_ms: int) -> CardData:
-        """The next card newly laid on the reader. Raises CardTimeout and the other CardErrors; one caller at a time."""
+    async def wait_card(self, timeout_ms: int, prove: bool = False) -> CardData:
+        """The next card newly laid on the reader, with what spending needs when it is to `prove` itself.
+
+        Raises CardTimeout and the other CardErrors; one caller at a time.
+        """
         if self._waiting:
             raise RuntimeError("somebody waits already")
         self._answer = None
         self._answered.clear()
         self._waiting = True
+        self._prove = prove
         self._kick.set()
         try:
             await asyncio.wait_for_ms(self._answered.wait(), timeout_ms)
@@ -111,6 +124,23 @@ class CardReader:
         """Whether the reader chip answered when it was last asked."""
         return self._alive
 
+    def status(self) -> str:
+        """One line for the console: the chip, and what happened since the start."""
+        chip = self._chip
+        return (
+            "reader {} version {:02x} set up again {} line faults {} two cards {} left early {} unreadable {} "
+            "suspicious {}"
+        ).format(
+            "ok" if self.healthy() else ReaderDead.code,
+            chip.version,
+            self.reinitialised,
+            chip.irq_faults,
+            self.two_cards,
+            self.left_early,
+            self.unreadable,
+            self.cards.suspicious,
+        )
+
     # --- task -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -129,20 +159,27 @@ class CardReader:
             self._chip.field_off()
 
     async def _round(self) -> None:
+        chip = self._chip
         try:
-            if not self._chip.check():
+            if self._asleep:
+                await chip.wake()
+                self._asleep = False
+            if not chip.check():
                 await self._set_up()
                 self.reinitialised += 1
                 self._log.event("reader lost its registers, set up again")
             if self._waiting or self._resting:
-                self._chip.field_on()
+                chip.field_on()
                 try:
                     await asyncio.sleep_ms(_SETTLE_MS)
                     await self._look()
                 finally:
-                    self._chip.field_off()
+                    chip.field_off()
+            if not self._waiting and not self._resting:
+                chip.sleep()
+                self._asleep = True
         except ChipAbsent:
-            self._alive = False
+            self._alive = self._asleep = False
             self._revive_ms = _REVIVE_FIRST_MS
             self._resting = b""
             self._tell_dead()
@@ -186,9 +223,10 @@ class CardReader:
             self._garbled = 0
             return
         except Collision:
-            if await self._collides_again():
-                self._told_resting(TwoCards(), _SEVERAL)
-            return
+            only = await self._only_one()
+            if only is None:
+                return
+            target = only
         except FrameError:
             # Half in the field, or a foreign emitter: mostly it is better at the next poll.
             self._garbled += 1
@@ -205,70 +243,108 @@ class CardReader:
         try:
             first = await self._picc.peek()
         except NoAnswer:
-            self._misses += 1
-            if self._misses >= _MISSES_UNTIL_GONE:
-                self._resting = b""
-            return True
+            first = b""
         except Collision:
-            first = _SEVERAL
+            if not self._waiting:
+                return True  # they are counted when somebody wants to know
+            only = await self._only_one()
+            if only is None:
+                return True
+            first = only.first
         except FrameError:
             first = self._resting
-        self._misses = 0
         if first == self._resting:
+            self._misses = 0
             return True
-        if first != _SEVERAL:
-            self._resting = b""  # another card, or one of the two was taken away
+        if first and not self._resting.startswith(_SEVERAL):
+            self._resting = b""  # another card in its place
             return False
-        if self._waiting and await self._collides_again():
-            self._told_resting(TwoCards(), _SEVERAL)
-        return True
+        # Gone, or one of several is left: three polls have to agree, because at the edge of the field it flickers.
+        self._misses += 1
+        if self._misses < _MISSES_UNTIL_GONE:
+            return True
+        self._resting = b""
+        return not first
 
-    async def _collides_again(self) -> bool:
-        """Whether a collision repeats, so that it was no spark."""
-        for _ in range(2):
-            try:
-                await self._picc.peek()
-                return False
-            except Collision:
-                return True
-            except NoAnswer:
-                continue  # the collision left the cards half selected: WUPA only resets such a card
-            except FrameError:
-                return False
-        return False
+    async def _only_one(self) -> "Target | None":
+        """After a collision: the one card, selected, when a spark was all it was; else None, and several are told."""
+        try:
+            cards = await self._picc.select_all(_CARDS_COUNTED)
+            if len(cards) == 1:
+                return await self._picc.activate(cards[0].uid)
+        except (NoAnswer, Collision, FrameError):
+            return None
+        if len(cards) > 1:
+            self._tell_several(len(cards), _SEVERAL + b"".join(sorted([card.uid for card in cards])))
+        return None
+
+    def _tell_several(self, count: int, which: bytes) -> None:
+        """Tell how many lie there, unless just these were told; fewer of them only after three polls."""
+        if which == self._resting:
+            self._misses = 0
+            return
+        if self._resting.startswith(_SEVERAL) and len(which) < len(self._resting):
+            self._misses += 1
+            if self._misses < _MISSES_UNTIL_GONE:
+                return
+        if self._told_resting(TwoCards(count), which):
+            self.two_cards += 1
 
     async def _read(self, target: "Target") -> None:
         """Read a selected card and tell the result, or why there is none."""
-        first = target.first
+        first, proving = target.first, self._prove
         for attempt in range(_READ_TRIES):
             try:
                 if attempt:
                     await self.cards.select_again(target.uid)
-                self._told_resting(await self.cards.read(target), first)
+                card = await self.cards.read(target, proving)
+                if proving or not self._prove:  # else somebody else waits by now, for more than was asked of the card
+                    self._told_resting(card, first)
                 return
             except CardUnsupported as error:
                 self._log.event("card of an unsupported family: {}".format(error))
                 self._told_resting(error, first)
                 return
-            except TwoCards as error:
-                self._told_resting(error, _SEVERAL)
-                return
+            except TwoCards:
+                return  # the next poll counts them
             except CardLeft as error:
-                self._tell(error)  # it may come back at once, and is new then
+                self._left(error)
+                return
+            except CardUnreadable as error:
+                await self._failed_under_keys(target, error)
                 return
             except ChipAbsent:
                 raise
             except RC522Error as error:
                 self._log.event("card {} try {}: {}".format(masked(target.uid), attempt + 1, type(error).__name__))
+        self.unreadable += 1
         self._told_resting(CardUnreadable("no valid answer"), first)
+
+    async def _failed_under_keys(self, target: "Target", error: CardUnreadable) -> None:
+        """Not read again, but looked at: a card that was taken away is welcome back, one that lies there is not."""
+        try:
+            await self.cards.select_again(target.uid)
+        except CardLeft as left:
+            self._left(left)
+            return
+        except (TwoCards, FrameError):
+            pass
+        self.unreadable += 1
+        self._told_resting(error, target.first)
+
+    def _left(self, error: CardLeft) -> None:
+        self.left_early += 1
+        self._tell(error)  # it may come back at once, and is new then
 
     # --- telling --------------------------------------------------------------------------------------------------
 
-    def _told_resting(self, answer: "CardData | CardError", resting: bytes) -> None:
+    def _told_resting(self, answer: "CardData | CardError", resting: bytes) -> bool:
         """Tell, and then do not tell again while it lies there; when nobody waits any more it stays untold."""
-        if self._tell(answer):
-            self._resting = resting
-            self._misses = self._garbled = 0
+        if not self._tell(answer):
+            return False
+        self._resting = resting
+        self._misses = self._garbled = 0
+        return True
 
     def _tell(self, answer: "CardData | CardError") -> bool:
         if not self._waiting or self._answer is not None:

@@ -205,6 +205,7 @@ class Books:
             self.member_no(card),
             reason,
             ruleset=self.rules.ruleset,
+            card_counter=card.counter,
         )
         self._journal.append(transaction)
         if mode == ONLINE:

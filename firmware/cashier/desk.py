@@ -66,7 +66,7 @@ class Desk:
         except CardError as error:
             self._busy = True
             self._counter.log.error(error, "idle")
-            return await self._counter.teller.refusal(error.code)
+            return await self._counter.teller.refusal(error.code, error.count)
 
     def _idle_lines(self) -> "list[Line]":
         return screens.idle(self._counter.panel.text, self._counter.status())

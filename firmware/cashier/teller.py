@@ -51,9 +51,9 @@ class Teller:
         """Whether a receipt was printed; MENU prints it again later from the journal."""
         return print_lines(self._printer, receipt_lines(self._panel.text, self._shop, told, reprint), self._log)
 
-    async def refusal(self, code: str) -> int:
-        """What happened, what to do next, the code, and the low tone."""
-        lines = screens.error(self._panel.text, code)
+    async def refusal(self, code: str, count: int = 0) -> int:
+        """What happened, what to do next, the code, and the low tone; `count` cards where that is the matter."""
+        lines = screens.error(self._panel.text, code, count)
         self._panel.show(lines)
         self._panel.signals.refused()
         return await self._panel.acknowledge(lines)

@@ -16,7 +16,9 @@ class VafaError(Exception):
 
 
 class CardError(VafaError):
-    """The tap did not give a usable card."""
+    """The tap did not give a usable card. `count` is how many cards lie there, where that is the matter, else 0."""
+
+    count = 0
 
 
 class CardTimeout(CardError):
@@ -26,9 +28,13 @@ class CardTimeout(CardError):
 
 
 class TwoCards(CardError):
-    """More than one card is in the field."""
+    """More than one card is in the field; nobody counts beyond four."""
 
     code = "C02"
+
+    def __init__(self, count: int = 2) -> None:
+        super().__init__("{} cards".format(count))
+        self.count = count
 
 
 class CardLeft(CardError):

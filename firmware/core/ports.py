@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     class Reader(Protocol):
         """The card reader task's outside. Waits end by a card, by the deadline or by cancellation."""
 
-        async def wait_card(self, timeout_ms: int) -> CardData:
+        async def wait_card(self, timeout_ms: int, prove: bool = False) -> CardData:
             """The next card newly laid on the reader, identified and authenticated as far as it allows.
 
+            `prove`: value will be spent, so what only the switch can verify is read or relayed too; an accrual goes
+            without, it is quicker.
             Raises CardTimeout, TwoCards, CardLeft, CardUnreadable (all `firmware.core.errors.CardError`).
             """
             ...
@@ -113,8 +115,15 @@ if TYPE_CHECKING:
             """Signed on and, as far as known, reachable."""
             ...
 
-        async def inquire(self, uid: bytes, auth: int, member_no: int) -> Reply:
-            """0100/0110, processing code 31. Raises LinkError (LinkDown, NoAnswer, BadAnswer)."""
+        async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> Reply:
+            """0100/0110, processing code 31; `sun` is offered as proof. Raises LinkError."""
+            ...
+
+        async def relay(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
+            """One 0100/0110 of an EV2First the switch makes through us: (its tag 33 or b"", what it said).
+
+            Raises LinkError.
+            """
             ...
 
         async def request(self, transaction: Transaction) -> Reply:

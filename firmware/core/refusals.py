@@ -20,6 +20,7 @@ QUEUE_FULL = "P24"
 OFFLINE_NOT_ALLOWED = "P25"
 NO_BALANCE_KNOWN = "P26"
 VALUE_STOPPED = "P27"
+CARD_TO_RENEW = "P28"  # it looks like a copy; nobody is accused at the counter
 
 # Outcomes and the machine around a flow.
 NOTHING_TO_REPRINT = "P31"
@@ -39,12 +40,13 @@ LOCAL_REFUSALS = (
     OFFLINE_NOT_ALLOWED,
     NO_BALANCE_KNOWN,
     VALUE_STOPPED,
+    CARD_TO_RENEW,
     NOTHING_TO_REPRINT,
     PRINTER_NOT_READY,
 )
 
 # DE39 values with a text of their own (LT-87 section 9); H99 stands for every other.
-_HOST_CODES = ("12", "13", "14", "25", "30", "41", "43", "51", "54", "57", "58", "61", "62", "65")
+_HOST_CODES = ("12", "13", "14", "25", "30", "41", "43", "51", "54", "57", "58", "59", "61", "62", "65")
 OTHER_HOST_REFUSAL = "H99"
 HOST_REFUSALS = tuple(["H" + rc for rc in _HOST_CODES] + [OTHER_HOST_REFUSAL])
 

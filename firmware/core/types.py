@@ -59,13 +59,29 @@ class CardSeen:
 
 
 class CardData:
-    """What was read from a card: `kind` is a short name ("classic-1k", "ntag213"), `member_no` 0 when it holds none."""
+    """What was read from a card: `kind` is a short name ("classic-1k", "ntag213"), `member_no` 0 when it holds none.
 
-    def __init__(self, uid: bytes, kind: str, auth: int, member_no: int = 0) -> None:
+    `counter` is the card's own, 0 unknown; `sun` is SUN data for the switch in the form of LT-87 tag 32, or b"";
+    `suspect`: it looks like a copy, so it earns by its UID and never spends.
+    """
+
+    def __init__(
+        self,
+        uid: bytes,
+        kind: str,
+        auth: int,
+        member_no: int = 0,
+        counter: int = 0,
+        sun: bytes = b"",
+        suspect: bool = False,
+    ) -> None:
         self.uid = uid
         self.kind = kind
         self.auth = auth
         self.member_no = member_no
+        self.counter = counter
+        self.sun = sun
+        self.suspect = suspect
 
 
 class Member:
@@ -101,6 +117,7 @@ class Transaction:
 
     `seq` is the idempotency key together with the terminal id, never reused. `amount` is money; `points` is signed
     (an accrual's estimate is positive, a redemption negative). `original_seq` names what a reversal undoes, else 0.
+    `card_counter` is the card's own counter at this tap, 0 unknown.
     """
 
     def __init__(
@@ -119,6 +136,7 @@ class Transaction:
         original_seq: int = 0,
         ruleset: int = 0,
         clerk: int = 0,
+        card_counter: int = 0,
     ) -> None:
         self.seq = seq
         self.verb = verb
@@ -134,6 +152,7 @@ class Transaction:
         self.original_seq = original_seq
         self.ruleset = ruleset
         self.clerk = clerk
+        self.card_counter = card_counter
 
 
 class Result:
@@ -164,7 +183,9 @@ class JournalEntry:
 class Reply:
     """The part of an answer the rest of the terminal may act on; its MAC has been checked.
 
-    `member` is what the switch said of the cardholder, or None; `text` is a line to show, or "".
+    `member` is what the switch said of the cardholder, or None; `text` is a line to show, or "". `auth` is what the
+    switch holds proven of this tap (AUTH_AES or AUTH_UID), None when it was shown nothing; `counter` is the card's own
+    as the switch read it, 0 unknown.
     """
 
     def __init__(
@@ -175,6 +196,8 @@ class Reply:
         approval: str = "",
         member: "Member | None" = None,
         text: str = "",
+        auth: "int | None" = None,
+        counter: int = 0,
     ) -> None:
         self.rc = rc
         self.points = points
@@ -182,3 +205,5 @@ class Reply:
         self.approval = approval
         self.member = member
         self.text = text
+        self.auth = auth
+        self.counter = counter

@@ -45,15 +45,15 @@ class Times:
 class _CardWait:
     """One wait for a card running beside the keys; `seen` or `error` is set when it has ended."""
 
-    def __init__(self, reader: "Reader", keys: "Keys", timeout_ms: int) -> None:
+    def __init__(self, reader: "Reader", keys: "Keys", timeout_ms: int, prove: bool) -> None:
         self.seen: "CardData | None" = None
         self.error: "CardError | None" = None
         self._keys = keys
-        self.task = asyncio.create_task(self._run(reader, timeout_ms))
+        self.task = asyncio.create_task(self._run(reader, timeout_ms, prove))
 
-    async def _run(self, reader: "Reader", timeout_ms: int) -> None:
+    async def _run(self, reader: "Reader", timeout_ms: int, prove: bool) -> None:
         try:
-            self.seen = await reader.wait_card(timeout_ms)
+            self.seen = await reader.wait_card(timeout_ms, prove)
         except CardError as error:
             self.error = error
         finally:
@@ -97,10 +97,10 @@ class Panel:
         self._canvas.draw(lines)
 
     async def key_or_card(
-        self, redraw: "Callable[[], Sequence[Line]]", timeout_ms: int, with_card: bool = True
+        self, redraw: "Callable[[], Sequence[Line]]", timeout_ms: int, with_card: bool = True, prove: bool = False
     ) -> "int | CardData":
         """The next key or card. `redraw` is asked for the screen about twice a second. Raises TimedOut, CardError."""
-        wait = _CardWait(self._reader, self._keys, timeout_ms) if with_card else None
+        wait = _CardWait(self._reader, self._keys, timeout_ms, prove) if with_card else None
         deadline = ticks_add(ticks_ms(), timeout_ms)
         try:
             while True:
@@ -163,28 +163,31 @@ class Panel:
                 note = self._wrong(TOO_MANY_DIGITS)
             pressed = key.NO_KEY
 
-    async def card(self, title: str, value: "int | None") -> "CardData":
-        """A readable card. A tap that fails says why and the question stays; raises Cancelled or TimedOut."""
-        code = ""
+    async def card(self, title: str, value: "int | None", prove: bool = False) -> "CardData":
+        """A readable card, with what spending needs when it is to `prove` itself.
+
+        A tap that fails says why and the question stays; raises Cancelled or TimedOut.
+        """
+        code, count = "", 0
         deadline = ticks_add(ticks_ms(), self._times.card_ms)
         while True:
             left_ms = ticks_diff(deadline, ticks_ms())
             if left_ms <= 0:
                 raise TimedOut()
-            lines = screens.card(self.text, title, value, code)
+            lines = screens.card(self.text, title, value, code, count)
             try:
-                answer = await self.key_or_card(lambda shown=lines: shown, left_ms)
+                answer = await self.key_or_card(lambda shown=lines: shown, left_ms, prove=prove)
             except CardError as error:
                 self._log.error(error, "card")
                 self.signals.refused()
-                code = error.code
+                code, count = error.code, error.count
                 await asyncio.sleep_ms(_AFTER_CARD_ERROR_MS)
                 continue
             if not isinstance(answer, int):
                 return answer
             if answer == key.CANCEL:
                 raise Cancelled()
-            code = WRONG_KEY
+            code, count = WRONG_KEY, 0
             self._log.fault(code, "card awaited")
 
     async def points(self, rules: "Rules", balance: int) -> int:

@@ -59,12 +59,12 @@ def amount(text: "Catalogue", keyed: str, note: str) -> "list[Line]":
     ]
 
 
-def card(text: "Catalogue", title: str, value: "int | None", error_code: str) -> "list[Line]":
-    """Waiting for a card; after a tap that failed, what was wrong with it."""
+def card(text: "Catalogue", title: str, value: "int | None", error_code: str, count: int = 0) -> "list[Line]":
+    """Waiting for a card; after a tap that failed, what was wrong with it, or how many cards lie there."""
     lines = [
         (TITLE, title),
         (TEXT, money(text, value) if value is not None else ""),
-        (BIG, text.get("big_tap")),
+        (BIG, text.get("big_cards", count) if count else text.get("big_tap")),
     ]
     if error_code:
         what, next_step = text.error(error_code)
@@ -72,7 +72,7 @@ def card(text: "Catalogue", title: str, value: "int | None", error_code: str) ->
         lines += [(TEXT, row) for row in wrap(next_step)[:2]]
     else:
         lines.append((TEXT, text.get("ask_card")))
-    lines.append((HINT, text.get("hint_cancel")))
+    lines.append((HINT, pair(text.get("hint_cancel"), error_code)))
     return lines
 
 
@@ -142,10 +142,10 @@ def info(text: "Catalogue", terminal_id: str, status: Status) -> "list[Line]":
     ]
 
 
-def error(text: "Catalogue", code: str) -> "list[Line]":
-    """What happened, what to do next, the code."""
+def error(text: "Catalogue", code: str, count: int = 0) -> "list[Line]":
+    """What happened, what to do next, the code; with a `count`, how many cards lie there."""
     what, next_step = text.error(code)
-    lines = [(BIG, text.get("big_not_done")), (NOTE, what), (GAP, "")]
+    lines = [(BIG, text.get("big_cards", count) if count else text.get("big_not_done")), (NOTE, what), (GAP, "")]
     lines += [(TEXT, row) for row in wrap(next_step)[:3]]
     return lines + [(HINT, pair(text.get("hint_next"), code))]
 

@@ -22,7 +22,8 @@ TAG = const(8)
 
 _HAS_BALANCE = const(1)  # flags of a result
 _MEMBER_IN_SPARE = const(1)  # flags of a transaction: the 7 bytes after the UID hold a member number
-_EXTENDED = const(2)  # 16 more bytes hold it
+_EXTENDED = const(2)  # 16 more bytes hold it, and the card's counter
+_BOTH_IN_SPARE = const(4)  # the 7 bytes hold a member number of 32 bits and a counter of 24, as cards count
 
 _SPARE_MAX = const(1 << 56)
 
@@ -36,18 +37,21 @@ def pack_transaction(t: Transaction, rc: str = "") -> bytes:
     """Raises StoreError when a field is out of the range the record can hold: the device's `pack` would only cut it."""
     if len(t.uid) > 10 or len(rc.encode()) > 2 or not _fits(4, t.auth, t.clock, t.offline_reason, t.verb, t.mode):
         raise StoreError("transaction does not fit its record")
-    if not _fits(32, t.seq, t.time_utc, t.original_seq, t.points + (1 << 31)) or not _fits(40, t.amount):
+    if not _fits(32, t.seq, t.time_utc, t.original_seq, t.card_counter, t.points + (1 << 31)):
         raise StoreError("transaction does not fit its record")
-    if not _fits(64, t.member_no) or not _fits(16, t.ruleset) or not _fits(8, t.clerk):
+    if not (_fits(64, t.member_no) and _fits(40, t.amount) and _fits(16, t.ruleset) and _fits(8, t.clerk)):
         raise StoreError("transaction does not fit its record")
     flags = 0
     extension = b""
     spare = bytes(t.uid[7:]) + bytes(10 - max(7, len(t.uid))) + pack("<I", t.original_seq)
-    if t.member_no:
-        if len(t.uid) <= 7 and not t.original_seq and t.member_no < _SPARE_MAX:
+    if t.member_no or t.card_counter:
+        room = len(t.uid) <= 7 and not t.original_seq
+        if room and not t.card_counter and t.member_no < _SPARE_MAX:
             flags, spare = _MEMBER_IN_SPARE, pack("<Q", t.member_no)[:7]
+        elif room and _fits(32, t.member_no) and _fits(24, t.card_counter):
+            flags, spare = _BOTH_IN_SPARE, pack("<II", t.member_no, t.card_counter)[:7]
         else:
-            flags, extension = _EXTENDED, pack("<QQ", t.member_no, 0)
+            flags, extension = _EXTENDED, pack("<QQ", t.member_no, t.card_counter)
     kinds = len(t.uid) | t.auth << 4 | t.clock << 8 | t.offline_reason << 12
     uid = bytes(t.uid[:7]) + bytes(7 - min(7, len(t.uid)))
     return (
@@ -65,15 +69,17 @@ def unpack_transaction(body: bytes) -> Transaction:
     seq, verb, flags, _rc, kinds = unpack_from("<IBB2sH", body, 0)
     low, high, points, time_utc, ruleset, clerk = unpack_from("<IBiIHB", body, 24)
     uid_length = kinds & 15
-    member_no = original_seq = 0
+    member_no = original_seq = card_counter = 0
     uid = body[10 : 10 + min(7, uid_length)]
     if flags & _MEMBER_IN_SPARE:
         member_no = unpack_from("<Q", body[17:24] + b"\0", 0)[0]
+    elif flags & _BOTH_IN_SPARE:
+        member_no, card_counter = unpack_from("<II", body[17:24] + b"\0", 0)
     else:
         uid = uid + body[17 : 17 + max(0, uid_length - 7)]
         original_seq = unpack_from("<I", body, 20)[0]
     if flags & _EXTENDED:
-        member_no = unpack_from("<Q", body, 40)[0]
+        member_no, card_counter = unpack_from("<QQ", body, 40)
     return Transaction(
         seq,
         verb & 15,
@@ -89,6 +95,7 @@ def unpack_transaction(body: bytes) -> Transaction:
         original_seq,
         ruleset,
         clerk,
+        card_counter,
     )
 
 

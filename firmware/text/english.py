@@ -14,6 +14,7 @@ big_not_done: NOT DONE
 big_checking: CHECKING
 big_ready: READY
 big_tap: TAP CARD
+big_cards: {} CARDS
 big_wait: WAIT
 idle_name: Vafa
 idle_no_time: --:--
@@ -121,7 +122,7 @@ X00: Terminal fault | Try again, note the code
 X01: Part not alive | It restarts by itself
 X02: Part restarted | Go on; note it if it repeats
 C01: No card | Start again
-C02: Two cards | Hold only one card
+C02: Too many cards | Hold only one card
 C03: Card moved away | Hold card still, tap again
 C04: Card unreadable | Tap again or use another card
 C05: Card not for us | Take a loyalty card
@@ -161,6 +162,7 @@ P24: Queue is full | Connect to send waiting sales
 P25: Offline: no sale | Connect, then try again
 P26: Balance unknown | Connect, then tap again
 P27: Selling stopped | Keys refused. Call support
+P28: Renew this card | It earns. Give the member a new one
 P31: No last sale | Nothing to print
 P32: No paper | Add paper, MENU reprints
 H12: Not possible | Note the code, call support
@@ -174,6 +176,7 @@ H51: Too few points | Choose fewer points
 H54: Card expired | Renew the card
 H57: Card may not | Swap it for a protected card
 H58: Terminal may not | Call support
+H59: Renew this card | Points are safe. Call support
 H61: Amount too large | Above the card's limit
 H62: Card restricted | Member must call support
 H65: Too many times | Try again another day

@@ -123,12 +123,28 @@ def _people() -> "dict[str, object]":
 
 
 def _cards() -> "dict[str, object]":
+    from firmware.cards import card_office, classic, ntag, sun
+    from firmware.cards.ev2 import Handshake
     from firmware.cards.keys import CardKeys
     from firmware.cards.payload import build_payload, member_of_payload
 
     keys, uid = CardKeys(bytes(range(16))), b"\x04\xa1\xb2\xc3\xd4\xe5\xf6"
     payload = build_payload(keys, uid, 1001)
+    content, picc_data_at, mac_at = card_office.ndef_file("cards.example.ir")
+    mirrored = content[:mac_at] + b"94EED9EE65337086" + content[mac_at + 16 :]
+    mirrored = mirrored[:picc_data_at] + b"ef963ff7828658a599f3041510671e88" + mirrored[picc_data_at + 32 :]
+    session = Handshake(keys.aes_read_key(uid), bytes(range(16)))
+    bent = [mirrored[:at] + bytes((mirrored[at] ^ 1,)) + mirrored[at + 1 :] for at in range(len(mirrored))]
     return {
+        "card/part two": _hex(session.part_two(bytes(range(16, 32)))),
+        "card/ndef": [_hex(content), _hex(card_office.sun_settings(picc_data_at, mac_at))],
+        "card/sun": [_hex(sun.sun_data(file) or b"") for file in [content, mirrored] + bent],
+        "card/value": [_hex(classic.value_block(value, 4)) for value in (0, -1, 1_250, -(1 << 31))],
+        "card/value of": [classic.value_of(classic.value_block(value, 4)) for value in (0, -1, 1_250, -(1 << 31))],
+        "card/trailer": _hex(classic.member_trailer(bytes(range(16)))),
+        "card/protection": [
+            [page, _hex(data)] for page, data in ntag.protection(bytes(range(8)), 0x29, b"PWDW", b"PA", 4)
+        ],
         "card/key": _hex(keys.classic_key(uid)),
         "card/payload": _hex(payload),
         "card/member": member_of_payload(keys, uid, payload),

@@ -154,6 +154,7 @@ class FakeSwitch:
         self.replies: list[Reply | Exception] = []
         self.sent: list[Transaction] = []
         self.takes_ms = 200
+        self.counters: list[int] = []
 
     def online(self) -> bool:
         return self.up
@@ -164,9 +165,13 @@ class FakeSwitch:
     def wake(self) -> None:
         self.calls.append("wake")
 
-    async def inquire(self, uid: bytes, auth: int, member_no: int) -> Reply:
-        self.calls.append("inquire")
+    async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> Reply:
+        self.calls.append("inquire with sun" if sun else "inquire")
+        self.counters.append(counter)
         return await self._answer()
+
+    async def relay(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
+        raise AssertionError("no card of these tests is relayed")
 
     async def request(self, transaction: Transaction) -> Reply:
         self.calls.append("request")
@@ -206,11 +211,13 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.laid: CardData | CardError | None = None
+        self.proofs: list[bool] = []
         self._waiting = False
 
-    async def wait_card(self, timeout_ms: int) -> CardData:
+    async def wait_card(self, timeout_ms: int, prove: bool = False) -> CardData:
         assert not self._waiting, "one wait at a time"
         self._waiting = True
+        self.proofs.append(prove)
         try:
             for _ in range(max(1, timeout_ms // 20)):
                 if self.laid is not None:

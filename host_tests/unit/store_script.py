@@ -74,7 +74,8 @@ class Flash:
 
 def _transaction(seq: int, verb: int, mode: int, uid: bytes, original: int = 0) -> Transaction:
     points = -500 if verb == REDEMPTION else seq % 5000
-    return Transaction(seq, verb, mode, uid, 2, seq * 977, points, 1790000000 + seq, 2, 0, 1, original, 3, 9)
+    counter = 0 if original else seq * 40503 % (1 << 26)
+    return Transaction(seq, verb, mode, uid, 2, seq * 977, points, 1790000000 + seq, 2, 0, 1, original, 3, 9, counter)
 
 
 def _journal_step(journal: Journal, rng: Random) -> None:
@@ -134,7 +135,17 @@ def limits() -> None:
     edges = [sign * ((1 << bits) + by) for bits in (31, 32, 40, 63, 64) for by in (-1, 0, 1) for sign in (1, -1)]
     for number in edges + [999999999999, -999999999999, 3000000000]:
         kept = []
-        for field in ("seq", "amount", "points", "time_utc", "member_no", "original_seq", "balance", "result"):
+        for field in (
+            "seq",
+            "amount",
+            "points",
+            "time_utc",
+            "member_no",
+            "original_seq",
+            "card_counter",
+            "balance",
+            "result",
+        ):
             t = _transaction(9, ACCRUAL, ONLINE, b"\1\2\3\4")
             r = Result(9, APPROVED, "00", 7, 8, "F00001")
             if field == "balance":

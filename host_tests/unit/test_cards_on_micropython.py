@@ -9,31 +9,35 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """
 import asyncio, gc
-from drivers.iso14443a import Iso14443A
 from drivers.rc522 import MFRC522
 from drivers.rc522_errors import NoAnswer
-import drivers.buzzer, drivers.ds3231, drivers.escpos, drivers.keypad, drivers.leds, drivers.ssd1306
+import drivers.buzzer, drivers.ds3231, drivers.escpos, drivers.iso14443a, drivers.keypad, drivers.leds, drivers.ssd1306
 import firmware.cards.reader
 from firmware.cards.keys import CardKeys
 from firmware.cards.payload import build_payload
 
 class Silence:
-    def write(self, data): pass
+    raised = False
+    def write(self, data):
+        if data[0] == 0x08:
+            self.raised = data[1] == 0x81  # how the driver asks whether the line follows the flags
     def write_readinto(self, ask, into):
-        into[1] = 1; into[2] = into[3] = into[4] = 0  # the chip's timer ran out
+        for i in range(1, len(into)):
+            into[i] = 0
+        into[1] = 1  # the chip's timer ran out
 
 looks = 0
 wait = 30
 def line(value=None):
     global looks
     looks += 1
-    return looks % wait
+    return not silence.raised and looks % wait
 
-async def heap():
+async def heap(timeout_us):
     gc.collect(); gc.disable()
     before = gc.mem_alloc()
     try:
-        await picc.request(True)
+        await chip.exchange(b"\\x52", 2, last_bits=7, timeout_us=timeout_us)
     except NoAnswer:
         pass
     used = gc.mem_alloc() - before
@@ -42,14 +46,14 @@ async def heap():
 
 async def main():
     global wait
-    await heap()
-    short = await heap()
+    await heap(500)
+    short = await heap(500)
     wait = 300
-    await heap()
-    print(short, await heap())
+    await heap(100_000)
+    print(short, await heap(100_000))
 
-chip = MFRC522(Silence(), lambda value=None: 1, None, line)
-picc = Iso14443A(chip)
+silence = Silence()
+chip = MFRC522(silence, lambda value=None: 1, None, line)
 asyncio.run(main())
 keys = CardKeys(bytes(range(16)))
 print(build_payload(keys, b"\\x04\\x01\\x02\\x03", 1001).hex(), keys.classic_key(b"\\x04\\x01\\x02\\x03").hex())

@@ -74,7 +74,7 @@ def test_a_refused_card_is_not_shown_a_remembered_balance() -> None:
     world.play(story)
 
 
-@pytest.mark.parametrize(("error", "shown"), [(TwoCards(), "Two cards"), (ReaderDead(), "Reader fault")])
+@pytest.mark.parametrize(("error", "shown"), [(TwoCards(3), "3 CARDS"), (ReaderDead(), "Reader fault")])
 def test_a_bad_tap_at_idle_is_told_and_the_keys_go_on_working(error: Exception, shown: str) -> None:
     world = World()
 

@@ -128,7 +128,7 @@ def test_a_refusal_is_told_with_its_code_and_stays_in_the_journal() -> None:
 
 @pytest.mark.parametrize(
     ("error", "shown"),
-    [(TwoCards(), "Two cards"), (CardLeft(), "Card moved away"), (CardUnreadable(), "Card unreadable")],
+    [(TwoCards(2), "2 CARDS"), (CardLeft(), "Card moved away"), (CardUnreadable(), "Card unreadable")],
 )
 def test_a_bad_tap_says_why_and_the_next_one_counts(error: Exception, shown: str) -> None:
     world = World()

@@ -17,7 +17,7 @@ from rich.console import Console
 from tools.bench import report
 from tools.sim import onhost
 
-# Best peers known (ARCHITECTURE.md section 6).
+# Best peers known, as published or as measured with their own code elsewhere.
 _STORE_PEERS: dict[str, tuple[str, float]] = {
     "store.erases": ("FlashDB TSDB", 0.028),
     "store.bytes": ("FlashDB TSDB", 110),
@@ -71,7 +71,7 @@ PARTS: dict[str, Callable[[], Iterable[report.Row]]] = {
 def main(only: tuple[str, ...], path: Path) -> None:
     """Measure the terminal and show the figures beside limits, peers and targets."""
     onhost.install()
-    console = Console(width=150)
+    console = Console(width=report.WIDTH)
     rows: list[report.Row] = []
     broken: list[str] = []
     for name in only or PARTS:

@@ -25,7 +25,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tools.bench import code_heap
-from tools.bench.report import Row, row
+from tools.bench.report import WIDTH, Row, row
 from tools.sim import onhost, scenario
 from tools.sim.chips.nor import Nor, NorPartition
 from tools.sim.layout import LAYOUTS
@@ -113,10 +113,10 @@ def measure() -> Terms:
 def rows() -> Iterator[Row]:
     """One row a board; the terms are printed."""
     terms = measure()
-    console = Console(width=150)
+    console = Console(width=WIDTH)
     console.print(
-        f"heap of the scripted day, 64-bit: peak {terms.peak:,} = code {terms.code:,} (.mpy files {terms.mpy:,}) "
-        f"+ structures {terms.structures:,} + buffers {terms.buffers:,} + day {terms.day:,}"
+        f"heap of the scripted day, 64-bit: peak {terms.peak:,} = code {terms.code:,} + structures "
+        f"{terms.structures:,} + buffers {terms.buffers:,} + day {terms.day:,}"
     )
     for board, heap_kb in HEAP_KB.items():
         buffers = buffer_bytes(_BOARD_LAYOUT[board])

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 JSON_PATH = Path("build/bench.json")
+WIDTH = 120  # columns
 
 
 @dataclass(frozen=True)
@@ -84,4 +85,4 @@ def print_table(rows: Iterable[Row], console: Console | None = None) -> None:
         value = _number(item.value) if item.value is not None else "[red]not measured[/]"
         peer = f"{item.peer} {_number(item.peer_value)}".strip()
         table.add_row(item.key, value, item.unit, _number(item.limit), _number(item.target), met, peer)
-    (console or Console(width=150)).print(table)
+    (console or Console(width=WIDTH)).print(table)

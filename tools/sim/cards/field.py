@@ -126,6 +126,7 @@ class Field:
     def transmit(self, frame: Frame) -> Heard | None:
         """A reader frame has just ended: what all cards answer to it, None for silence."""
         self.frames += 1
+        frame.at_us = self._clock.now_us
         leaving = self._due()
         fault = self.noise.draw() if self.noise is not None else ""
         answers: list[Answer] = []
@@ -138,12 +139,17 @@ class Field:
             ready_us = None if card.powered_us is None else card.powered_us + card.start_up_us
             if fault == "deaf" or ready_us is None or self._clock.now_us < ready_us:
                 continue
+            # What a card agreed to in an answer holds from the next frame on (PPS, ISO/IEC 14443-4, 5.3).
+            hears, speaks = getattr(card, "rate", (0, 0))
+            if frame.rate != hears:
+                continue
             card.torn = moment == "torn"
             answer = card.receive(frame)
             card.torn = False
             if moment in ("torn", "after"):
                 self.remove(card)
             elif answer is not None:
+                answer.rate = speaks
                 answers.append(answer)
                 speakers.append(card)
         if not answers:

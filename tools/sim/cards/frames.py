@@ -1,7 +1,8 @@
 """What crosses the air: reader frames, card answers and CRC_A (ISO/IEC 14443-3, section 6).
 
 Bits are kept as one integer, first bit on air lowest. Durations are cycles of the 13.56 MHz carrier; 128 of them are
-one bit (etu) at 106 kbit/s. A parity bit follows each byte and costs time; its value is not modelled, its error is.
+one bit (etu) at 106 kbit/s; a `rate` is 0 for that and one more for each doubling. A parity bit follows each byte and
+costs time; its value is not modelled, its error is.
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ def cycles_of(us: int) -> int:
 
 
 class Frame:
-    """One frame of the reader. `session` is the Crypto1 stream it is enciphered with, `proof` what MFAuthent shows."""
+    """One frame of the reader. `session` is the Crypto1 stream it is enciphered with, `proof` what MFAuthent shows,
+    `at_us` the moment its last bit was sent, None for a frame outside time."""
 
-    __slots__ = ("data", "nbits", "proof", "session")
+    __slots__ = ("at_us", "data", "nbits", "proof", "rate", "session")
 
     def __init__(
         self, data: bytes, nbits: int | None = None, session: object = None, proof: tuple[bytes, bytes] | None = None
@@ -61,22 +63,25 @@ class Frame:
         self.nbits = len(data) * 8 if nbits is None else nbits
         self.session = session
         self.proof = proof
+        self.at_us: int | None = None
+        self.rate = 0
 
     @property
     def cycles(self) -> int:
         """Air time: start of frame, bits, one parity bit for each whole byte."""
-        return (1 + self.nbits + self.nbits // 8) * ETU
+        return (1 + self.nbits + self.nbits // 8) * (ETU >> self.rate)
 
 
 class Answer:
     """One card's answer."""
 
-    __slots__ = ("bits", "delay", "nbits", "parities", "session")
+    __slots__ = ("bits", "delay", "nbits", "parities", "rate", "session")
 
     def __init__(self, bits: int, nbits: int, parities: int, session: object = None, delay: int = 0) -> None:
         self.bits, self.nbits, self.parities = bits, nbits, parities
         self.session = session
         self.delay = delay
+        self.rate = 0
 
     @classmethod
     def of(cls, data: bytes, session: object = None, delay_us: int = 0) -> Answer:
@@ -93,12 +98,23 @@ class Answer:
 class Heard:
     """What arrives at the reader: answers of all cards laid over each other."""
 
-    __slots__ = ("bits", "cards", "collision", "cut_us", "delay", "nbits", "parities", "parity_error", "session")
+    __slots__ = (
+        "bits",
+        "cards",
+        "collision",
+        "cut_us",
+        "delay",
+        "nbits",
+        "parities",
+        "parity_error",
+        "rate",
+        "session",
+    )
 
     def __init__(self, answers: list[Answer], cards: list[object]) -> None:
         first = answers[0]
         self.bits, self.nbits, self.parities = first.bits, first.nbits, first.parities
-        self.delay, self.session = first.delay, first.session
+        self.delay, self.session, self.rate = first.delay, first.session, first.rate
         self.collision: int | None = None
         self.parity_error = False
         self.cut_us: int | None = None
@@ -111,7 +127,7 @@ class Heard:
 
         Beyond the end of the shorter answer only one card sends, so nothing collides there.
         """
-        if other.delay != self.delay:  # not on the same grid: no bit survives
+        if other.delay != self.delay or other.rate != self.rate:  # not on the same grid: no bit survives
             self.parity_error = True
             self.delay = min(self.delay, other.delay)
         shared = min(self.nbits, other.nbits)
@@ -124,9 +140,14 @@ class Heard:
         self.parities = max(self.parities, other.parities)
 
     @property
+    def etu(self) -> int:
+        """Cycles of one bit."""
+        return ETU >> self.rate
+
+    @property
     def cycles(self) -> int:
         """Air time of the answer itself."""
-        return (1 + self.nbits + self.parities) * ETU
+        return (1 + self.nbits + self.parities) * self.etu
 
     def cut_at(self, nbits: int) -> None:
         """Only the first bits arrived."""

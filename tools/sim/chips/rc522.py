@@ -3,7 +3,9 @@
 Sections cited are of the MFRC522 data sheet rev 3.9. What the data sheet leaves open is a constructor switch:
 `strips_crc` (RxCRCEn keeps the CRC out of the FIFO), `nibble_is_crc_error` (a 4-bit answer with RxCRCEn is a CRC
 error), `collision_base` ("aligned": CollPos counts from bit 0 of the first FIFO byte, RxAlign included; "frame": from
-the first received bit). `dead` makes every read that byte (00h or FFh: a broken bus). Times in microseconds.
+the first received bit), `soft_reset_us` (how long after SoftReset writes are lost: the oscillator need not start
+again, but nothing is said; the default is a driver's worst case). `dead` makes every read that byte (00h or FFh: a
+broken bus); `faults` disturbs single transactions. Times in microseconds.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from tools.sim.cards.field import Field
 from tools.sim.chips import rc522_regs as R
 from tools.sim.chips.rc522_air import LISTENING, WAITING, Modem
+from tools.sim.chips.rc522_faults import BusFaults
 from tools.sim.chips.rc522_timer import TimerUnit
 from tools.sim.chips.rc522_unit import Coprocessor
 from tools.sim.clock import SimClock, Timer
@@ -34,6 +37,7 @@ class Rc522:
         nibble_is_crc_error: bool = True,
         collision_base: str = "aligned",
         crystal_us: int = 500,
+        soft_reset_us: int = _WAKE_US,
     ) -> None:
         if collision_base not in ("aligned", "frame"):
             raise ValueError("collision_base")
@@ -41,9 +45,13 @@ class Rc522:
         self.version, self.dead, self.crystal_us = version, dead, crystal_us
         self.strips_crc, self.nibble_is_crc_error = strips_crc, nibble_is_crc_error
         self.collision_base = collision_base
+        # What the self-test leaves; what most clones leave is not known: zeros.
+        self.self_test = R.SELF_TEST.get(version, bytes(R.FIFO_SIZE))
+        self._soft_reset_us = soft_reset_us
         self.timer = TimerUnit(clock, self._timer_expired)
         self.modem = Modem(self, clock, field)
         self.unit = Coprocessor(self, clock)
+        self.faults = BusFaults(self.brown_out)
         self.resets = self.timeouts = 0
         self._reset_pin = 1
         self._stream: str = ""
@@ -103,6 +111,11 @@ class Rc522:
         self._reset(0)
         self.powered = False
 
+    def brown_out(self) -> None:
+        """The supply dips for a moment: a reset nobody asked for."""
+        self.power_off()
+        self.power_on()
+
     def set_reset_pin(self, level: int) -> None:
         """NRSTPD: low is hard power-down, the rising edge a reset (8.6.1, 8.8)."""
         if level == self._reset_pin:
@@ -152,13 +165,19 @@ class Rc522:
     def select(self) -> None:
         """NSS falls: a new stream begins."""
         self._stream = ""
+        self.faults.select()
 
     def deselect(self) -> None:
         """NSS rises."""
         self._stream = ""
 
     def transfer(self, tx: bytes) -> bytes:
-        """Bytes within the current stream. A write repeats one address, a read takes a new address with each byte."""
+        """Bytes within the current stream, through whatever disturbs the bus."""
+        heard = self.faults.incoming(tx)
+        return b"\xff" * len(tx) if heard is None else self.faults.outgoing(self._transfer(heard))
+
+    def _transfer(self, tx: bytes) -> bytes:
+        """A write repeats one address, a read takes a new address with each byte."""
         if self.dead is not None:
             return bytes([self.dead]) * len(tx)
         if not self.powered or not self._reset_pin:
@@ -179,6 +198,8 @@ class Rc522:
         """Level the chip drives on IRQ, None when its open drain is off (8.4, 9.3.1.3 and .4)."""
         if not self.powered or not self._reset_pin or self.dead is not None:
             return None
+        if self.faults.irq is not None:
+            return self.faults.irq
         level = int(self._irq()) ^ self.r[R.COM_IEN] >> 7
         return level if level == 0 or self.r[R.DIV_IEN] & 0x80 else None
 
@@ -233,7 +254,7 @@ class Rc522:
             R.RECEIVE: self.modem.listen,
             R.TRANSCEIVE: self._transceive,
             R.MF_AUTHENT: self.modem.authenticate,
-            R.SOFT_RESET: lambda: self._reset(_WAKE_US),
+            R.SOFT_RESET: lambda: self._reset(self._soft_reset_us),
         }.get(command, self.finish)
         start()
 
@@ -254,8 +275,8 @@ class Rc522:
     # -- what the modem reports ----------------------------------------------------------------------------------------
 
     def receiver_off(self) -> bool:
-        """RcvOff, a foreign bit rate, or a command that does not listen."""
-        return self._rcv_off or bool(self.r[R.RX_MODE] & 0x70) or self.command in (R.IDLE, R.TRANSMIT)
+        """RcvOff, or a command that does not listen."""
+        return self._rcv_off or self.command in (R.IDLE, R.TRANSMIT)
 
     def transmitted(self, quiet: bool) -> None:
         """The last bit is on air; the receiver starts up (9.3.1.7 clears its errors)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tools.sim.cards.frames import ANSWER_DELAY, ETU, READER_GUARD, Frame, Heard, crc_a, us_of, with_crc
+from tools.sim.cards.frames import ANSWER_DELAY, READER_GUARD, Frame, Heard, crc_a, us_of, with_crc
 from tools.sim.chips import rc522_regs as R
 
 if TYPE_CHECKING:
@@ -44,10 +44,12 @@ class Modem:
         return self._on_us + (self._clock.now_us if self._field.on else 0)
 
     def _understood(self) -> bool:
-        """Whether a card could make out the frame: field on, 100 % ASK, 106 kbit/s, no test mode (8.6.3, 16.1.1)."""
+        """Whether a card could make out the frame: field on, 100 % ASK, no test mode (8.6.3, 16.1.1), and at a higher
+        bit rate a CRC, which may only be left out at 106 kbit/s (9.3.2.3)."""
         chip = self._chip
-        plain = chip.r[R.TX_ASK] & R.FORCE_100_ASK and not chip.r[R.TX_MODE] & 0x70
-        return bool(plain) and self._field.on and not chip.unit.tested
+        mode = chip.r[R.TX_MODE]
+        fit = chip.r[R.TX_ASK] & R.FORCE_100_ASK and (not mode & 0x70 or mode & R.CRC_EN)
+        return bool(fit) and self._field.on and not chip.unit.tested
 
     def cancel(self) -> None:
         """Whatever was on air is of no interest any more."""
@@ -94,6 +96,7 @@ class Modem:
 
     def _send(self, frame: Frame, landed: Callable[[Heard], None]) -> None:
         began_us = self._clock.now_us
+        frame.rate = self._chip.r[R.TX_MODE] >> 4 & 7
         took_us = us_of(frame.cycles)
         self.state = SENDING
         self.sent_frames += 1
@@ -106,19 +109,19 @@ class Modem:
         self.state = LISTENING
         chip.transmitted(quiet=self._authenticating is not None)
         heard = self._field.transmit(frame) if self._understood() else None
-        if heard is None or chip.receiver_off():
+        if heard is None or chip.receiver_off() or heard.rate != chip.r[R.RX_MODE] >> 4 & 7:
             return
         start = frame.cycles + ANSWER_DELAY + heard.delay
         self.received_us += us_of(heard.cycles)
         # TAuto stops after the fifth received bit (9.3.3.10): start bit and four data bits.
         if heard.nbits >= 4:
-            self._at(began_us + us_of(start + 5 * ETU), chip.fifth_bit)
+            self._at(began_us + us_of(start + 5 * heard.etu), chip.fifth_bit)
         self._at(began_us + us_of(start + heard.cycles), lambda: self._landed(heard, began_us + us_of(start), landed))
 
     def _landed(self, heard: Heard, start_us: int, landed: Callable[[Heard], None]) -> None:
         self._field.landed()
         if heard.cut_us is not None:  # the card left while it answered
-            etus = max(0, (heard.cut_us - start_us) * 339 // 25 // ETU - 1)
+            etus = max(0, (heard.cut_us - start_us) * 339 // 25 // heard.etu - 1)
             heard.cut_at(etus * 8 // 9)
             if not heard.nbits:
                 return

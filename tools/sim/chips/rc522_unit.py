@@ -91,11 +91,11 @@ class Coprocessor:
         chip.div_irq |= R.CRC_IRQ
 
     def _self_test(self) -> None:
-        """A clone's own bytes are not known: zeros. The modem stays in test mode until the next reset."""
+        """The modem stays in test mode until the next reset."""
         self._pending = None
         chip = self._chip
         good = bytes(chip.fifo) == b"\x00" and not any(self._internal)
-        chip.fifo[:] = R.SELF_TEST.get(chip.version, bytes(R.FIFO_SIZE)) if good else b"\xee" * R.FIFO_SIZE
+        chip.fifo[:] = chip.self_test if good else b"\xee" * R.FIFO_SIZE
         self.tested = True
         chip.div_irq |= R.CRC_IRQ
         chip.alerts()

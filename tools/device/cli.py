@@ -1,0 +1,244 @@
+"""The command line of the device tool: its groups, its exit codes, and the personalise commands.
+
+Exit codes: 0 done, 2 usage, 3 no card or port, 4 no answer, 5 refused for safety, 6 card failed, 7 passphrase, 8 batch
+only partly done, 9 input file, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tools.device import report as results
+from tools.device.batch import Batch
+from tools.device.card_kinds import FAMILIES, Stage
+from tools.device.errors import DeviceError
+from tools.device.members import MEMBER_MAX, read_list
+from tools.device.output import Output
+from tools.device.personalise import PersonalisationDesk, Plan, Wish
+from tools.device.reader import CardRelay
+from tools.device.report import Report
+from tools.device.secrets_cli import Declined, keys, opened, passphrase_options
+from tools.device.terminal import connect
+from tools.issuer.keys import IssuerKeys
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+DEFAULT_REPORT = Path("build/cards.jsonl")
+DEFAULT_WAIT_S = 60
+
+
+class _Commands(click.Group):
+    """Errors as one line with their exit code; a traceback only with --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except DeviceError as error:
+            if ctx.params.get("debug"):
+                raise
+            ctx.obj.fail(error)
+            ctx.exit(error.exit_code)
+        except (KeyboardInterrupt, click.exceptions.Abort):
+            click.echo("interrupted", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+@click.pass_context
+def main(context: click.Context, as_json: bool, debug: bool) -> None:  # noqa: ARG001 (read by _Commands)
+    """Work with a terminal that is connected to this computer."""
+    context.obj = Output(as_json)
+
+
+main.add_command(keys)
+
+
+@main.group()
+def personalise() -> None:
+    """Make members' cards through a terminal's reader."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """To the card and its keys, as the options say."""
+
+    port: str
+    maintenance: bool
+    key_file: Path
+    passphrase_env: str | None
+    passphrase_fd: int | None
+    url_host: str
+
+    def open(self) -> IssuerKeys:
+        return opened(self.key_file, self.passphrase_env, self.passphrase_fd)
+
+
+def _way_options(command: F) -> F:
+    options = (
+        click.option("--port", required=True, help="The terminal's serial port."),
+        click.option("--maintenance", is_flag=True, help="Ask a selling terminal to its prompt, and back at the end."),
+        click.option(
+            "--keys", "key_file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Key file."
+        ),
+        click.option(
+            "--url-host",
+            default="",
+            envvar="VAFA_URL_HOST",
+            help="Host name in the URL of an NTAG 424 DNA, which phones open.",
+        ),
+        passphrase_options,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _write_options(command: F) -> F:
+    options = (
+        click.option("--dry-run", is_flag=True, help="Show the plan and write nothing, neither card nor report."),
+        click.option("--reassign", is_flag=True, help="A card may change its member."),
+        click.option("--overwrite", is_flag=True, help="Other data on the card may be lost."),
+        click.option(
+            "--report",
+            "report_path",
+            type=click.Path(dir_okay=False, path_type=Path),
+            default=DEFAULT_REPORT,
+            show_default=True,
+            help="Gets a line for each card, with its whole UID.",
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask before the first write."),
+        _timeout,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_timeout = click.option(
+    "--timeout",
+    "wait_s",
+    type=click.FloatRange(0),
+    default=DEFAULT_WAIT_S,
+    show_default=True,
+    help="Seconds for a card.",
+)
+
+
+def _at_desk(
+    output: Output, way: _Way, report_path: Path | None, work: Callable[[PersonalisationDesk], Coroutine[Any, Any, T]]
+) -> T:
+    """Open the keys, the report and the terminal, do the work, and leave the field off whatever happens."""
+    issuer = way.open()
+    report = Report(report_path, issuer.version)
+    relay = CardRelay(connect(way.port, maintenance=way.maintenance))
+    try:
+        desk = PersonalisationDesk(relay, issuer, way.url_host, report, output.say, asyncio.sleep)
+
+        async def started() -> T:
+            await relay.start()
+            return await work(desk)
+
+        return asyncio.run(started())
+    finally:
+        relay.close()
+
+
+def _agreed(output: Output, key_version: int, yes: bool) -> Callable[[Plan], bool]:
+    def ask(plan: Plan) -> bool:
+        output.plan(plan, key_version)
+        return yes or click.confirm("Write this?", err=True)
+
+    return ask
+
+
+@personalise.command("card")
+@click.argument("member", type=click.IntRange(1, MEMBER_MAX))
+@click.option("--family", type=click.Choice(FAMILIES), default=None, help="Take no other kind of card.")
+@_way_options
+@_write_options
+@click.pass_obj
+def personalise_card(
+    output: Output,
+    member: int,
+    family: str | None,
+    dry_run: bool,
+    reassign: bool,
+    overwrite: bool,
+    report_path: Path,
+    yes: bool,
+    wait_s: float,
+    **way: Any,
+) -> None:
+    """Make the card on the reader MEMBER's."""
+    wish = Wish(member, family or "", reassign, overwrite)
+
+    async def work(desk: PersonalisationDesk) -> str:
+        output.say(f"Lay the card for member {member} on the reader.")
+        found = await desk.wait_card(wait_s)
+        if dry_run:
+            output.plan(await desk.plan(found, wish), desk.key_version)
+            return ""
+        return await desk.fulfil(found, wish, wait_s, _agreed(output, desk.key_version, yes))
+
+    result = _at_desk(output, _Way(**way), None if dry_run else report_path, work)
+    if result == results.REFUSED:
+        raise Declined()
+    output.event("result", member=member, result=result or "planned")
+    output.say(f"member {member}: {result}" if result else "dry run: nothing was written")
+
+
+@personalise.command("batch")
+@click.argument("members", type=click.Path(dir_okay=False, path_type=Path))
+@_way_options
+@_write_options
+@click.pass_obj
+def personalise_batch(
+    output: Output,
+    members: Path,
+    dry_run: bool,
+    reassign: bool,
+    overwrite: bool,
+    report_path: Path,
+    yes: bool,
+    wait_s: float,
+    **way: Any,
+) -> None:
+    """Make a card for each row of MEMBERS (CSV: member, family, name), one tapped after the other."""
+    rows = read_list(members)
+
+    async def work(desk: PersonalisationDesk) -> Batch:
+        batch = Batch(desk, rows, output, wait_s, reassign=reassign, overwrite=overwrite)
+        await batch.run(dry_run=dry_run, agree=_agreed(output, desk.key_version, yes))
+        return batch
+
+    batch = _at_desk(output, _Way(**way), report_path if report_path.exists() or not dry_run else None, work)
+    batch.summary()
+    if batch.open_rows and not dry_run:
+        sys.exit(8)
+
+
+@personalise.command("verify")
+@_way_options
+@_timeout
+@click.pass_obj
+def personalise_verify(output: Output, wait_s: float, **way: Any) -> None:
+    """Tell what the card on the reader is; writes nothing."""
+
+    async def work(desk: PersonalisationDesk) -> None:
+        state, problem = await desk.judge(await desk.wait_card(wait_s))
+        output.card(state, "yes" if state.stage is Stage.DONE and problem is None else "no")
+        if problem is not None:
+            raise problem
+
+    _at_desk(output, _Way(**way), None, work)

@@ -1,0 +1,188 @@
+"""The way to the card: a terminal's serial port, its Python prompt, and the relay program running there.
+
+The only importer of mpremote, whose transport promises no interface: what is used of it is tried by
+host_tests/terminal/test_personalise.py. A selling terminal is asked before it is disturbed. Every wait is bounded, and
+whatever ends a conversation ends it with the field off: the program there sees to it when the cable is gone. Times in
+seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import serial
+from mpremote.transport import TransportError
+from mpremote.transport_serial import SerialTransport
+
+from tools.device import on_terminal as there
+from tools.device.errors import CableLost, PortMissing, TerminalProgram, TerminalSells, TerminalSilent
+from tools.device.reader import LineSilent
+
+BAUD = 115_200
+_PROMPT, _SELLS, _LEAVES, _BUSY = b"raw REPL; CTRL-B to exit", b"# Vafa is running", b"restarting", b"not now"
+_PROBE_S = 2.0
+_RESTART_S = 20.0  # USB comes and goes with the restart, a name server and a slow flash included
+_ENTER_S = 10.0
+_ANSWER_S = 6.0  # the longest the program there takes for one request: an APDU with all its extensions of time
+_END_S = 3.0
+
+
+@contextlib.contextmanager
+def _cable() -> Iterator[None]:
+    """What the transport raises when the other side is gone or says something else, as this tool's errors."""
+    quiet = io.StringIO()  # it prints what it did not understand
+    try:
+        with contextlib.redirect_stdout(quiet):
+            yield
+    except OSError as error:  # pyserial's SerialException is one
+        raise CableLost(str(error.strerror or error)) from None
+    except (TransportError, struct.error):
+        raise TerminalSilent() from None
+
+
+class TerminalLine:
+    """A `Line` to the relay on the terminal at `port`. `leave_selling` resets the terminal at the end."""
+
+    def __init__(self, transport: SerialTransport, *, leave_selling: bool) -> None:
+        self._transport = transport
+        self._serial: serial.Serial = transport.serial
+        self._leave_selling = leave_selling
+        self._running = False
+
+    def begin(self) -> None:
+        """Send the relay program and start it."""
+        program = Path(there.__file__).read_text(encoding="utf-8") + "\nmain()\n"
+        with _cable():
+            self._transport.enter_raw_repl(soft_reset=True, timeout_overall=_ENTER_S)
+            self._transport.exec_raw_no_follow(program)
+        self._running = True
+
+    async def ask(self, line: str) -> str:
+        """See `Line`."""
+        with _cable():
+            self._serial.reset_input_buffer()
+            self._serial.write(line.encode() + b"\n")
+        until = time.monotonic() + _ANSWER_S
+        heard = b""
+        while time.monotonic() < until:
+            with _cable():
+                heard += self._serial.read_until(b"\n")
+            if b"\x04" in heard:
+                self._running = False
+                raise TerminalProgram(self._why_it_ended(heard))
+            if heard.endswith(b"\n"):
+                text, heard = heard.strip().decode("ascii", "replace"), b""
+                if text.startswith("="):
+                    return text
+        raise LineSilent()
+
+    def close(self) -> None:
+        """End the program, leave the prompt or sell again, close the port. Never raises for a cable that is gone."""
+        with contextlib.suppress(CableLost, TerminalSilent), _cable():
+            try:
+                if self._running:
+                    self._running = False
+                    self._serial.write(there.summed("end end").encode() + b"\n")
+                    self._transport.follow(timeout=_END_S)
+                if self._leave_selling:
+                    self._transport.exec_raw_no_follow("import machine; machine.reset()")
+                else:
+                    self._transport.exit_raw_repl()
+                self._serial.flush()
+            finally:
+                self._transport.close()
+
+    def _why_it_ended(self, heard: bytes) -> str:
+        """The last line of its trace, if it left one."""
+        with contextlib.suppress(CableLost, TerminalSilent), _cable():
+            heard += self._serial.read_until(b"\x04")
+        said = heard.replace(b"\x04", b"").decode("ascii", "replace").strip().splitlines()
+        return said[-1] if said else "the relay ended"
+
+
+def connect(port: str, *, maintenance: bool) -> TerminalLine:
+    """The relay on the terminal at `port`, running. Raises PortMissing, TerminalSells, TerminalSilent.
+
+    `maintenance` asks a selling terminal to restart to its prompt, and has it sell again at the end.
+    """
+    transport = _opened(port)
+    asked = False
+    try:
+        if _sells(transport.serial):
+            if not maintenance:
+                raise TerminalSells()
+            _ask_for_prompt(transport.serial)
+            asked = True
+            transport = _after_restart(port, transport)
+        line = TerminalLine(transport, leave_selling=asked)
+        line.begin()
+        return line
+    except BaseException:
+        with contextlib.suppress(OSError):
+            transport.close()
+        raise
+
+
+def _opened(port: str) -> SerialTransport:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            transport = SerialTransport(port, baudrate=BAUD, timeout=0.5)
+    except (TransportError, OSError, ValueError):
+        why = "something else has it open, or you may not use it" if Path(port).exists() else "there is no such port"
+        raise PortMissing(f"{port}: {why}") from None
+    transport.serial.write_timeout = _PROBE_S
+    return transport
+
+
+def _heard(line: serial.Serial, words: tuple[bytes, ...], seconds: float) -> bytes:
+    """The first of these words to arrive, empty for none in time."""
+    until, heard = time.monotonic() + seconds, b""
+    while time.monotonic() < until:
+        heard += line.read(max(1, line.in_waiting))
+        for word in words:
+            if word in heard:
+                return word
+    return b""
+
+
+def _sells(line: serial.Serial) -> bool:
+    """Whether the application answers rather than a prompt. Ctrl-A is a byte to it and stops nothing."""
+    with _cable():
+        line.write(b"\r\x01")
+        return _heard(line, (_PROMPT, _SELLS), _PROBE_S) == _SELLS
+
+
+def _ask_for_prompt(line: serial.Serial) -> None:
+    with _cable():
+        line.reset_input_buffer()
+        line.write(b"\rmaintenance\r")
+        said = _heard(line, (_LEAVES, _BUSY), _PROBE_S)
+    if said == _BUSY:
+        raise TerminalSells("the till is in use")
+    if not said:
+        raise TerminalSilent("it does not go to its prompt")
+
+
+def _after_restart(port: str, transport: SerialTransport) -> SerialTransport:
+    """The same terminal at its prompt. A port of its own USB goes away and comes back."""
+    until = time.monotonic() + _RESTART_S
+    time.sleep(0.5)
+    while True:
+        try:
+            with _cable():
+                transport.serial.write(b"\r\x01")
+                if _heard(transport.serial, (_PROMPT,), _PROBE_S):
+                    return transport
+        except CableLost:
+            with contextlib.suppress(OSError):
+                transport.close()
+            with contextlib.suppress(PortMissing):
+                transport = _opened(port)
+        if time.monotonic() > until:
+            raise TerminalSilent("it did not come back from its restart")
+        time.sleep(0.2)
