@@ -1,4 +1,4 @@
-"""AES-CMAC (RFC 4493, NIST SP 800-38B) on AES-128 ECB, the only cipher every board's `cryptolib` has.
+"""AES-CMAC (RFC 4493, NIST SP 800-38B) on AES-128 in ECB and CBC, which every board's `cryptolib` has.
 
 Used for message MACs, card keys and sealing. `tag_equal` compares in time that does not depend on the bytes.
 """
@@ -7,6 +7,7 @@ from cryptolib import aes
 from micropython import const
 
 _ECB = const(1)
+_CBC = const(2)
 _RB = const(0x87)  # SP 800-38B 5.3 for a 128-bit block
 
 
@@ -24,8 +25,8 @@ class Cmac:
     def __init__(self, key: bytes) -> None:
         if len(key) != 16:
             raise ValueError("AES-128 key must be 16 bytes")
-        self._aes = aes(key, _ECB)
-        self._k1 = _double(self._aes.encrypt(bytes(16)))
+        self._key = bytes(key)
+        self._k1 = _double(aes(key, _ECB).encrypt(bytes(16)))
         self._k2 = _double(self._k1)
 
     def tag(self, message: "bytes | bytearray | memoryview") -> bytes:
@@ -44,18 +45,12 @@ class Cmac:
         return self._chain(bytes(message) + b"\x80" + bytes((-size - 1) % 16), self._k2)
 
     def _chain(self, padded: "bytes | bytearray | memoryview", last_mask: bytes) -> bytes:
-        state = bytearray(16)
-        view = memoryview(padded)
-        last = len(padded) - 16
-        for at in range(0, len(padded), 16):
-            block = view[at : at + 16]
-            for i in range(16):
-                state[i] ^= block[i]
-            if at == last:
-                for i in range(16):
-                    state[i] ^= last_mask[i]
-            state[:] = self._aes.encrypt(state)
-        return bytes(state)
+        """The last block of CBC under a zero IV: the chaining is done by the cipher, not here block by block."""
+        blocks = bytearray(padded)
+        last = len(blocks) - 16
+        for i in range(16):
+            blocks[last + i] ^= last_mask[i]
+        return aes(self._key, _CBC, bytes(16)).encrypt(blocks)[last:]
 
 
 def tag_equal(one: "bytes | memoryview", other: "bytes | memoryview") -> bool:
