@@ -14,6 +14,7 @@ onhost.install()
 
 from firmware.core.errors import StoreFull  # noqa: E402
 from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, Member, Result, Transaction  # noqa: E402
+from firmware.store.buckets import Buckets  # noqa: E402
 from firmware.store.journal import Journal  # noqa: E402
 from firmware.store.members import Members  # noqa: E402
 from firmware.store.seal import Sealer  # noqa: E402
@@ -159,9 +160,49 @@ def _member_rows() -> list[Row]:
     ]
 
 
+def _bucket_rows() -> list[Row]:
+    """The small board's cache: 2,000 members in 256 KB."""
+    nor = Nor(64 * BLOCK)
+    members = Buckets(NorPartition(nor, 0, 64), _SEALER, 7)
+    members.open()
+
+    def uid(n: int) -> bytes:
+        return sha256(n.to_bytes(4, "big")).digest()[:7]
+
+    inline = 0
+
+    def put(n: int, points: int) -> None:
+        nonlocal inline
+        erases = nor.erases
+        members.put(Member(uid(n), n, "Sara", points, 1_790_000_000))
+        inline += nor.erases - erases
+        while members.idle_work():
+            pass
+
+    for n in range(2000):
+        put(n, n)
+    state = 1
+    updates = 4_000
+    nor.reset_counters()
+    inline = 0
+    for _ in range(updates):
+        state = state * 1_103_515_245 + 12_345 & 0x7FFFFFFF
+        put((state >> 8) % 2000, state)
+    erases = nor.erases / updates
+    nor.reset_counters()
+    hits = sum(members.get(uid(n)) is not None for n in range(2000))
+    return [
+        ("members.small.lookup_bytes", nor.bytes_read / 2000, f"B, {nor.reads / 2000:.2f} reads", 64, 4300),
+        ("members.small.update_erases", erases, "per update", 0.0156, 0.2),
+        ("members.small.inline_erases", inline, f"in {updates} updates", 0, 0),
+        ("members.small.held", hits, "of 2000", 2000, 1990),
+        ("members.small.ram", len(members._home) + len(members._taken), "B", 0, 3072),
+    ]
+
+
 def rows() -> list[Row]:
     """All rows of the store."""
-    return _journal_rows() + _full_rows() + _member_rows()
+    return _journal_rows() + _full_rows() + _member_rows() + _bucket_rows()
 
 
 if __name__ == "__main__":

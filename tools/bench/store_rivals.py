@@ -1,0 +1,61 @@
+"""The store beside what programs commonly do with flash, on one counting flash, on the device's interpreter, in one run.
+
+The ways and what a step is stand in on_device/store_rivals.py. Figures are counts a step, exact and repeatable.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.bench.report import Row, row
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PROGRAM = Path(__file__).parent / "on_device" / "store_rivals.py"
+_OURS = {"queue": ("journal",), "members": ("index", "buckets")}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A step's erases, programmed bytes, programs of up to 256 bytes, bytes read, and the most erases in one step."""
+
+    erases: float
+    programmed: float
+    programs: float
+    read: float
+    worst_erases: int
+
+
+def measure(what: str) -> dict[str, Cost]:
+    """Costs by way for `queue` or `members`. Raises CalledProcessError when the program fails."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "micropython_unix", "-X", "heapsize=64M", str(_PROGRAM), what],
+        env={**os.environ, "MICROPYPATH": f".frozen:{_ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    costs = {}
+    for line in answer.stdout.splitlines():
+        _what, name, erases, programmed, programs, read, worst = line.split()
+        costs[name] = Cost(float(erases), float(programmed), float(programs), float(read), int(worst))
+    return costs
+
+
+def rows() -> Iterator[Row]:
+    """Each way's erases and bytes, ours beside the best of the others."""
+    for what, ours in _OURS.items():
+        costs = measure(what)
+        others = {name: cost for name, cost in costs.items() if name not in ours}
+        for figure, unit in (("erases", "a step"), ("programmed", "B a step"), ("worst_erases", "in one step")):
+            best = min(others, key=lambda name: getattr(others[name], figure))  # noqa: B023 (used at once)
+            for name, cost in costs.items():
+                peer = (best, getattr(others[best], figure)) if name in ours else ("", None)
+                yield row(
+                    f"rival.{what}.{name}.{figure}", getattr(cost, figure), unit, peer=peer[0], peer_value=peer[1]
+                )
