@@ -1,4 +1,4 @@
-"""The store beside what programs commonly do with flash, on one counting flash, on the device's interpreter, in one run.
+"""The store beside what programs commonly do with flash: one counting flash, the device's interpreter, one run.
 
 The ways and what a step is stand in on_device/store_rivals.py. Figures are counts a step, exact and repeatable.
 """

@@ -15,6 +15,11 @@ from firmware.store.journal import Journal
 from firmware.store.members import Members
 from firmware.store.seal import Sealer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 _BLOCK = 4096
 _SEALER = Sealer(bytes(range(16)), b"VAFA0001")
 _PENDING = 50
@@ -24,20 +29,20 @@ _UID = b"\x04\xa1\xb2\xc3\xd4\xe5\xf6"
 class Nor:
     """Counts what the extended block protocol asks for; programs clear bits, erases set a block."""
 
-    def __init__(self, blocks):
+    def __init__(self, blocks: int) -> None:
         self.blocks = blocks
         self.data = bytearray(b"\xff" * (blocks * _BLOCK))
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         self.erases = self.programmed = self.programs = self.read = 0
 
-    def readblocks(self, n, buf, offset=0):
+    def readblocks(self, n: int, buf: bytearray, offset: int = 0) -> None:
         at = n * _BLOCK + offset
         buf[:] = self.data[at : at + len(buf)]
         self.read += len(buf)
 
-    def writeblocks(self, n, buf, offset=None):
+    def writeblocks(self, n: int, buf: bytes, offset: "int | None" = None) -> None:
         if offset is None:
             for i in range(len(buf) // _BLOCK):
                 self.ioctl(6, n + i)
@@ -48,7 +53,7 @@ class Nor:
         self.programs += (len(buf) + 255) // 256
         self.programmed += len(buf)
 
-    def ioctl(self, op, arg):
+    def ioctl(self, op: int, arg: int) -> int:
         if op == 4:
             return self.blocks
         if op == 5:
@@ -59,7 +64,7 @@ class Nor:
         return 0
 
 
-def measured(what, name, nor, steps, step):
+def _measured(what: str, name: str, nor: Nor, steps: int, step: "Callable[[int], object]") -> None:
     nor.reset()
     worst = 0
     for n in range(steps):
@@ -70,77 +75,77 @@ def measured(what, name, nor, steps, step):
     gc.collect()
 
 
-def mounted(blocks):
+def _mounted(blocks: int) -> Nor:
     nor = Nor(blocks)
     os.VfsLfs2.mkfs(nor, progsize=32)
     os.mount(os.VfsLfs2(nor, progsize=32), "/f")
     return nor
 
 
-def record(n):
+def _record(n: int) -> "dict[str, object]":
     return {"seq": n, "uid": "04A1B2C3D4E5F6", "amount": 125000, "points": 125, "time": 1790000000 + n}
 
 
-def json_file():
-    nor = mounted(256)
-    queue = [record(n) for n in range(_PENDING)]
+def _json_file() -> None:
+    nor = _mounted(256)
+    queue = [_record(n) for n in range(_PENDING)]
 
-    def step(n):
-        queue.append(record(n))
+    def step(n: int) -> None:
+        queue.append(_record(n))
         queue.pop(0)
         with open("/f/queue.json", "w") as file:
             json.dump(queue, file)
 
-    measured("queue", "json-file", nor, 60, step)
+    _measured("queue", "json-file", nor, 60, step)
     os.umount("/f")
 
 
-def appended_file():
-    nor = mounted(256)
-    file = open("/f/queue.log", "ab")
+def _appended_file() -> None:
+    nor = _mounted(256)
+    file = open("/f/queue.log", "ab")  # noqa: SIM115 (kept open: that is what is measured)
 
-    def step(n):
-        line = json.dumps(record(n))
+    def step(n: int) -> None:
+        line = json.dumps(_record(n))
         file.write(line + " " * (95 - len(line)) + "\n")
         file.flush()
 
     for n in range(_PENDING):
         step(n)
-    measured("queue", "littlefs-append", nor, 200, step)
+    _measured("queue", "littlefs-append", nor, 200, step)
     file.close()
     os.umount("/f")
 
 
-def file_each():
-    nor = mounted(256)
+def _file_each() -> None:
+    nor = _mounted(256)
 
-    def write(n):
+    def write(n: int) -> None:
         with open("/f/%d" % n, "wb") as file:
-            file.write(json.dumps(record(n)))
+            file.write(json.dumps(_record(n)))
 
-    def step(n):
+    def step(n: int) -> None:
         write(n + _PENDING)
         os.remove("/f/%d" % n)
 
     for n in range(_PENDING):
         write(n)
-    measured("queue", "file-each", nor, 60, step)
+    _measured("queue", "file-each", nor, 60, step)
     os.umount("/f")
 
 
-def journal():
+def _journal() -> None:
     nor = Nor(256)
     kept = Journal(nor, _SEALER, 1)
     kept.open()
     kept.continue_above(0)
-    waiting = []
+    waiting: "list[int]" = []
 
-    def sale():
+    def sale() -> None:
         seq = kept.next_seq()
         kept.append(Transaction(seq, ACCRUAL, OFFLINE, _UID, 1, 125000, 125, 1790000000 + seq, 2))
         waiting.append(seq)
 
-    def step(n):
+    def step(n: int) -> None:
         sale()
         if n % 20 == 19:
             kept.settle_all(waiting[:20])
@@ -148,68 +153,68 @@ def journal():
 
     for _ in range(_PENDING):
         sale()
-    measured("queue", "journal", nor, 2000, step)
+    _measured("queue", "journal", nor, 2000, step)
 
 
-def uid_of(n):
+def _uid_of(n: int) -> bytes:
     return bytes((4, n >> 16 & 255, n >> 8 & 255, n & 255, 7, 7, 7))
 
 
-def member(n, points):
-    return Member(uid_of(n), n, "Sara", points, 1790000000)
+def _member(n: int, points: int) -> Member:
+    return Member(_uid_of(n), n, "Sara", points, 1790000000)
 
 
-def members_json(count):
-    nor = mounted(512)
+def _members_json(count: int) -> None:
+    nor = _mounted(512)
     everyone = {str(n): ["Sara", n, 1790000000] for n in range(count)}
 
-    def step(n):
+    def step(n: int) -> None:
         everyone[str(n * 37 % count)][1] = n
         with open("/f/members.json", "w") as file:
             json.dump(everyone, file)
 
     step(0)
-    measured("members", "json-file", nor, 3, step)
+    _measured("members", "json-file", nor, 3, step)
     os.umount("/f")
 
 
-def members_records(count):
-    nor = mounted(256)
+def _members_records(count: int) -> None:
+    nor = _mounted(256)
     with open("/f/members", "wb") as file:
         for _ in range(count):
             file.write(bytes(64))
 
-    def step(n):
+    def step(n: int) -> None:
         with open("/f/members", "r+b") as file:
             file.seek(n * 1237 % count * 64)
             file.write(bytes((n & 255,)) * 64)
 
-    measured("members", "record-file", nor, 20, step)
+    _measured("members", "record-file", nor, 20, step)
     os.umount("/f")
 
 
-def members_cache(name, cache, blocks, count, updates):
+def _members_cache(name: str, cache: "Any", blocks: int, count: int, updates: int) -> None:
     nor = Nor(blocks)
     kept = cache(nor, _SEALER, 1)
     kept.open()
 
-    def put(n, points):
-        kept.put(member(n, points))
+    def put(n: int, points: int) -> None:
+        kept.put(_member(n, points))
         while kept.idle_work():
             pass
 
     for n in range(count):
         put(n, n)
-    measured("members", name, nor, updates, lambda n: put(n * 1237 % count, n))
+    _measured("members", name, nor, updates, lambda n: put(n * 1237 % count, n))
 
 
 if "queue" in sys.argv:
-    json_file()
-    appended_file()
-    file_each()
-    journal()
+    _json_file()
+    _appended_file()
+    _file_each()
+    _journal()
 if "members" in sys.argv:
-    members_json(5000)
-    members_records(5000)
-    members_cache("index", Members, 160, 5000, 2000)
-    members_cache("buckets", Buckets, 64, 2000, 2000)
+    _members_json(5000)
+    _members_records(5000)
+    _members_cache("index", Members, 160, 5000, 2000)
+    _members_cache("buckets", Buckets, 64, 2000, 2000)
