@@ -15,13 +15,13 @@ from firmware.core.errors import StoreError, StoreForeign
 from firmware.store import frames
 from firmware.store.flash import Flash
 from firmware.store.frames import FRAMES_AT, SECTOR, VERSION, Header
-from firmware.store.member_record import MEMBER, SLOT, fits, pack_member, uid_of, unpack_member
+from firmware.store.member_record import MEMBER, SLOT, as_of_utc, fits, pack_member, uid_of, unpack_member
 from firmware.store.repair import repaired
 from firmware.store.seal import Sealer, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import Callable, Iterator
 
     from firmware.core.ports import BlockDevice
     from firmware.core.types import Member
@@ -58,6 +58,8 @@ class Buckets:
         self._erased = -1  # a free sector that is blank
         self._generation = 0
         self._opened = False
+        self._keep_since_utc = 0
+        self._look_next = self._buckets  # next bucket to be searched for what is too old
 
     def open(self) -> None:
         """Reads one header a sector. A cache of earlier firmware is erased; StoreForeign when it is anything else's."""
@@ -116,9 +118,25 @@ class Buckets:
         except StoreError:
             self._opened = False
 
+    def forget(self, uid: bytes) -> None:
+        """Know this card no more and erase every trace of it."""
+        if self._opened:
+            self._rewrite(self._bucket(uid), lambda body: uid_of(body) != uid)
+
+    def retire(self, before_utc: int) -> None:
+        """Forget every card of which the switch told nothing since; `idle_work` does it."""
+        self._keep_since_utc = before_utc
+        self._look_next = 0
+
     def idle_work(self) -> bool:
-        """Erase the sector the next copy goes to; True: call again."""
-        if not self._opened or self._erased >= 0:
+        """Search one bucket for what is too old, or erase the sector the next copy goes to; True: call again."""
+        if not self._opened:
+            return False
+        if self._look_next < self._buckets:
+            self._rewrite(self._look_next, lambda body: as_of_utc(body) >= self._keep_since_utc)
+            self._look_next += 1
+            return True
+        if self._erased >= 0:
             return False
         sector = self._free_sector()
         if sector < 0 or not self._flash.erase(sector):
@@ -216,12 +234,28 @@ class Buckets:
                 del kept[uid_of(body)]
         return order
 
+    def _rewrite(self, bucket: int, wanted: "Callable[[bytes], bool]") -> None:
+        """Copy a bucket without what is not wanted, if there is any such record in it, and erase its old home."""
+        old = self._home[bucket]
+        if old == _NONE or all([wanted(body) for _at, body in self._bodies(old)]):
+            return
+        try:
+            self._move(bucket, [body for body in self._newest(old) if wanted(body)])
+        except StoreError:
+            self._opened = False
+        if not self._flash.erase(old):
+            self._opened = False
+
     def _copy(self, bucket: int, body: bytes) -> None:
         """Give a bucket a new home with its newest records and `body`. Raises StoreError."""
         old = self._home[bucket]
         records = [] if old == _NONE else [kept for kept in self._newest(old) if uid_of(kept) != uid_of(body)]
         records = records[-(_IN_SECTOR - _ROOM - 1) :]
         records.append(body)
+        self._move(bucket, records)
+
+    def _move(self, bucket: int, records: "list[bytes]") -> None:
+        old = self._home[bucket]
         for _ in range(self._flash.sectors):
             sector = self._erased if self._erased >= 0 else self._free_sector()
             if sector < 0 or (sector != self._erased and not self._flash.erase(sector)):

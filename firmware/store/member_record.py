@@ -13,7 +13,23 @@ from firmware.store.seal import CLEAR, TAG
 MEMBER = const(2)  # frame type
 SLOT = const(80)  # 12 + 64 bytes, aligned
 _NAME_MAX = const(24)
+_FORGOTTEN = const(0xFF)  # in the place of tier and length of the name, which is never above 24
 _QUARTER_S = const(900)  # last visits are days of Tehran, which begin on a quarter of an hour of UTC
+
+
+def pack_forgotten(uid: bytes) -> bytes:
+    """The record that says a card is to be forgotten."""
+    return bytes(7) + bytes((_FORGOTTEN, len(uid))) + uid + bytes(10 - len(uid) + 37 + TAG)
+
+
+def forgotten(body: bytes) -> bool:
+    """Whether a record says so."""
+    return body[7] == _FORGOTTEN
+
+
+def as_of_utc(body: bytes) -> int:
+    """When the switch told it last; stands in the clear bytes."""
+    return unpack_from("<I", body, 0)[0]
 
 
 def uid_of(body: bytes) -> bytes:

@@ -15,7 +15,17 @@ from firmware.core.types import Member
 from firmware.store.flash import Flash
 from firmware.store.frames import ALIGN, SECTOR
 from firmware.store.index import Index
-from firmware.store.member_record import MEMBER, SLOT, fits, pack_member, uid_of, unpack_member
+from firmware.store.member_record import (
+    MEMBER,
+    SLOT,
+    as_of_utc,
+    fits,
+    forgotten,
+    pack_forgotten,
+    pack_member,
+    uid_of,
+    unpack_member,
+)
 from firmware.store.ring import Ring
 from firmware.store.seal import TAG
 
@@ -59,6 +69,9 @@ class Members:
         self._ring = Ring(self._flash, KIND, salt, sealer, _SECRET)
         self._opened = False
         self._oldest = 0  # generation not cleaned yet
+        self._purge = 0  # up to this generation nothing may stay as it is
+        self._keep_since_utc = 0
+        self._look_next = 0  # next generation to be searched for what is too old; 0: none
         self._load_next = 0  # newest generation not in the index yet; 0: all are
 
     def open(self, again: bool = False) -> None:
@@ -88,7 +101,7 @@ class Members:
         if not self._opened:
             return None
         frame = self._find(uid)[1]
-        return unpack_member(frame.body) if frame is not None else None
+        return unpack_member(frame.body) if frame is not None and not forgotten(frame.body) else None
 
     def put(self, member: Member) -> None:
         """Keep this state. Erases and cleans only when `idle_work` was not called enough."""
@@ -105,13 +118,35 @@ class Members:
         except StoreError:
             self._opened = False
 
+    def forget(self, uid: bytes) -> None:
+        """Know this card no more, at once; `idle_work` then erases every trace of it. Also after a power cut."""
+        if not self._opened:
+            return
+        try:
+            self._load_all()
+            if self._find(uid)[1] is not None:
+                self._write(uid, pack_forgotten(uid), 1)
+                self._purge = self._ring.generation
+        except StoreError:
+            self._opened = False
+
+    def retire(self, before_utc: int) -> None:
+        """Forget every card of which the switch told nothing since; `idle_work` does it."""
+        self._keep_since_utc = before_utc
+        self._look_next = self._oldest
+
     def idle_work(self) -> bool:
-        """Index one sector, or clean one, or erase one; True: call again."""
+        """Index one sector, or clean, search or erase one; True: call again."""
         if not self._opened:
             return False
         try:
             if self._load_next:
                 self._load_one()
+                return True
+            if self._look_next:
+                self._look_for_old()
+                return True
+            if self._purge and self._purge_some():
                 return True
             if self._ring.free() < self._clean_below and self._clean():
                 return True
@@ -173,16 +208,47 @@ class Members:
                 self._index.add(key_hash, location)
             elif old // _UNITS == location // _UNITS and old < location:
                 self._index.move(key_hash, old, location)
+            if forgotten(frame.body):
+                self._purge = max(self._purge, frame.generation)
         return False
 
     def _load_one(self) -> None:
         self._ring.visit(self._load_next, self._take)
         self._load_next = self._load_next - 1 if self._load_next > self._oldest else 0
 
-    def _clean(self) -> bool:
-        """Empty the oldest sector; True when a sector became free."""
+    def _load_all(self) -> None:
         while self._load_next:
             self._load_one()
+
+    def _done_with(self, body: bytes) -> bool:
+        """Older records of a forgotten card stand before this one: they were cleaned away already."""
+        return forgotten(body) or as_of_utc(body) < self._keep_since_utc
+
+    def _purge_some(self) -> bool:
+        """A piece of the way to a flash that shows nothing any more that was to be forgotten; False at its end."""
+        ring = self._ring
+        if self._purge >= ring.generation:  # the open sector too: go on in another
+            ring.close_sector()
+            ring.append(_MARK, 0, pack("<I", self._oldest) + bytes(TAG), 0)
+        if (self._oldest <= self._purge and self._clean()) or ring.erase_free():
+            return True
+        self._purge = 0
+        return False
+
+    def _look_for_old(self) -> None:
+        generation = max(self._look_next, self._oldest)
+
+        def look(frame: "Frame") -> bool:
+            if frame.kind == MEMBER and self._done_with(frame.body):
+                self._purge = max(self._purge, generation)
+            return False
+
+        self._ring.visit(generation, look)
+        self._look_next = generation + 1 if generation < self._ring.generation else 0
+
+    def _clean(self) -> bool:
+        """Empty the oldest sector; True when a sector became free."""
+        self._load_all()
         ring = self._ring
         if self._oldest >= ring.generation:
             return False
@@ -191,7 +257,7 @@ class Members:
         def keep_live(frame: "Frame") -> bool:
             if frame.kind == MEMBER and self._index.holds(crc32(uid_of(frame.body)), self._location(frame)):
                 live.append(frame.body)
-                if self._index.live > self.limit:
+                if self._index.live > self.limit or self._done_with(frame.body):
                     self._index.remove(crc32(uid_of(frame.body)), self._location(frame))
                     live.pop()
             return False

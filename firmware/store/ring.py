@@ -324,6 +324,10 @@ class Ring:
                 self._at = SECTOR
         raise StoreError("flash does not take the frame")
 
+    def close_sector(self) -> None:
+        """The next frame opens another sector."""
+        self._at = SECTOR
+
     def release(self, generation: int) -> None:
         """A durable frame says that nothing below `generation` is needed any more."""
         if generation > self.tail:
@@ -342,6 +346,14 @@ class Ring:
             if sector in self._erased:
                 ahead += 1
             elif self._erase(sector):
+                return True
+        return False
+
+    def erase_free(self) -> bool:
+        """Erase one sector that is not needed and may still show what it held; True when it did."""
+        for sector in range(self.sectors):
+            if self._generations[sector] < self.tail and sector not in self._erased and sector not in self._bad:
+                self._erase(sector)
                 return True
         return False
 

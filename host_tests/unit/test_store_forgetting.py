@@ -1,0 +1,132 @@
+"""Who is to be forgotten is forgotten: not found any more, and not to be read off the flash by whoever has the keys."""
+
+from __future__ import annotations
+
+import random
+from hashlib import sha256
+
+import pytest
+
+from firmware.core.types import Member
+from firmware.store.buckets import Buckets
+from firmware.store.members import Members
+from host_tests.power.ledger import SEALER
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
+
+CACHES = pytest.mark.parametrize("cache", [Members, Buckets])
+DAY_S = 86_400
+NOW_UTC = 1_790_000_000
+
+
+def uid(n: int) -> bytes:
+    return sha256(n.to_bytes(4, "big")).digest()[:7]
+
+
+def opened(nor: Nor, cache: type, now: bool = True) -> Members | Buckets:
+    members = cache(NorPartition(nor, 0, nor.size // 4096), SEALER, 3)
+    members.open()
+    return rest(members) if now else members
+
+
+def rest(members: Members | Buckets) -> Members | Buckets:
+    for _ in range(2000):
+        if not members.idle_work():
+            return members
+    raise AssertionError("idle work never ends")
+
+
+def filled(cache: type, count: int = 300, rounds: int = 3) -> tuple[Nor, Members | Buckets]:
+    nor = Nor(16 * 4096)
+    members = opened(nor, cache)
+    for step in range(count * rounds):
+        members.put(Member(uid(step % count), step % count, "Sara", step, NOW_UTC - (count - step % count) * DAY_S))
+        rest(members)
+    return nor, members
+
+
+def readable(nor: Nor, cache: type) -> set[bytes]:
+    """Every card of which some record, old or new, can still be opened anywhere on the flash."""
+    cards: set[bytes] = set()
+
+    class Listening:
+        def open(self, place: bytes, head: bytes, body: bytearray, encrypted: bool) -> bool:
+            good = SEALER.open(place, head, body, encrypted)
+            if good and encrypted and body[8] == 7:
+                cards.add(bytes(body[9:16]))
+            return good
+
+        def seal(self, *_args: object) -> None:
+            raise AssertionError("a reader writes nothing")
+
+    members = cache(NorPartition(nor, 0, nor.size // 4096), Listening(), 3)
+    try:
+        members.open()
+        if cache is Members:
+            ring = members._ring
+            for generation in range(1, ring.generation + 1):
+                ring.visit(generation, lambda _frame: False)
+        else:
+            for sector in range(nor.size // 4096):
+                list(members._bodies(sector))
+    except AssertionError:
+        pass
+    return cards
+
+
+@CACHES
+def test_a_forgotten_card_is_gone_at_once_and_from_the_whole_flash_after_idle_work(cache: type) -> None:
+    nor, members = filled(cache)
+    gone, stays = uid(7), uid(8)
+    assert {gone, stays} <= readable(nor, cache)
+    members.forget(gone)
+    assert members.get(gone) is None
+    rest(members)
+    assert gone not in readable(nor, cache)
+    assert members.get(stays).points == 608
+    again = opened(nor, cache)
+    assert again.get(gone) is None and again.get(stays).points == 608
+    again.put(Member(gone, 7, "Sara", 1, NOW_UTC))
+    assert again.get(gone).points == 1, "who comes back is known again"
+
+
+@CACHES
+def test_what_was_not_heard_of_for_long_is_retired_and_the_rest_stays(cache: type) -> None:
+    nor, members = filled(cache)
+    members.retire(NOW_UTC - 90 * DAY_S)
+    rest(members)
+    kept = [n for n in range(300) if members.get(uid(n)) is not None]
+    assert kept == list(range(210, 300))
+    assert readable(nor, cache) == {uid(n) for n in kept}
+
+
+@CACHES
+def test_a_card_stays_forgotten_through_power_cuts_and_no_other_is_lost(cache: type) -> None:
+    nor, _ = filled(cache, count=120)
+    image = bytes(nor.image)
+    rng = random.Random(5)
+    for trial in range(60):
+        nor = Nor(len(image), seed=trial)
+        nor.image[:] = image
+        members = opened(nor, cache)
+        members.forget(uid(3))
+        nor.cut_at(1 + rng.randrange(60), rng.choice(list(Torn)))
+        try:
+            rest(members)
+        except PowerCut:
+            pass
+        left, nor = bytes(nor.image), Nor(len(image))
+        nor.image[:] = left
+        again = opened(nor, cache)
+        assert again.get(uid(3)) is None
+        assert all(again.get(uid(n)) is not None for n in range(120) if n != 3)
+        assert uid(3) not in readable(nor, cache)
+
+
+@CACHES
+def test_forgetting_nobody_writes_nothing(cache: type) -> None:
+    nor, members = filled(cache)
+    before = nor.ops
+    members.forget(uid(999))
+    members.retire(NOW_UTC - 4000 * DAY_S)
+    rest(members)
+    assert nor.ops == before
