@@ -1,4 +1,4 @@
-"""The office's key file: opens with its passphrase alone, tells damage from a wrong one, and cannot exhaust a reader."""
+"""The office's key file: opens with its passphrase alone, tells damage from a wrong one, exhausts no reader."""
 
 from __future__ import annotations
 
