@@ -433,7 +433,8 @@ def test_the_counter_counts_first_reads_and_is_not_moved_by_an_authenticated_rea
     for at in (0, 64, 128):
         pcd.read(NDEF, at, 64)
     assert file.sdm.counter == 1
-    pcd.plain(0x60), pcd.plain(0xAF), pcd.plain(0xAF)
+    for ins in (0x60, 0xAF, 0xAF):
+        pcd.plain(ins)
     pcd.read(NDEF, 0, 64)
     assert file.sdm.counter == 2
     pcd.raw("00B0840010")
