@@ -273,15 +273,17 @@ class Chip(Registers):
         self._dirty = self._doubtful = True
         self.write(_COMMAND, _IDLE)  # nothing may raise a flag in between
         self._alive()
-        if self._intact():
-            self._judge_line()
+        if self._intact() and self._judge_line():
+            self._doubtful = False
 
-    def _judge_line(self) -> None:
-        """Give up an interrupt line that does not follow the flags: not wired, broken, or shorted."""
+    def _judge_line(self) -> bool:
+        """Give up an interrupt line that does not follow the flags: not wired, broken, or shorted. True when it was."""
         line = self._irq
         if line is not None and not self._follows(line) and not self._follows(line):
             self._irq = None
             self.irq_faults += 1
+            return True
+        return False
 
     def _follows(self, line: "Any") -> bool:
         self.write(_COM_IRQ, _IRQ_ALL)

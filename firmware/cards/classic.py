@@ -44,14 +44,8 @@ class Sector:
         self._opening = (which, block, key, uid)
 
     async def __aenter__(self) -> "Sector":
-        opened = False
-        try:
-            await self._chip.authenticate(*self._opening)
-            opened = True
-            return self
-        finally:
-            if not opened:  # also when cancelled: nobody else would close it
-                self._chip.stop_crypto()
+        await self._chip.authenticate(*self._opening)  # closes again what it does not open
+        return self
 
     async def __aexit__(self, kind: object, error: object, trace: object) -> None:
         self._chip.stop_crypto()

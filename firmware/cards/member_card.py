@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from firmware.core.log import Log
 
 SUSPICIOUS = "C06"  # the card carries our format or another's UID, and it is not genuine
-_AUTH_TRIES = const(2)  # a spark looks like a wrong key; a good card must not lose its rank by one
+_AUTH_TRIES = const(3)  # a spark looks like a wrong key; a good card must not lose its rank by one
 _SETTLE_MS = const(6)  # field before the first frame, 5 ms by ISO 14443-3 6.2.4 and one for the scheduler's grain
 # What the oldest kind of rewritable card hears and no maker's card does: seven bits, after which it needs no key.
 _BACKDOOR = b"\x40"

@@ -32,7 +32,7 @@ async def _confirmed(counter: "Counter", card: "CardData", title: str) -> "Balan
         return None
     counter.panel.show(screens.waiting(counter.panel.text, title, None))
     try:
-        reply = await counter.switch.inquire(card.uid, card.auth, counter.books.member_no(card))
+        reply = await counter.switch.inquire(card.uid, card.auth, counter.books.member_no(card), card.counter)
     except LinkError as error:
         counter.log.error(error, "inquiry")
         return None

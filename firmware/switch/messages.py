@@ -4,12 +4,15 @@ Everything a message says is a function of the record, the identity and the time
 Times are UTC seconds, money and points as in `firmware.core.types`.
 """
 
+from micropython import const
+
 from firmware.core.calendar import from_utc
 from firmware.core.clock import local_time
 from firmware.core.errors import BadAnswer, BadMessage
 from firmware.core.reference import rrn_of, stan_of
 from firmware.core.types import (
     ACCRUAL,
+    AUTH_AES,
     AUTH_UID,
     OFFLINE,
     REDEMPTION,
@@ -31,9 +34,11 @@ from firmware.switch.profile import (
     SESSION_BIT,
     SIGN_ON,
     TAG_AUTH,
+    TAG_CARD_CTR,
     TAG_CLERK,
     TAG_CLOCK,
     TAG_EST,
+    TAG_EV2,
     TAG_FW,
     TAG_HIGH_SEQ,
     TAG_HOST_TIME,
@@ -43,6 +48,7 @@ from firmware.switch.profile import (
     TAG_OFFLINE,
     TAG_POINTS,
     TAG_RULESET,
+    TAG_SDM,
     TAG_SEQ,
     TAG_TEXT,
     TAG_TIER,
@@ -55,6 +61,8 @@ if TYPE_CHECKING:
     from firmware.switch.mac import MacKeys
 
 _CODES = {ACCRUAL: CODE_ACCRUAL, REDEMPTION: CODE_REDEMPTION}
+_EV2_SECOND = const(2)  # step of tag 33: 32 bytes for the card
+_EV2_SECOND_SIZE = const(33)
 
 
 class Identity:
@@ -137,11 +145,26 @@ class Messages:
             tags.append((TAG_FW, self._identity.firmware.encode()))
         return self._finish("0800", {70: "{:03d}".format(function)}, session_number | SESSION_BIT, sent_utc, tags)
 
-    def inquiry(self, uid: bytes, auth: int, session_number: int, sent_utc: int, clock: int) -> Outgoing:
-        """0100: who is this card and what has it."""
+    def inquiry(
+        self,
+        uid: bytes,
+        auth: int,
+        session_number: int,
+        sent_utc: int,
+        clock: int,
+        counter: int = 0,
+        sun: bytes = b"",
+        step: bytes = b"",
+    ) -> Outgoing:
+        """0100: who is this card and what has it. `sun` or `step` is what it proves itself with (tags 32, 33)."""
         seq = session_number | SESSION_BIT
         fields = self._card_fields(CODE_INQUIRY, seq, sent_utc, auth, "00")
-        return self._finish("0100", fields, seq, sent_utc, self._card_tags(uid, auth, clock, self._identity.ruleset))
+        tags = self._card_tags(uid, auth, clock, self._identity.ruleset, counter)
+        if sun:
+            tags.append((TAG_SDM, sun))
+        if step:
+            tags.append((TAG_EV2, step))
+        return self._finish("0100", fields, seq, sent_utc, tags)
 
     def request(self, transaction: Transaction) -> Outgoing:
         """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it."""
@@ -168,7 +191,8 @@ class Messages:
         """What every value message carries: times and SEQ of `record`, verb, money and points of `booked`."""
         fields = self._card_fields(_CODES[booked.verb], record.seq, record.time_utc, booked.auth, condition)
         fields[4] = "{:012d}".format(booked.amount)
-        tags = self._card_tags(booked.uid, booked.auth, record.clock, record.ruleset)
+        # Of a reversal 0: it undoes what is booked, whatever the card has counted since.
+        tags = self._card_tags(booked.uid, booked.auth, record.clock, record.ruleset, record.card_counter)
         tags.append((TAG_POINTS, tlv.from_signed32(booked.points)))
         if record.clerk:
             tags.append((TAG_CLERK, str(record.clerk).encode()))
@@ -186,13 +210,16 @@ class Messages:
             49: self._identity.currency,
         }
 
-    def _card_tags(self, uid: bytes, auth: int, clock: int, ruleset: int) -> "list[tuple[int, bytes]]":
-        return [
+    def _card_tags(self, uid: bytes, auth: int, clock: int, ruleset: int, counter: int) -> "list[tuple[int, bytes]]":
+        tags = [
             (TAG_RULESET, tlv.from_unsigned(ruleset, 2)),
             (TAG_UID, bytes(uid)),
             (TAG_AUTH, bytes([auth])),
             (TAG_CLOCK, bytes([clock])),
         ]
+        if counter:
+            tags.append((TAG_CARD_CTR, tlv.from_unsigned(counter, 4)))
+        return tags
 
     def _finish(
         self,
@@ -248,6 +275,11 @@ class Messages:
     def reply(self, answer: Answer, uid: bytes, member_no: int = 0) -> Reply:
         """What the rest of the terminal may act on. Raises BadMessage when a value makes no sense."""
         tags = answer.tags
+        if TAG_EV2 in tags and (len(tags[TAG_EV2]) != _EV2_SECOND_SIZE or tags[TAG_EV2][0] != _EV2_SECOND):
+            raise BadMessage("tag 33 is not for the card")
+        auth = tags[TAG_AUTH][0] if TAG_AUTH in tags else None
+        if auth not in (None, AUTH_UID, AUTH_AES):
+            raise BadMessage("AUTH of an answer is {}".format(auth))
         balance = _balance(_string(answer.fields, 54)) if 54 in answer.fields else None
         member = None
         if balance is not None:
@@ -268,6 +300,8 @@ class Messages:
             _string(answer.fields, 38).strip() if 38 in answer.fields else "",
             member,
             tlv.text(tags[TAG_TEXT]) if TAG_TEXT in tags else "",
+            auth,
+            tlv.unsigned(tags[TAG_CARD_CTR]) if TAG_CARD_CTR in tags else 0,
         )
 
 

@@ -55,6 +55,7 @@ TAG_RULESET = const(0x04)
 TAG_CFG = const(0x05)
 TAG_HOTLIST = const(0x06)
 TAG_UID = const(0x07)
+TAG_CARD_CTR = const(0x08)
 TAG_AUTH = const(0x09)
 TAG_CLOCK = const(0x0A)
 TAG_CLERK = const(0x0B)
@@ -65,6 +66,8 @@ TAG_TIER = const(0x10)
 TAG_VISITS = const(0x11)
 TAG_LAST_VISIT = const(0x12)
 TAG_NEXT = const(0x25)
+TAG_SDM = const(0x32)
+TAG_EV2 = const(0x33)
 TAG_NAME = const(0x44)
 TAG_KID = const(0x60)
 TAG_FW = const(0x61)
@@ -79,6 +82,7 @@ TAGS = {
     TAG_CFG: (2, 2),
     TAG_HOTLIST: (2, 2),
     TAG_UID: (4, 10),
+    TAG_CARD_CTR: (4, 4),
     TAG_AUTH: (1, 1),
     TAG_CLOCK: (1, 1),
     TAG_CLERK: (1, 8),
@@ -89,6 +93,8 @@ TAGS = {
     TAG_VISITS: (2, 2),
     TAG_LAST_VISIT: (3, 3),
     TAG_NEXT: (5, 65),
+    TAG_SDM: (19, 25),
+    TAG_EV2: (18, 33),
     TAG_NAME: (0, 60),
     TAG_KID: (1, 1),
     TAG_FW: (1, 32),

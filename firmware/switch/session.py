@@ -12,9 +12,9 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 
 from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused
-from firmware.core.types import REDEMPTION
+from firmware.core.types import AUTH_UID, REDEMPTION
 from firmware.switch.messages import booked_points
-from firmware.switch.profile import ECHO, RC_SECURITY, SIGN_OFF, SIGN_ON, UNABLE, approved
+from firmware.switch.profile import ECHO, RC_SECURITY, SIGN_OFF, SIGN_ON, TAG_EV2, UNABLE, approved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,11 +120,21 @@ class Session:
         """Something was appended to the queue."""
         self.queued = True
 
-    async def inquire(self, uid: bytes, auth: int, member_no: int) -> "Reply":
-        """0100/0110. Raises LinkDown, NoAnswer, BadAnswer."""
-        number = self._session_number()
-        answer = await self._live(self._messages.inquiry(uid, auth, number, self._clock.now_utc(), self._clock.quality))
-        return self._reply(answer, uid, member_no)
+    async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> "Reply":
+        """0100/0110; `sun` is offered as proof. Raises LinkDown, NoAnswer, BadAnswer."""
+        return (await self._ask(uid, auth, member_no, counter, sun, b""))[1]
+
+    async def relay(self, uid: bytes, step: bytes) -> "tuple[bytes, Reply]":
+        """0100/0110 with a step of the switch's EV2First: (its tag 33 or b"", what it said). Raises as above."""
+        return await self._ask(uid, AUTH_UID, 0, 0, b"", step)
+
+    async def _ask(
+        self, uid: bytes, auth: int, member_no: int, counter: int, sun: bytes, step: bytes
+    ) -> "tuple[bytes, Reply]":
+        number, now_utc, quality = self._session_number(), self._clock.now_utc(), self._clock.quality
+        answer = await self._live(self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step))
+        reply = self._reply(answer, uid, member_no)
+        return answer.tags.get(TAG_EV2, b""), reply
 
     async def request(self, transaction: "Transaction") -> "Reply":
         """0200/0210 of an ONLINE transaction in the journal; sent once. Raises LinkDown, NoAnswer, BadAnswer."""

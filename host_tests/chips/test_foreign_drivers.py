@@ -34,6 +34,10 @@ def test_a_wrong_key_is_refused_and_the_card_is_read_afterwards(runs: list[peers
     assert all(run.refused for run in runs)
 
 
+def test_two_cards_are_an_error_and_no_uid(runs: list[peers.Run]) -> None:
+    assert all(run.two_cards for run in runs)
+
+
 def test_every_exchange_takes_its_time_on_air(runs: list[peers.Run]) -> None:
     """ISO/IEC 14443-3 at 106 kbit/s: the drivers differ in all but this. Authentication has its guard time inside."""
     for run in runs:

@@ -58,7 +58,7 @@ def reader(kind="ntag424"):
 @pytest.mark.parametrize(
     ("kind", "atqa", "ats"),
     [
-        ("ntag424", "4400", "067777710280"),
+        ("ntag424", "4403", "067777710280"),
         ("desfire-ev2", "4403", "067577810280"),
         ("desfire-ev3", "4403", "067577810280"),
     ],
@@ -116,6 +116,39 @@ def test_an_interrupted_chain_keeps_the_blocks_that_came(pull, moment, kept):
     air.back()
     pcd.raw(APPLICATION)
     assert pcd.read(2, 0, 100) == bytes(range(1, 101))[:kept].ljust(100, b"\x00")
+
+
+def test_an_interrupted_update_binary_keeps_its_blocks_too():
+    air = reader()
+    pcd = Pcd(air)
+    pcd.raw(APPLICATION)
+    pcd.raw("00A4020C02E104")
+    air.raw.field.pull_at_frame(air.card, 2)
+    pcd.raw(h("00D6000064") + bytes(range(1, 101)))
+    assert bytes(air.card.app.application_files[2].memory[:60]) == bytes(range(1, 57)) + bytes(4)
+
+
+@pytest.mark.parametrize("start", ["908D0000700300000069000000", "00D6000070", "908D000070090000006900", "9060"])
+def test_an_interrupted_chain_that_may_not_write_writes_nothing(start):
+    air = reader()
+    pcd = Pcd(air)
+    pcd.raw(APPLICATION)
+    before = [bytes(file.memory) for file in air.card.app.application_files.values()]
+    air.raw.field.pull_at_frame(air.card, 2)
+    pcd.raw(h(start) + bytes(range(1, 101)))
+    assert [bytes(file.memory) for file in air.card.app.application_files.values()] == before
+
+
+def test_random_id_shows_other_four_bytes_in_each_field():
+    card = make_card("ntag424", UID)
+    card.app.random_id = True
+    raw = Raw()
+    raw.lay(card)
+    first = card.uid
+    assert len(first) == 4 and first[0] == 0x08 and raw.select(first) == with_crc(b"\x20")
+    raw.field.set_carrier(False)
+    raw.field.set_carrier(True)
+    assert card.uid != first and card.app.uid == UID
 
 
 def test_an_interrupted_enciphered_chain_keeps_whole_cipher_blocks_without_a_mac_check():

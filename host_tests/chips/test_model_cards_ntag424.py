@@ -263,6 +263,20 @@ def test_the_limit_is_set_by_the_master_only():
     assert pcd.sw == 0x919E
 
 
+def test_random_id_hides_the_uid_from_all_but_who_holds_a_key():
+    pcd = opened()
+    pcd.secured(0x5C, b"\x00", b"\x03")
+    assert pcd.sw == 0x919E
+    pcd = opened()
+    pcd.secured(0x5C, b"\x00", b"\x02")
+    assert pcd.sw == 0x9100
+    pcd.lost()
+    assert (pcd.plain(0x60) + pcd.plain(0xAF) + pcd.plain(0xAF))[14:21] == bytes(7)
+    pcd.plain(0x3C, b"\x00")
+    assert pcd.sw == 0x910B
+    assert pcd.authenticate(4) and pcd.secured(0x51) == UID
+
+
 # -- secure messaging --------------------------------------------------------------------------------------------------
 
 
@@ -419,7 +433,8 @@ def test_the_counter_counts_first_reads_and_is_not_moved_by_an_authenticated_rea
     for at in (0, 64, 128):
         pcd.read(NDEF, at, 64)
     assert file.sdm.counter == 1
-    pcd.plain(0x60), pcd.plain(0xAF), pcd.plain(0xAF)
+    for ins in (0x60, 0xAF, 0xAF):
+        pcd.plain(ins)
     pcd.read(NDEF, 0, 64)
     assert file.sdm.counter == 2
     pcd.raw("00B0840010")

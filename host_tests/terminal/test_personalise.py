@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ import pytest
 from tools.issuer import keyfile
 from tools.issuer.keys import IssuerKeys
 from tools.sim import demo
-from tools.sim.cards import make_card
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
@@ -90,7 +88,7 @@ def test_a_blank_tag_becomes_a_members_card_through_a_selling_terminal(
     assert lines[-1]["uid"] == "04AABBCCDDEE01" and lines[-1]["member"] == 1004 and lines[-1]["key_version"] == 7
     stage.remove(NEW_CARD)
     shown(stage, "READY")
-    for name in "SALE 1 2 5 000 OK".split():
+    for name in ["SALE", "1", "2", "5", "000", "OK"]:
         stage.press(name)
         stage.run(100)
     stage.lay(NEW_CARD)

@@ -63,7 +63,7 @@ def test_a_span_runs_from_first_bit_to_last_answer_and_leaves_out_only_what_the_
 
 def _run(name: str, spi_hz: int, **costs: tuple[int, int]) -> peers.Run:
     by_step = {step: peers.Cost(transactions, us, 0) for step, (transactions, us) in costs.items()}
-    return peers.Run(name, "1", spi_hz, "", "", "", True, None, None, by_step)
+    return peers.Run(name, "1", spi_hz, "", "", "", True, True, None, None, by_step)
 
 
 def test_the_best_peer_is_the_least_of_all_drivers_and_rates_for_the_whole_operation() -> None:

@@ -138,47 +138,11 @@ def test_every_access_condition_is_read_by_the_card_as_meant() -> None:
             assert [desk.card._access(block) for block in (4, 5, 6, 7)] == [data] * 3 + [trailer]
 
 
-class ValueChip:
-    """A chip with a sector open on one card, as far as value commands go; says nothing to a good operand."""
-
-    def __init__(self, **blocks: bytes) -> None:
-        self.blocks = {int(k[1:]): v for k, v in blocks.items()}
-        self.data = bytearray(64)
-        self.register = 0
-        self.pending: tuple[int, int] | None = None
-        self.closed = 0
-
-    async def authenticate(self, *_: object) -> None:
-        self.pending = None
-
-    def stop_crypto(self) -> None:
-        self.closed += 1
-
-    async def exchange(self, send: bytes, expect: int, *, crc: bool, timeout_us: int) -> int:
-        assert crc and expect == 1 and timeout_us >= 5_000
-        if self.pending is not None:
-            (command, block), self.pending = self.pending, None
-            assert len(send) == 4
-            value = value_of(self.blocks[block])
-            assert value is not None
-            sign = {0xC1: 1, 0xC0: -1, 0xC2: 0}[command]
-            self.register = value[0] + sign * int.from_bytes(send, "little")
-            raise NoAnswer
-        command, block = send
-        if command == 0xB0:
-            self.blocks[block] = value_block(self.register, block)
-            return 0
-        if value_of(self.blocks[block]) is None:
-            raise Nak(4)
-        self.pending = (command, block)
-        return 0
-
-
 def test_a_value_is_raised_lowered_and_copied() -> None:
-    chip: Any = ValueChip(b4=value_block(100, 4), b5=bytes(16))
+    desk = Desk(b4=value_block(100, 4))
 
     async def story() -> None:
-        async with Sector(chip, UID, 4, FACTORY) as sector:
+        async with desk.sector(4) as sector:
             await sector.increment(4, 30)
             await sector.transfer(4)
             await sector.decrement(4, 7)
@@ -187,31 +151,47 @@ def test_a_value_is_raised_lowered_and_copied() -> None:
             await sector.transfer(5)
             with pytest.raises(ValueError):
                 await sector.increment(4, -1)
+            assert value_of(await sector.read(4)) == (123, 4)
 
-    asyncio.run(story())
-    assert value_of(chip.blocks[4]) == (123, 4) and value_of(chip.blocks[5]) == (123, 5)
-    assert chip.closed == 1
+    desk.run(story())
+    copied = value_of(desk.card.block(5))
+    assert copied is not None and copied[0] == 123
+
+
+def test_what_is_not_transferred_is_not_kept() -> None:
+    desk = Desk(b4=value_block(100, 4))
+
+    async def story() -> None:
+        async with desk.sector(4) as sector:
+            await sector.decrement(4, 100)
+        await desk.again()
+        assert value_of(await classic.read_block(desk.chip, UID, 4, FACTORY)) == (100, 4)
+
+    desk.run(story())
 
 
 def test_a_block_that_holds_no_value_refuses() -> None:
-    chip: Any = ValueChip(b4=bytes(16))
+    desk = Desk(b4=bytes(16))
 
     async def story() -> None:
-        async with Sector(chip, UID, 4, FACTORY) as sector:
+        async with desk.sector(4) as sector:
             await sector.increment(4, 1)
 
     with pytest.raises(Nak):
-        asyncio.run(story())
-    assert chip.closed == 1
+        desk.run(story())
+    desk.run(desk.again())
 
 
-def test_an_operand_that_is_answered_is_an_error() -> None:
-    chip: Any = ValueChip(b4=value_block(1))
+def test_an_operand_that_is_acknowledged_is_an_error() -> None:
+    class Chatty:
+        async def authenticate(self, *_: object) -> None: ...
 
-    async def chatty(send: bytes, expect: int, **_: object) -> int:
-        return 0
+        def stop_crypto(self) -> None: ...
 
-    chip.exchange = chatty
+        async def exchange(self, *_: object, **__: object) -> int:
+            return 0
+
+    chip: Any = Chatty()
 
     async def story() -> None:
         async with Sector(chip, UID, 4, FACTORY) as sector:

@@ -11,10 +11,22 @@ import pytest
 
 from firmware.cards import aes_card
 from firmware.cards.aes_card import AesCard, CardRefused, KeyRefused
-from firmware.cards.ev2 import FULL, MAC, PLAIN, AnswerForged, AuthKey, Ev2Error, Handshake, NotGenuine, SessionOver
+from firmware.cards.ev2 import (
+    FULL,
+    MAC,
+    PLAIN,
+    AnswerForged,
+    AuthKey,
+    Ev2Error,
+    Handshake,
+    NotGenuine,
+    Session,
+    SessionOver,
+)
 from firmware.cards.keys import CardKeys
 from firmware.core.errors import CardError
 from tools.issuer.keys import IssuerKeys
+from tools.sim.cards import ev2 as model
 from tools.sim.cards.ntag424 import Ntag424App
 
 UID = bytes.fromhex("04DE5F1EACC040")
@@ -99,6 +111,27 @@ def test_an_answer_replayed_or_cut_short_is_forged() -> None:
         card, _ = opened(lambda _, answer, length=length: answer[:length] + b"\x91\x00")
         with pytest.raises(AnswerForged):
             asyncio.run(card.card_uid())
+
+
+@pytest.mark.parametrize(
+    "plain", ["00" * 16, "01" * 16, "80" + "00" * 16 + "00" * 15, "04DE5F1EACC040" + "00" * 9, "81" + "00" * 15]
+)
+def test_a_genuine_answer_with_broken_padding_is_not_used(plain: str) -> None:
+    enc, mac, ti = b"\x01" * 16, b"\x02" * 16, b"\x03" * 4
+    iv = model.encrypt(enc, b"\x5a\xa5" + ti + b"\x01\x00" + bytes(8))
+    sealed = model.encrypt(enc, bytes.fromhex(plain), iv)
+    tag = model.short_mac(mac, b"\x00\x01\x00" + ti + sealed)
+    session = Session(0, enc, mac, ti)
+    session.wrap(0x51, b"", b"", FULL)
+    with pytest.raises(AnswerForged):
+        session.unwrap(sealed + tag, FULL)
+    with pytest.raises(SessionOver):
+        session.wrap(0x51, b"", b"", FULL)
+
+
+def test_a_read_that_brings_another_length_is_an_error() -> None:
+    with pytest.raises(AnswerForged):
+        asyncio.run(card_on(Script("00" * 15 + "9100")).read(2, 0, 16, PLAIN))
 
 
 def test_plain_commands_are_counted_too() -> None:

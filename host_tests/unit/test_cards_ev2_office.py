@@ -39,22 +39,31 @@ ISSUER = IssuerKeys(7, *(bytes([n]) * 16 for n in range(1, 6)))
 
 
 class Pipe:
-    """Carries APDUs to a modelled card."""
+    """Carries APDUs to a modelled card, and keeps what was on the air."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
+        self.air = b""
 
     async def transceive(self, apdu: bytes) -> bytes:
-        return self.app.apdu(bytes(apdu))
+        answer = self.app.apdu(bytes(apdu))
+        self.air += apdu + answer
+        return answer
 
 
 def reader(app: Any) -> AesCard:
     return AesCard(Pipe(app), random.Random(11).randbytes)
 
 
+def overheard(card: AesCard) -> bytes:
+    pipe: Any = card._pipe
+    return pipe.air
+
+
 async def enter(card: AesCard) -> None:
     """The programme's application, whichever family this is."""
-    if isinstance(card._pipe.app, Ntag424App):
+    pipe: Any = card._pipe
+    if isinstance(pipe.app, Ntag424App):
         await card.select_df(NTAG424_DF_NAME)
     else:
         await card.select_application(DESFIRE_AID)
@@ -137,7 +146,9 @@ def test_a_terminal_of_the_group_opens_the_payload_and_can_do_nothing_else(finis
         await card.authenticate(keys.aes_read_key(UID))
         return await card.read(PAYLOAD_FILE, 0, SIZE, PAYLOAD_MODE)
 
-    assert member_of_payload(keys, UID, asyncio.run(tap())) == 1003
+    payload = asyncio.run(tap())
+    assert member_of_payload(keys, UID, payload) == 1003
+    assert payload[2:6] not in overheard(card) and payload[8:] not in overheard(card)
 
     async def misuse(what: Any) -> None:
         await enter(card)

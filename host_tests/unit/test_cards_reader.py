@@ -3,79 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from firmware.cards.keys import CardKeys
-from firmware.cards.reader import POLL_MS, CardReader
-from firmware.core.errors import CardError, CardLeft, CardTimeout, CardUnreadable, CardUnsupported, ReaderDead, TwoCards
-from firmware.core.log import Log
-from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData, CardSeen
-from host_tests.chips.reader_bench import ReaderBench
+from firmware.cards.reader import POLL_MS
+from firmware.core.errors import CardLeft, CardTimeout, CardUnreadable, CardUnsupported, ReaderDead
+from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
+from host_tests.unit.reader_kit import GOLD, GROUP, SILVER, Shop, gold, outcome, silver, summary
 from tools.issuer.keys import member_payload
 from tools.sim.cards import Noise, make_card
 from tools.sim.cards.personal import personalise
-
-GROUP = bytes.fromhex("00112233445566778899aabbccddeeff")
-GOLD, SILVER = "9C599B32", "04A1B2C3D4E5F6"
-
-
-def gold() -> Any:
-    return personalise(make_card("classic", GOLD), GROUP, 1001)
-
-
-def silver() -> Any:
-    return personalise(make_card("ntag213", SILVER), GROUP, 1002)
-
-
-class Shop(ReaderBench):
-    """A reader task with what it says."""
-
-    def __init__(self, *, keys: bool = True, **options: Any) -> None:
-        super().__init__(**options)
-        self.log = Log(200)
-        self.seen: list[tuple[int, CardSeen]] = []
-        self.beats: list[int] = []
-        self.reader = CardReader(
-            self.chip,
-            CardKeys(GROUP) if keys else None,
-            self.log,
-            on_seen=lambda card: self.seen.append((self.clock.now_us, card)),
-            beat=lambda: self.beats.append(self.clock.now_us),
-        )
-
-    def open(self, story: Callable[[], Awaitable[None]], limit_ms: int = 60_000) -> None:
-        async def both() -> None:
-            task = asyncio.create_task(self.reader.run())
-            try:
-                await asyncio.sleep(0.03)
-                await story()
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-        self.run(both(), limit_ms)
-
-    def later(self, ms: int, action: Callable[[], object]) -> None:
-        self.clock.after(ms * 1000, lambda: action() and None)
-
-    def lines(self) -> str:
-        return "\n".join(self.log.newest(200))
-
-
-async def outcome(reader: CardReader, ms: int = 1_000) -> CardData | type[CardError]:
-    try:
-        return await reader.wait_card(ms)
-    except CardError as error:
-        return type(error)
-
-
-def summary(card: CardData | type[CardError]) -> tuple[str, int, int]:
-    assert isinstance(card, CardData), card
-    return card.kind, card.auth, card.member_no
-
 
 # --- what a card is worth ---------------------------------------------------------------------------------------------
 
@@ -251,37 +191,6 @@ def test_another_card_in_its_place_is_new_at_once() -> None:
         shop.field.remove(card)
         shop.field.lay(silver())
         assert summary(await outcome(shop.reader, 300))[2] == 1002
-
-    shop.open(story)
-
-
-# --- two cards --------------------------------------------------------------------------------------------------------
-
-
-def test_two_cards_are_told_once_and_the_remaining_one_is_read_when_the_other_goes() -> None:
-    shop = Shop()
-
-    async def story() -> None:
-        one, other = gold(), silver()
-        shop.field.lay(one)
-        shop.field.lay(other)
-        assert await outcome(shop.reader) is TwoCards
-        assert await outcome(shop.reader, 600) is CardTimeout
-        shop.later(100, lambda: shop.field.remove(one))
-        assert summary(await outcome(shop.reader))[2] == 1002
-
-    shop.open(story)
-    assert len(shop.seen) == 1
-
-
-def test_a_second_card_laid_on_a_resting_one_is_told_as_two() -> None:
-    shop = Shop()
-
-    async def story() -> None:
-        shop.field.lay(gold())
-        await outcome(shop.reader)
-        shop.later(300, lambda: shop.field.lay(make_card("classic", "11223344")))
-        assert await outcome(shop.reader) is TwoCards
 
     shop.open(story)
 

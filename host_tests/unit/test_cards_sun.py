@@ -50,6 +50,14 @@ def test_a_file_cut_short_is_no_sun_data(length: int) -> None:
     assert sun_data(ndef(GOOD)[:length]) is None
 
 
+@pytest.mark.parametrize("more", [-1, 1, 0xFF00])
+def test_a_length_that_lies_is_no_sun_data(more: int) -> None:
+    file = ndef(GOOD)[:-20]
+    length = int.from_bytes(file[:2], "big") + more
+    assert sun_data(file) is not None
+    assert sun_data(length.to_bytes(2, "big") + file[2:]) is None
+
+
 @settings(deadline=None, max_examples=300, derandomize=True)
 @given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 99), st.integers(0, 255)), max_size=6))
 def test_hostile_bytes_never_raise_and_never_make_another_size(noise: bytes, edits: list[tuple[int, int]]) -> None:

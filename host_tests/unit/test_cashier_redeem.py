@@ -3,7 +3,7 @@
 import pytest
 
 from firmware.core.errors import BadAnswer, LinkDown, NoAnswer
-from firmware.core.types import AUTH_UID, REDEMPTION, REVERSAL, CardData, Reply
+from firmware.core.types import AUTH_AES, AUTH_UID, REDEMPTION, REVERSAL, CardData, Reply
 from firmware.switch.session import SwitchUnable
 from host_tests.unit.cashier_kit import ALI, World, member
 
@@ -200,3 +200,94 @@ def test_the_line_going_down_while_the_customer_thinks_books_nothing() -> None:
 
     world.play(story)
     assert world.journal.entries == {}
+
+
+# --- what a card has proven -------------------------------------------------------------------------------------------
+
+SIGNED = CardData(ALI.uid, "ntag424", AUTH_UID, sun=b"\x01" + bytes(24))
+PROVEN = Reply("00", 0, 1240, "", member(1240), auth=AUTH_AES, counter=77)
+
+
+def test_only_spending_asks_a_card_to_prove_itself() -> None:
+    world = World()
+    world.switch.up = False
+
+    async def story(w: World) -> None:
+        await w.tap()  # a balance
+        await w.sees("Balance unknown")
+        await w.keys("OK")
+        await w.keys("5", "0", "0", "0", "OK")
+        await w.sees("TAP CARD")
+        await w.keys("CANCEL", "REDEEM")
+        await w.sees("TAP CARD")
+        await w.keys("CANCEL")
+
+    world.play(story)
+    assert [prove for prove in world.reader.proofs if prove] == [True]
+
+
+def test_what_a_card_signed_is_worth_what_the_switch_says_and_travels_with_the_counter() -> None:
+    world = World()
+    world.switch.replies = [PROVEN, PAID]
+
+    async def story(w: World) -> None:
+        await w.keys("REDEEM")
+        await w.sees("TAP CARD")
+        await w.tap(SIGNED)
+        await w.sees("HOW MANY POINTS")
+        await w.keys("UP", "UP", "OK")
+        await w.sees("USE POINTS?")
+        await w.keys("OK")
+        await w.sees("USED")
+
+    world.play(story)
+    assert world.order("inquire") == ["inquire with sun"]
+    (sent,) = world.switch.sent
+    assert (sent.auth, sent.card_counter) == (AUTH_AES, 77)
+
+
+@pytest.mark.parametrize(
+    ("card", "reply", "shown", "code"),
+    [
+        (SIGNED, Reply("00", 0, 1240, "", member(1240), auth=AUTH_UID), "Card only earns", "P22"),
+        (SIGNED, Reply("00", 0, 1240, "", member(1240)), "Card only earns", "P22"),
+        (SIGNED, Reply("59"), "Renew this card", "H59"),
+        (CardData(ALI.uid, "ntag424", AUTH_UID), None, "Card only earns", "P22"),
+        # An answer to what nobody asked raises no card above what it is.
+        (CardData(ALI.uid, "classic-1k", AUTH_UID), PROVEN, "Card only earns", "P22"),
+        (CardData(ALI.uid, "classic-1k", AUTH_UID, suspect=True), PROVEN, "Renew this card", "P28"),
+        (CardData(ALI.uid, "ntag424", AUTH_UID, sun=b"\x01" + bytes(24), suspect=True), PROVEN, "Renew this", "P28"),
+    ],
+)
+def test_a_card_without_proof_or_one_that_looks_like_a_copy_spends_nothing_and_says_what_to_do(
+    card: CardData, reply: Reply | None, shown: str, code: str
+) -> None:
+    world = World()
+    world.switch.replies = [reply] if reply is not None else []
+
+    async def story(w: World) -> None:
+        await w.keys("REDEEM")
+        await w.sees("TAP CARD")
+        await w.tap(card)
+        await w.sees(shown)
+        await w.sees(code)
+
+    world.play(story)
+    assert world.journal.entries == {}
+    assert world.order("request") == []
+
+
+def test_a_card_that_could_prove_itself_is_told_that_the_line_is_missing() -> None:
+    world = World()
+    world.switch.up = False
+
+    async def story(w: World) -> None:
+        for card in (SIGNED, CardData(ALI.uid, "ntag424", AUTH_UID)):
+            await w.keys("REDEEM")
+            await w.sees("TAP CARD")
+            await w.tap(card)
+            await w.sees("No connection")
+            await w.keys("OK")
+            await w.sees("READY")
+
+    world.play(story)

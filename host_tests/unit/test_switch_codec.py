@@ -181,7 +181,7 @@ def test_the_published_page_and_the_tables_say_the_same():
             size = int(words[-1].split("..")[-1])
             fields[int(de)] = (kinds[kind], len(words[0]) if len(words) == 2 else 0, size)
     assert fields == FIELDS
-    rows = re.findall(r"^\| ([0-9A-F]{2}) \| [A-Z_]+ \| (\d+)(?:\.\.(\d+))? \|", text, re.M)
+    rows = re.findall(r"^\| ([0-9A-F]{2}) \| [A-Z][A-Z0-9_]+ \| (\d+)(?:\.\.(\d+))? \|", text, re.M)
     assert {int(tag, 16): (int(low), int(high or low)) for tag, low, high in rows} == TAGS
     for row in re.findall(r"^\| ([\d ]+|any other) \| [^|]+ \| ([^|]+) \|$", text.split("## 9.")[1], re.M):
         for rc in row[0].split() if row[0][0].isdigit() else ["05", "95"]:

@@ -11,6 +11,11 @@ from firmware.cards.ev2 import FULL, AuthKey, Session
 from firmware.cards.sun import sun_data
 from firmware.core.cmac import Cmac
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
 ZERO = bytes(16)
 NDEF = "0051D1014D550463686F6F73652E75726C2E636F6D2F6E7461673432343F653D" + "30" * 32 + "26633D" + "30" * 16 + "00" * 45
 MESSAGE = (
@@ -24,14 +29,14 @@ class Transcript:
 
     def __init__(self, *answers: str) -> None:
         self._answers = list(answers)
-        self.sent = []
+        self.sent: "list[str]" = []
 
     async def transceive(self, apdu: bytes) -> bytes:
         self.sent.append(bytes(apdu).hex())
         return bytes.fromhex(self._answers.pop(0))
 
 
-def run(coroutine):
+def run(coroutine: "Coroutine") -> "Any":
     """A coroutine that waits for nothing, run to its end."""
     try:
         coroutine.send(None)
@@ -50,8 +55,8 @@ def _card(pipe: Transcript, rnd_a: str = "", session: "Session | None" = None) -
     return card
 
 
-def cmac():
-    out = []
+def cmac() -> "list[tuple[str, str, str]]":
+    out: "list[tuple[str, str, str]]" = []
     key = Cmac(bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c"))
     message = bytes.fromhex(MESSAGE)
     for length, tag in (
@@ -64,7 +69,7 @@ def cmac():
     return out
 
 
-def diversification():
+def diversification() -> "list[tuple[str, str, str]]":
     key = Cmac(bytes.fromhex("00112233445566778899AABBCCDDEEFF"))
     # A message that fits one block is padded to two all the same; a plain CMAC of it is 721e2c01....
     short = Cmac(bytes.fromhex("f3f9377698707b688eaf84abe39e3791"))
@@ -79,8 +84,8 @@ def diversification():
     ]
 
 
-def frame_check():
-    out = []
+def frame_check() -> "list[tuple[str, str, str]]":
+    out: "list[tuple[str, str, str]]" = []
     for data, crc in (
         ("5000", "57cd"),
         ("93709c599b326c", "6b30"),
@@ -93,7 +98,7 @@ def frame_check():
     return out
 
 
-def first_with_key_0():
+def first_with_key_0() -> "list[tuple[str, str, str]]":
     """5.6 table 14, 5.8.2 table 17, 5.9 table 18: authenticate, write the NDEF file, switch SDM on; one session."""
     pipe = Transcript(
         "A04C124213C186F22399D33AC2A3021591AF",
@@ -130,7 +135,7 @@ def first_with_key_0():
     ]
 
 
-def first_with_key_3():
+def first_with_key_3() -> "list[tuple[str, str, str]]":
     """5.10 table 19 and 5.12 table 21: authenticate, write ten bytes; one session."""
     pipe = Transcript(
         "B875CEB0E66A6C5CD00898DC371F92D191AF",
@@ -155,7 +160,7 @@ def first_with_key_3():
     ]
 
 
-def non_first_and_keys():
+def non_first_and_keys() -> "list[tuple[str, str, str]]":
     """5.14 table 23, 5.16 tables 25 and 26: authenticate again, change key 2, change key 0; one session."""
     pipe = Transcript(
         "A6A2B3C572D06C097BB8DB70463E22DC91AF",
@@ -188,7 +193,7 @@ def non_first_and_keys():
     ]
 
 
-def modes():
+def modes() -> "list[tuple[str, str, str]]":
     """4.3 (CommMode.MAC) and 6.3 table 28 (CommMode.FULL, the card's data encrypted)."""
     settings = Transcript("0040EEEE000100D1FE001F00004400004400002000006A00002A474282E7A479869100")
     card = _card(settings, session=_session("00" * 16, "8248134A386E86EB7FAF54A52E536CB6", "7A21085E"))
@@ -206,7 +211,7 @@ def modes():
     ]
 
 
-def sun():
+def sun() -> "list[tuple[str, str, str]]":
     """3.4.2 and 3.4.4: the message of a tap, and what it takes to verify it, all keys zero."""
     url = b"ntag.nxp.com/424?p=EF963FF7828658A599F3041510671E88&m=94EED9EE65337086"
     data = sun_data((len(url) + 5).to_bytes(2, "big") + b"\xd1\x01\x47U\x04" + url)
@@ -220,9 +225,9 @@ def sun():
     ]
 
 
-def vectors():
+def vectors() -> "list[tuple[str, str, str]]":
     """All of them."""
-    out = []
+    out: "list[tuple[str, str, str]]" = []
     for part in (
         cmac,
         diversification,

@@ -66,15 +66,6 @@ class Reader:
             return
         raise AssertionError("a card answered in an empty field")
 
-    async def cycled_poll(self) -> None:
-        """As the terminal polls: are the registers what they were, field on, request, field off."""
-        if not self.chip.check():
-            raise AssertionError("the chip lost its registers")
-        self.chip.field_on()
-        await asyncio.sleep(SETTLE_S)
-        await self.empty_poll()
-        self.chip.field_off()
-
     async def select(self) -> Any:
         """Detect and select the one card."""
         return await self.cards.select(wake=True)
@@ -100,11 +91,11 @@ def measure(card: Any, work: Work, prepare: Work = nothing, *, cold: bool = Fals
 
     async def run() -> Cost:
         await reader.chip.init()
-        await reader.cycled_poll()
-        if not cold:
-            reader.chip.field_on()
-            await asyncio.sleep(SETTLE_S)
-            await reader.empty_poll()
+        reader.chip.field_on()
+        await asyncio.sleep(SETTLE_S)
+        await reader.empty_poll()
+        if cold:
+            reader.chip.field_off()
         if card is not None:
             reader.board.field.lay(card)
         await asyncio.sleep(SETTLE_S)

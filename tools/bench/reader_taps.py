@@ -7,11 +7,13 @@ from typing import Any
 
 from tools.bench import reader_limits as limits
 from tools.bench.reader_rig import FACTORY_KEY, SETTLE_S, Cost, Reader, Work, measure
+from tools.sim import onhost
 from tools.sim.cards import make_card
 from tools.sim.cards.ntag424 import Ntag424
 
 UID_4, UID_7 = bytes.fromhex("9C599B32"), bytes.fromhex("04A1B2C3D4E5F6")
 BLOCK, FIRST_PAGE = 4, 4
+_TERMINAL_POLLS = 20
 READ_BLOCK = bytes([0x30, BLOCK])
 READ_16_PAGES = bytes([0x3A, FIRST_PAGE, FIRST_PAGE + 15])
 
@@ -79,6 +81,36 @@ async def ev2_tap(reader: Reader) -> None:
 def ev2first() -> Cost:
     """The EV2First tap from a dark field."""
     return measure(Ntag424(UID_7), ev2_tap, cold=True)
+
+
+def terminal_poll() -> float:
+    """Transactions of one of the terminal's own polls while somebody waits and no card comes: the reader task's."""
+    from firmware.cards.reader import CardReader
+    from firmware.core.errors import CardTimeout
+    from firmware.core.log import Log
+
+    rig = Reader()
+    task = CardReader(rig.chip, None, Log())
+
+    async def between_polls() -> tuple[int, int]:
+        polls = rig.air.frames
+        while rig.air.frames == polls:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        return rig.air.frames, rig.board.cs_assertions
+
+    async def run() -> float:
+        watching = asyncio.ensure_future(task.run())
+        waiting = asyncio.ensure_future(task.wait_card(3_000))
+        seen = [await between_polls() for _ in range(_TERMINAL_POLLS)]
+        try:
+            await waiting
+        except CardTimeout:
+            watching.cancel()
+        (first_polls, first), (last_polls, last) = seen[0], seen[-1]
+        return (last - first) / (last_polls - first_polls)
+
+    return onhost.run_on(rig.clock, run())
 
 
 def air_ratios() -> dict[str, float]:

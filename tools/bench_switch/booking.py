@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
+from tools.bench_switch import grants
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import (
     ACCRUAL,
@@ -30,6 +31,7 @@ from tools.bench_switch.schema import (
     PostingRow,
     TerminalRow,
     TransactionRow,
+    WayRow,
 )
 
 # The response codes the books themselves give (DE39).
@@ -42,11 +44,11 @@ RC_LOST = "41"
 RC_STOLEN = "43"
 RC_NO_FUNDS = "51"
 RC_NOT_FOR_CARD = "57"
+RC_COPY = "59"
 RC_LATE = "68"
 RC_DUPLICATE = "94"
 CARD_STATES = {"active": RC_APPROVED, "lost": RC_LOST, "stolen": RC_STOLEN}
 
-AUTH_UID = 0
 ONLINE_REQUEST = "0200"
 
 
@@ -70,6 +72,7 @@ class Value:
     business_day: datetime.date
     original_stan: int = 0
     original_de7: str = ""
+    counter: int = 0
 
     @property
     def content(self) -> str:
@@ -160,7 +163,8 @@ def lock_terminal(session: Session, terminal_id: str, seq: int) -> None:
     )
 
 
-def _lock_member(session: Session, member_id: int) -> MemberRow:
+def lock_member(session: Session, member_id: int) -> MemberRow:
+    """Serialise all that concerns a member and the member's cards."""
     session.execute(update(MemberRow).where(MemberRow.id == member_id).values(touched=MemberRow.touched + 1))
     return session.get_one(MemberRow, member_id)
 
@@ -256,7 +260,7 @@ def _reverse(session: Session, value: Value, programme: Programme, now_utc: int)
     if original.rc != APPROVED or original.member_id is None or _reversal_of(session, original.id) is not None:
         _record(session, value, APPROVED, 0, now_utc)
         return Booked(RC_APPROVED, remarks=["nothing to undo"])
-    member = _lock_member(session, original.member_id)
+    member = lock_member(session, original.member_id)
     row = _record(session, value, APPROVED, -original.points, now_utc)
     row.member_id = member.id
     row.original_id = original.id
@@ -292,8 +296,16 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         _record(session, value, rc, 0, now_utc)
         return Booked(rc)
 
-    member = _lock_member(session, card.member_id)
+    member = lock_member(session, card.member_id)
     remarks: list[str] = []
+    way = session.get(WayRow, value.uid)
+    doubt = grants.doubt(way, value.terminal_id, value.counter)
+    if doubt and value.advice:
+        # A person has seen it approved, and an advice may come long after the taps that followed it.
+        remarks.append(f"advice of card {grants.masked(value.uid)}: {doubt}")
+    elif doubt and rc == RC_APPROVED:
+        remarks.append(f"suspected copy, card {grants.masked(value.uid)}: {doubt}")
+        rc = RC_COPY
     points = value.points
     if value.verb == ACCRUAL:
         tier = standing_of(session, member, programme).tier if programme.tiers_differ else 0
@@ -302,15 +314,32 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
             remarks.append(f"terminal computed {value.points} points, the rule gives {ruled}")
         # A promise a person has seen is kept; before that the switch's rule is the truth.
         points = value.points if value.advice else ruled
-    elif rc == RC_APPROVED and balance_of(session, member.id) + value.points < 0:
-        rc = RC_NO_FUNDS
+    elif rc == RC_APPROVED:
+        rc = _spend(session, value, member.id, way, now_utc)
     row = _record(session, value, rc, points if rc == RC_APPROVED else 0, now_utc)
     row.member_id = member.id
     if rc == RC_APPROVED:
         row.approval = f"{row.id % 1_000_000:06d}"
         post(session, row, member.id, points, ISSUED if value.verb == ACCRUAL else REDEEMED)
+        if not value.advice:
+            grants.believe(session, way, value.uid, value.terminal_id, value.counter, value.auth)
     session.flush()
     return Booked(rc, row.points, row.approval, standing_of(session, member, programme), remarks)
+
+
+def _spend(session: Session, value: Value, member_id: int, way: WayRow | None, now_utc: int) -> str:
+    """The code of a redemption nothing else speaks against; the grant of a card that needs one is used up with it."""
+    grant = None
+    if grants.needs_grant(way):
+        if value.auth == grants.AUTH_AES:
+            grant = grants.usable(session, value.uid, value.terminal_id, value.counter, now_utc)
+        if grant is None:
+            return RC_NOT_FOR_CARD
+    if balance_of(session, member_id) + value.points < 0:
+        return RC_NO_FUNDS
+    if grant is not None and not grants.consume(session, grant, value.seq):
+        return RC_NOT_FOR_CARD
+    return RC_APPROVED
 
 
 def _hard_refusal(value: Value, programme: Programme) -> str:
@@ -319,7 +348,7 @@ def _hard_refusal(value: Value, programme: Programme) -> str:
         return RC_BAD_AMOUNT if value.points < 0 or value.amount == 0 else RC_APPROVED
     if value.verb == REDEMPTION:
         # A UID alone can be copied by anyone: it never spends. Offline nobody has checked the balance.
-        if value.auth == AUTH_UID or value.advice:
+        if value.auth == grants.AUTH_UID or value.advice:
             return RC_NOT_FOR_CARD
         return RC_APPROVED if programme.redemption_allowed(-value.points) else RC_BAD_AMOUNT
     return RC_INVALID

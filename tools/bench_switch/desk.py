@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tools.bench_switch.booking import Standing
+from tools.bench_switch.booking import RC_APPROVED, Standing
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.faults import Fault, FaultScript
 from tools.bench_switch.ledger import Ledger
@@ -22,18 +22,19 @@ from tools.bench_switch.log import IN, OUT, MessageLog
 from tools.bench_switch.messages import (
     ANSWERS,
     ECHO,
-    INQUIRY,
     RC_INVALID,
     SIGN_OFF,
     SIGN_ON,
     Refused,
     answer_fields,
     demand_complete,
+    read_inquiry,
     read_value,
     salvage,
     standing_tags,
     terminal_id,
 )
+from tools.bench_switch.proof import Prover
 from tools.bench_switch.schema import TerminalRow
 
 RC_BLOCKED = "58"
@@ -69,8 +70,16 @@ class _Answer:
 class Desk:
     """Answers requests from `ledger`; safe to call from several connections' threads at once."""
 
-    def __init__(self, ledger: Ledger, faults: FaultScript, log: MessageLog, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        faults: FaultScript,
+        log: MessageLog,
+        clock: Callable[[], int],
+        prover: Prover | None = None,
+    ) -> None:
         self._ledger = ledger
+        self._prover = prover or Prover(None)
         self._faults = faults
         self._log = log
         self._clock = clock
@@ -151,12 +160,7 @@ class Desk:
         if request.mti == "0800":
             return self._manage(request, terminal, base, refused_with)
         if request.mti == "0100":
-            if request.fields["3"] != INQUIRY:
-                raise Refused(RC_INVALID, f"processing code {request.fields['3']}")
-            if refused_with:
-                return _Answer(refused_with, base)
-            rc, standing = self._ledger.inquire(tags[tlv.UID].hex().upper())
-            return _Answer(rc, {**base, **self._member_tags(standing)}, standing=standing)
+            return self._inquire(request, tags, base, refused_with)
 
         value = read_value(request, tags, self._clock())
         reversal = request.mti in ("0420", "0421")
@@ -170,6 +174,27 @@ class Desk:
             return _Answer(booked.rc, base)
         answer_tags = {**base, tlv.POINTS: tlv.i32(booked.points), **self._member_tags(booked.standing)}
         return _Answer(booked.rc, answer_tags, booked.approval, booked.standing)
+
+    def _inquire(
+        self, request: wire.Split, tags: dict[int, bytes], base: dict[int, bytes], refused_with: str
+    ) -> _Answer:
+        asked = read_inquiry(request, tags)
+        if refused_with:
+            return _Answer(refused_with, base)
+        now_utc, verdict = self._clock(), None
+        if asked.sun or asked.step:
+            verdict = self._prover.judge(asked.terminal_id, bytes.fromhex(asked.uid), asked.sun, asked.step, now_utc)
+        known = self._ledger.inquire(asked, verdict, now_utc)
+        for remark in known.remarks:
+            self._log.note(remark, asked.terminal_id)
+        said = {**base, **self._member_tags(known.standing)}
+        if known.auth is not None:
+            said[tlv.AUTH] = tlv.u(known.auth, 1)
+        if known.counter:
+            said[tlv.CARD_CTR] = tlv.u(known.counter, 4)
+        if verdict is not None and verdict.reply and known.rc == RC_APPROVED:
+            said[tlv.EV2] = verdict.reply
+        return _Answer(known.rc, said, standing=known.standing)
 
     def _manage(self, request: wire.Split, terminal: TerminalRow, base: dict[int, bytes], refused_with: str) -> _Answer:
         function = request.fields["70"]

@@ -22,18 +22,21 @@ from sqlalchemy.pool import StaticPool
 from tools.bench_switch.audit import audit
 from tools.bench_switch.booking import (
     CARD_STATES,
-    RC_UNKNOWN_CARD,
     Booked,
     Standing,
     Value,
     balance_of,
     book,
+    lock_member,
     lock_terminal,
     post,
     standing_of,
 )
 from tools.bench_switch.faults import Fault
+from tools.bench_switch.grants import LEGACY, WAYS
+from tools.bench_switch.inquiry import Asked, Known, inquire
 from tools.bench_switch.programme import TIER_NAMES, Programme
+from tools.bench_switch.proof import Verdict
 from tools.bench_switch.schema import (
     APPROVED,
     ISSUED,
@@ -45,6 +48,7 @@ from tools.bench_switch.schema import (
     PostingRow,
     TerminalRow,
     TransactionRow,
+    WayRow,
 )
 
 Result = TypeVar("Result")
@@ -94,14 +98,9 @@ class Ledger:
         """An authentic value message that is not processed: its SEQ is used all the same."""
         self._retried(lambda session: lock_terminal(session, terminal_id, seq))
 
-    def inquire(self, uid: str) -> tuple[str, Standing | None]:
-        """Response code and the member's standing for an inquiry by card."""
-        with self._session() as session:
-            card = session.get(CardRow, uid)
-            if card is None:
-                return RC_UNKNOWN_CARD, None
-            member = session.get_one(MemberRow, card.member_id)
-            return CARD_STATES[card.state], standing_of(session, member, self.programme)
+    def inquire(self, asked: Asked, verdict: Verdict | None, now_utc: int) -> Known:
+        """Answer an inquiry by card, see `inquiry`; `verdict` is what came of its proof, None when it offered none."""
+        return self._retried(lambda session: inquire(session, asked, verdict, self.programme, now_utc))
 
     def terminal(self, terminal_id: str) -> TerminalRow | None:
         with self._session() as session:
@@ -134,14 +133,28 @@ class Ledger:
                 _open(session, member.id, points)
             return member_no
 
-    def add_card(self, uid: bytes | str, member: str | int) -> None:
-        """Bind a card to a member, by name or number."""
+    def add_card(self, uid: bytes | str, member: str | int, way: str = LEGACY) -> None:
+        """Bind a card to a member, by name or number; `way` says what it has to show to spend."""
         uid_hex = _uid(uid)
+        _check_way(way)
         with self._session() as session:
             row = _member(session, member)
             if session.get(CardRow, uid_hex) is not None:
                 raise LedgerError(f"card {uid_hex} is bound already")
             session.add(CardRow(uid=uid_hex, member_id=row.id, state="active"))
+            session.flush()
+            session.add(WayRow(uid=uid_hex, way=way))
+
+    def set_way(self, uid: bytes | str, way: str) -> None:
+        """A card made anew: it goes this way from now on, and its counter may begin anywhere."""
+        uid_hex = _uid(uid)
+        _check_way(way)
+        with self._session() as session:
+            card = session.get(CardRow, uid_hex)
+            if card is None:
+                raise LedgerError(f"no card {uid_hex}")
+            lock_member(session, card.member_id)
+            session.merge(WayRow(uid=uid_hex, way=way, counter=-1, terminal_id=None))
 
     def set_card(self, uid: bytes | str, state: str) -> None:
         """Block a card as lost or stolen, or make it active again."""
@@ -220,6 +233,12 @@ class Ledger:
     def cards(self) -> list[CardRow]:
         with self._session() as session:
             return list(session.scalars(select(CardRow).order_by(CardRow.uid)))
+
+    def ways(self) -> dict[str, str]:
+        """The way of each card, by UID."""
+        with self._session() as session:
+            known = {row.uid: row.way for row in session.scalars(select(WayRow))}
+        return {card.uid: known.get(card.uid, LEGACY) for card in self.cards()}
 
     def terminals(self) -> list[TerminalRow]:
         with self._session() as session:
@@ -340,6 +359,11 @@ def _uid(uid: bytes | str) -> str:
     if len(value) not in (4, 7, 10):
         raise LedgerError(f"a UID has 4, 7 or 10 bytes, not {len(value)}")
     return value.hex().upper()
+
+
+def _check_way(way: str) -> None:
+    if way not in WAYS:
+        raise LedgerError(f"a card goes the way {', '.join(WAYS)}, not {way!r}")
 
 
 def _key(key: bytes | str) -> str:

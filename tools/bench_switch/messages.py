@@ -11,8 +11,11 @@ import datetime
 
 from tools.bench_switch.booking import Standing, Value
 from tools.bench_switch.codec import tlv, wire
+from tools.bench_switch.inquiry import Asked
 from tools.bench_switch.programme import Programme
+from tools.bench_switch.proof import STEP_BEGIN, STEP_SIZES, SUN_SIZES
 from tools.bench_switch.schema import ACCRUAL, REDEMPTION, REVERSAL
+from tools.issuer.keys import RELAY
 
 TEHRAN = datetime.timezone(datetime.timedelta(hours=3, minutes=30))
 
@@ -65,6 +68,7 @@ RC_BAD_AMOUNT = "13"
 RC_FORMAT = "30"
 RC_INVALID = "12"
 HIGHEST_SEQ = 0x7FFFFFFF
+HIGHEST_AUTH = 2
 ORIGINAL_TAIL = "0" * 22
 
 
@@ -99,6 +103,34 @@ def demand_complete(message: wire.Split, tags: dict[int, bytes], tlv_fault: str)
         raise Refused(RC_FORMAT, f"DE48 without {', '.join(missing_tags)}")
 
 
+def read_inquiry(message: wire.Split, tags: dict[int, bytes]) -> Asked:
+    """The inquiry for the books and the prover. Raises Refused."""
+    if message.fields["3"] != INQUIRY:
+        raise Refused(RC_INVALID, f"processing code {message.fields['3']}")
+    sun, step = tags.get(tlv.SDM, b""), tags.get(tlv.EV2, b"")
+    if sun and step:
+        raise Refused(RC_FORMAT, "two proofs at once")
+    if sun and len(sun) != SUN_SIZES.get(sun[0]):
+        raise Refused(RC_FORMAT, f"SDM of form {sun[0]} with {len(sun)} bytes")
+    if step and len(step) != STEP_SIZES.get(step[0]):
+        raise Refused(RC_FORMAT, f"EV2 of step {step[0]} with {len(step)} bytes")
+    if step and step[0] == STEP_BEGIN and step[1] != RELAY:
+        raise Refused(RC_FORMAT, f"EV2 with key {step[1]}")
+    auth, counter = _auth_and_counter(tags)
+    return Asked(terminal_id(message), tags[tlv.UID].hex().upper(), auth, counter, sun, step)
+
+
+def _auth_and_counter(tags: dict[int, bytes]) -> tuple[int, int]:
+    """How the card was recognised, and its own counter, 0 unknown."""
+    auth = tlv.number(tags, tlv.AUTH)
+    if auth > HIGHEST_AUTH:
+        raise Refused(RC_FORMAT, f"AUTH {auth}")
+    counter = tlv.number(tags, tlv.CARD_CTR) if tlv.CARD_CTR in tags else 0
+    if tlv.CARD_CTR in tags and not counter:
+        raise Refused(RC_FORMAT, "CARD_CTR 0, which is none")
+    return auth, counter
+
+
 def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int) -> Value:
     """The value message for the books. Raises Refused."""
     fields = message.fields
@@ -108,6 +140,9 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int) -> Val
     verb = VERBS.get(fields["3"])
     if verb is None:
         raise Refused(RC_INVALID, f"processing code {fields['3']}")
+    auth, counter = _auth_and_counter(tags)
+    if tlv.SDM in tags or tlv.EV2 in tags:
+        raise Refused(RC_FORMAT, "a proof belongs into a 0100")
     reversal = message.mti in ("0420", "0421")
     original_stan, original_de7 = 0, ""
     if reversal:
@@ -126,12 +161,13 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int) -> Val
         rrn=fields["37"],
         merchant_id=fields["42"].rstrip(),
         uid=tags[tlv.UID].hex().upper(),
-        auth=tlv.number(tags, tlv.AUTH),
+        auth=auth,
         amount=int(fields["4"]),
         points=tlv.number(tags, tlv.POINTS),
         business_day=business_day(fields["13"], tlv.number(tags, tlv.CLOCK), now_utc),
         original_stan=original_stan,
         original_de7=original_de7,
+        counter=counter,
     )
 
 

@@ -2,7 +2,7 @@
 
 No balance is stored anywhere: a balance is the sum of a member's postings. What must be unique is unique by a
 constraint of the database, not by good behaviour of the code: (terminal, SEQ), one reversal per original, one mark per
-message reference, one member per card.
+message reference, one member per card, one grant per redemption.
 
 Points are whole points, times are seconds since 1970-01-01 UTC, dates are ISO text.
 """
@@ -56,6 +56,40 @@ class CardRow(Base):
     uid: Mapped[str] = mapped_column(String(20), primary_key=True)
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
     state: Mapped[str] = mapped_column(String(10), default="active")
+
+
+class WayRow(Base):
+    """How a card is known beyond its UID; a card without a row is a legacy card of which no counter was seen.
+
+    `way` is legacy, group, sun or relay; `counter` the highest the switch believes (-1 none) and `terminal_id` where it
+    was shown. A table of its own, so that books opened before there were proofs go on as they are.
+    """
+
+    __tablename__ = "card_ways"
+    uid: Mapped[str] = mapped_column(ForeignKey("cards.uid"), primary_key=True)
+    way: Mapped[str] = mapped_column(String(10))
+    counter: Mapped[int] = mapped_column(BigInteger, default=-1)
+    terminal_id: Mapped[str | None] = mapped_column(ForeignKey("terminals.terminal_id"))
+
+
+class GrantRow(Base):
+    """One redemption allowed: this card was proven at this terminal, until `expires_utc`; `used_seq` spent it.
+
+    `digest` names the SUN data that proved it, "" of a relayed card.
+    """
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        UniqueConstraint("terminal_id", "used_seq", name="one_grant_per_seq"),
+        Index("grants_by_card", "uid", "terminal_id"),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"))
+    uid: Mapped[str] = mapped_column(ForeignKey("cards.uid"))
+    counter: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(String(64))
+    expires_utc: Mapped[int] = mapped_column(BigInteger)
+    used_seq: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class TerminalRow(Base):

@@ -23,6 +23,8 @@ from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.log import MessageLog
 from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME, PkiError, ensure
 from tools.bench_switch.programme import Programme
+from tools.bench_switch.proof import Prover
+from tools.issuer.keys import IssuerKeys
 
 IDLE_S = 15 * 60  # LT-87 section 1: the terminal sends an echo after 5 minutes
 HANDSHAKE_S = 10
@@ -40,7 +42,7 @@ class BenchSwitch:
     `clock` gives the switch's time (a simulation puts its own here). One hook serves a network whose time is simulated:
     `on_reaction(client_port, reaction)` is called from the switch's thread once for each request, when the books are
     done with it and before anything is sent. When it is set a late answer goes out at once: the holding back is the
-    network's business.
+    network's business. Without `issuer_keys` no card can prove itself, and cards that have to do not spend.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class BenchSwitch:
         switch_name: str = DEFAULT_SWITCH_NAME,
         programme: Programme | None = None,
         clock: Callable[[], int] = wall_clock,
+        issuer_keys: IssuerKeys | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -60,7 +63,7 @@ class BenchSwitch:
         self.ledger = Ledger(database_url, programme)
         self.faults = FaultScript(other=self.ledger.take_fault)
         self.log = MessageLog(clock)
-        self.desk = Desk(self.ledger, self.faults, self.log, clock)
+        self.desk = Desk(self.ledger, self.faults, self.log, clock, Prover(issuer_keys))
         self.on_reaction: Callable[[int, Reaction], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -20,7 +20,7 @@ from firmware.cards.aes_card import KeyRefused as AesKeyRefused
 from firmware.cards.ev2 import FULL, PLAIN, AuthKey, Ev2Error, NotGenuine
 from firmware.cards.sun import sun_data
 from tools.device.card_kinds import CardOffice, CardState, Stage, Step, same
-from tools.device.errors import CardGarbled, ForeignCard, ForeignData, VerifyFailed
+from tools.device.errors import CardGarbled, ForeignCard, ForeignData, HostMissing, VerifyFailed
 from tools.device.reader import CardRelay, Found
 from tools.device.sun_check import verified_uid
 from tools.issuer.keyfile import check_value
@@ -214,7 +214,10 @@ class Ntag424Office(AesOffice):
             raise VerifyFailed("its SUN data do not verify")
 
     def _ndef(self) -> tuple[bytes, int, int]:
-        return office.ndef_file(self.host)
+        try:
+            return office.ndef_file(self.host)
+        except (ValueError, UnicodeError) as error:
+            raise HostMissing(str(error)) from None
 
     def _wanted(self) -> dict[int, bytes]:
         _, picc_data_at, mac_at = self._ndef()

@@ -67,6 +67,9 @@ class CardOffice:
         """What the card is, without writing and without trying keys one after the other on it."""
         raise NotImplementedError
 
+    def check_writable(self) -> None:
+        """Raise what stands against writing an inspected card at all."""
+
     def steps(self, state: CardState) -> list[Step]:
         """What `write` would do now, in its order."""
         raise NotImplementedError

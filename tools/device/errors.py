@@ -207,6 +207,13 @@ class VerifyFailed(CardError):
     next_step = "Lay it down again; if it repeats, take another card and destroy this one."
 
 
+class HostMissing(DeviceError):
+    """An NTAG 424 DNA carries a URL."""
+
+    code, title, exit_code = "D33", "The URL's host is missing or unfit", 2
+    next_step = "Name the programme's host with --url-host, in lower case."
+
+
 # --- list and report ----------------------------------------------------------------------------------------------
 
 

@@ -59,6 +59,13 @@ class NtagOffice(CardOffice):
         state = self.state(Stage.DONE, payload)
         return state if state.member_no and self._config_right() else self.state(Stage.STARTED, payload)
 
+    def check_writable(self) -> None:
+        """Raises CardLocked."""
+        if self._locks & _PAYLOAD_LOCKS:
+            raise CardLocked("pages 4 to 7 are locked")
+        if self._config[4] & _CFGLCK and not (self._protected and self._config_right()):
+            raise CardLocked("its configuration is locked")
+
     def steps(self, state: CardState) -> list[Step]:
         """Only the payload of a tag whose protection is right."""
         shown = f"PWD {self.legacy_check_value()}"
@@ -73,12 +80,8 @@ class NtagOffice(CardOffice):
         return wanted
 
     async def write(self, state: CardState, member_no: int) -> None:
-        """Raises CardLocked and what the tag answers."""
-        if self._locks & _PAYLOAD_LOCKS:
-            raise CardLocked("pages 4 to 7 are locked")
+        """Raises what the tag answers."""
         done = self._protected and self._config_right()
-        if not done and self._config[4] & _CFGLCK:
-            raise CardLocked("its configuration is locked")
         await self._fresh()
         payload = self.payload(member_no)
         for i in range(0, len(payload), _PAGE):

@@ -206,21 +206,17 @@ class CardSide:
         return await self._dep.activate()
 
     async def _copyable(self) -> str:
-        """Whether the card obeys the back door of the first copyable imitations: 40h in seven bits, then 43h.
+        """Whether the halted card answers 40h in seven bits, the back door of the first copyable imitations.
 
-        A genuine card is silent. Leaves the card to be selected again.
+        A genuine card is silent. The second command (43h), which opens an imitation, is not sent.
         """
-        await self._cycle()
-        await self._picc.select(wake=True)
         await self._picc.halt()
         try:
-            await self.chip.exchange(b"\x40", 0, last_bits=7, timeout_us=QUICK_US)
-            await self.chip.exchange(b"\x43", 0, timeout_us=QUICK_US)
-        except RC522Error:
-            await self._again()
-            return "0"
+            obeys = await self.chip.exchange(b"\x40", _ACK, last_bits=7, timeout_us=QUICK_US) == 0
+        except (NoAnswer, FrameError, Nak):
+            obeys = False  # silence is as it should be, and noise accuses nobody
         await self._again()
-        return "1"
+        return "1" if obeys else "0"
 
 
 async def serve(

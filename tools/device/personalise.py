@@ -70,14 +70,14 @@ class PersonalisationDesk:
         self,
         relay: CardRelay,
         keys: IssuerKeys,
-        host: str,
+        url_host: str,
         report: Report,
         tell: Callable[[str], object],
         pause: Callable[[float], Awaitable[object]],
     ) -> None:
         self._relay = relay
         self._keys = keys
-        self._host = host
+        self.url_host = url_host
         self.report = report
         self._tell = tell
         self._pause = pause
@@ -132,7 +132,7 @@ class PersonalisationDesk:
         return state, None
 
     async def plan(self, found: Found, wish: Wish) -> Plan:
-        """What `fulfil` would write. Writes nothing, also not in the report."""
+        """What `fulfil` would write, or why it would refuse. Writes nothing, also not in the report."""
         office = await self._office(found)
         state = await self._allowed(office, wish)
         return self._planned(office, state, wish)
@@ -189,8 +189,10 @@ class PersonalisationDesk:
         self.report.add(state, result, wish.member_no, office.way if office is not None else "", error)
 
     def _planned(self, office: CardOffice, state: CardState, wish: Wish) -> Plan:
-        done = state.stage is Stage.DONE and state.member_no == wish.member_no
-        return Plan(state, wish.member_no, office.way, () if done else tuple(office.steps(state)))
+        if state.stage is Stage.DONE and state.member_no == wish.member_no:
+            return Plan(state, wish.member_no, office.way, ())
+        office.check_writable()
+        return Plan(state, wish.member_no, office.way, tuple(office.steps(state)))
 
     async def _allowed(self, office: CardOffice, wish: Wish) -> CardState:
         """The card's state, when nothing stands against the wish."""
@@ -241,7 +243,7 @@ class PersonalisationDesk:
             raise FamilyUnsupported("a card that tells no version") from None
         kind = identify.aes_kind(version)
         if kind == NTAG424:
-            return Ntag424Office(self._relay, found, kind, self._keys, self._host)
+            return Ntag424Office(self._relay, found, kind, self._keys, self.url_host)
         if kind in DESFIRES:
-            return DesfireOffice(self._relay, found, kind, self._keys, self._host)
+            return DesfireOffice(self._relay, found, kind, self._keys, self.url_host)
         raise FamilyUnsupported(f"a {kind or 'card of another maker'}, version {version[3]:02x}")

@@ -38,6 +38,7 @@ class Run:
     block: str
     written: str
     refused: bool
+    two_cards: bool
     long_uid: str | None
     waited_us: int | None
     costs: dict[str, Cost]

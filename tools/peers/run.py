@@ -23,7 +23,7 @@ from tools.sim.cards import Classic1k, Ntag, make_card
 
 # The clock all three set when nobody says otherwise, and the chip's highest (MFRC522 section 8.1.2).
 SPI_HZ = (1_000_000, 10_000_000)
-UID, LONG_UID = "9C599B32", "04A1B2C3D4E5F6"
+UID, OTHER_UID, LONG_UID = "9C599B32", "5D0C7A11", "04A1B2C3D4E5F6"
 BLOCK = 4
 KEY = [0xFF] * 6
 BLOCK_CONTENT = bytes(range(0x30, 0x40))
@@ -72,6 +72,7 @@ class _Run:
         self.rig.field.clear()
         written = self._write()
         refused = self._refused_and_again()
+        two_cards = self._two_cards()
         long_uid = waited_us = None
         if isinstance(self.driver, PiRc522):
             long_uid = self._long_uid(self.driver)
@@ -81,6 +82,7 @@ class _Run:
             "block": bytes(block).hex(),
             "written": written,
             "refused": refused,
+            "two_cards": two_cards,
             "long_uid": long_uid,
             "waited_us": waited_us,
             "costs": self.costs,
@@ -134,6 +136,19 @@ class _Run:
             self._opened(KEY)
             self.driver.read(BLOCK)
             self.driver.stop()
+            return True
+        finally:
+            self.rig.field.clear()
+        return False
+
+    def _two_cards(self) -> bool:
+        """Whether two cards at once are an error, and no UID."""
+        for uid in (UID, OTHER_UID):
+            self._lay(make_card("classic", uid))
+        try:
+            assert self.driver.detect()  # both answer the same
+            self.driver.uid()
+        except Misread:
             return True
         finally:
             self.rig.field.clear()

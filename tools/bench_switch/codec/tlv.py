@@ -12,6 +12,7 @@ POINTS = 0x02
 EST = 0x03
 RULESET = 0x04
 UID = 0x07
+CARD_CTR = 0x08
 AUTH = 0x09
 CLOCK = 0x0A
 CLERK = 0x0B
@@ -22,6 +23,8 @@ TIER = 0x10
 VISITS = 0x11
 LASTVISIT = 0x12
 NEXT = 0x25
+SDM = 0x32
+EV2 = 0x33
 NAME = 0x44
 KID = 0x60
 FW = 0x61
@@ -36,6 +39,7 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     0x05: ("CFG", 2, 2, "u"),
     0x06: ("HOTLIST", 2, 2, "u"),
     UID: ("UID", 4, 10, "b"),
+    CARD_CTR: ("CARD_CTR", 4, 4, "u"),
     AUTH: ("AUTH", 1, 1, "u"),
     CLOCK: ("CLOCK", 1, 1, "u"),
     CLERK: ("CLERK", 1, 8, "t"),
@@ -46,6 +50,8 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     VISITS: ("VISITS", 2, 2, "u"),
     LASTVISIT: ("LASTVISIT", 3, 3, "b"),
     NEXT: ("NEXT", 5, 65, "b"),
+    SDM: ("SDM", 19, 25, "x"),
+    EV2: ("EV2", 18, 33, "x"),
     NAME: ("NAME", 0, 60, "t"),
     KID: ("KID", 1, 1, "u"),
     FW: ("FW", 1, 32, "t"),
@@ -117,7 +123,7 @@ def text(value: str, longest: int) -> bytes:
 
 
 def readable(tags: dict[int, bytes]) -> dict[str, str | int]:
-    """For the message log. A member's name stays out of every log."""
+    """For the message log. A member's name stays out of every log, and of what a card proves itself with the bytes."""
     shown: dict[str, str | int] = {}
     for tag, value in tags.items():
         name, _, _, kind = TAGS[tag]
@@ -125,6 +131,8 @@ def readable(tags: dict[int, bytes]) -> dict[str, str | int]:
             continue
         if kind == "b":
             shown[name] = value.hex().upper()
+        elif kind == "x":
+            shown[name] = f"{len(value)} bytes, kind {value[0]}"
         elif kind == "t":
             shown[name] = value.decode(errors="replace")
         else:

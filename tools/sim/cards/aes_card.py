@@ -18,6 +18,11 @@ class AesCard(IsoDepCard, Generic[App]):
         self.app = app
         super().__init__(uid)
 
+    @property
+    def atqa(self) -> bytes:
+        """03h in the high byte, as NTAG 424 DNA and DESFire send it."""
+        return bytes([super().atqa[0], 0x03])
+
     def apdu(self, command: bytes) -> bytes:
         """Run a command."""
         self.app.torn = self.torn

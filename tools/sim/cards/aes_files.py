@@ -6,6 +6,7 @@ NT4H2421Gx sections 10.7 and 10.8. It knows no radio and no key.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from tools.sim.cards.aes_core import (
     BOUNDARY,
@@ -18,7 +19,7 @@ from tools.sim.cards.aes_core import (
     Reply,
 )
 from tools.sim.cards.ev2 import FULL, MAC, PLAIN
-from tools.sim.cards.files import FREE, Locked, StdFile
+from tools.sim.cards.files import FREE, Locked, NotAuthenticated, StdFile
 from tools.sim.cards.sdm import Sdm
 
 _HEAD_BYTES = 12  # APDU header, file number, offset and length: what a written byte comes behind
@@ -155,6 +156,11 @@ class AesApp(AesCore):
 
     def broken_off(self, chain: bytes) -> None:
         """The card was taken away between the blocks of a chain: what they brought of a write stands in the file."""
+        with suppress(Refused, NotAuthenticated, Locked):
+            self.program_chain(chain)
+
+    def program_chain(self, chain: bytes) -> None:
+        """Write what has come in of a command, as far as it is one that writes. Raises where it may not."""
         if chain[:2] != b"\x90\x8d" or len(chain) <= _HEAD_BYTES or chain[5] not in self.files:
             return
         file = self.files[chain[5]]

@@ -292,15 +292,10 @@ class DesfireApp(AesApp):
 
 
 class Desfire(AesCard[DesfireApp]):
-    """The card with its radio: FSC 64, FWI 8; ATQA 0344."""
+    """The card with its radio: FSC 64, FWI 8."""
 
     ats = bytes.fromhex("067577810280")
 
     def __init__(self, uid: bytes, generation: str = "ev2") -> None:
         self.kind = f"desfire-{generation}"
         super().__init__(uid, DesfireApp(uid, generation))
-
-    @property
-    def atqa(self) -> bytes:
-        """03h in the high byte, as DESFire sends it."""
-        return bytes([super().atqa[0], 0x03])

@@ -28,7 +28,8 @@ class Layable(Protocol):
 
 class Noise:
     """Chances, each 0..1 and per exchange: `deaf` the card hears nothing, `silence` its answer is lost, `crc` two bits
-    of one byte flip (parity stays right), `parity` one bit flips, `short` only three bits arrive."""
+    of one byte flip (parity stays right), `parity` one bit flips, `short` only three bits arrive. `exact` says which of
+    these befalls the n-th exchange (1 is the first), whatever the chances are."""
 
     def __init__(
         self,
@@ -39,13 +40,20 @@ class Noise:
         crc: float = 0.0,
         parity: float = 0.0,
         short: float = 0.0,
+        exact: dict[int, str] | None = None,
     ) -> None:
         self._random = random.Random(seed)
         self._chances = (("deaf", deaf), ("silence", silence), ("crc", crc), ("parity", parity), ("short", short))
+        self._exact = exact or {}
+        self._drawn = 0
         self.struck = 0
 
     def draw(self) -> str:
         """The fault of the next exchange, empty for none."""
+        self._drawn += 1
+        if self._drawn in self._exact:
+            self.struck += 1
+            return self._exact[self._drawn]
         point = self._random.random()
         for name, chance in self._chances:
             if point < chance:
@@ -63,9 +71,10 @@ class Noise:
         elif fault == "crc":
             byte = self._random.randrange(max(1, heard.nbits // 8)) * 8
             heard.bits ^= 0b101 << byte
+            heard.spoilt = True
         elif fault == "parity":
             heard.bits ^= 1 << self._random.randrange(heard.nbits)
-            heard.parity_error = True
+            heard.parity_error = heard.spoilt = True
         return heard
 
 

@@ -96,7 +96,7 @@ class Answer:
 
 
 class Heard:
-    """What arrives at the reader: answers of all cards laid over each other."""
+    """What arrives at the reader: answers of all cards laid over each other. `spoilt`: bits are not as sent."""
 
     __slots__ = (
         "bits",
@@ -109,6 +109,7 @@ class Heard:
         "parity_error",
         "rate",
         "session",
+        "spoilt",
     )
 
     def __init__(self, answers: list[Answer], cards: list[object]) -> None:
@@ -116,7 +117,7 @@ class Heard:
         self.bits, self.nbits, self.parities = first.bits, first.nbits, first.parities
         self.delay, self.session, self.rate = first.delay, first.session, first.rate
         self.collision: int | None = None
-        self.parity_error = False
+        self.parity_error = self.spoilt = False
         self.cut_us: int | None = None
         self.cards = cards
         for other in answers[1:]:

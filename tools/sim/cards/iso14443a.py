@@ -26,7 +26,6 @@ class Card:
     def __init__(self, uid: bytes) -> None:
         if len(uid) not in (4, 7, 10):
             raise ValueError("a UID has 4, 7 or 10 bytes")
-        self.uid = bytes(uid)
         self.start_up_us = 5_000
         self.slow_us = 0
         self.powered_us: int | None = None
@@ -35,7 +34,7 @@ class Card:
         self.session: object = None
         self._woken = False
         self._level = 0
-        self._levels = tuple(self._cascade())
+        self.take_uid(uid)
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.uid.hex()} {self.state}>"
@@ -44,6 +43,11 @@ class Card:
     def atqa(self) -> bytes:
         """ATQA as sent, low byte first; bits 7..6 tell the UID's size."""
         return bytes([self.atqa_low & 0x3F | (len(self.uid) - 4) // 3 << 6, 0x00])
+
+    def take_uid(self, uid: bytes) -> None:
+        """Show this UID from now on."""
+        self.uid = bytes(uid)
+        self._levels = tuple(self._cascade())
 
     def power_up(self, now_us: int) -> None:
         """The field reached the card."""

@@ -31,7 +31,7 @@ class MagicClassic(Classic1k):
     def imitate(self, original: Classic1k) -> MagicClassic:
         """Take over UID, contents and keys; returns itself."""
         self.memory[:] = original.memory
-        self._take_uid(original.uid)
+        self.take_uid(original.uid)
         return self
 
     def forget(self) -> None:
@@ -43,7 +43,7 @@ class MagicClassic(Classic1k):
     def power_up(self, now_us: int) -> None:
         """What block 0 says is the UID from now on."""
         if len(self.uid) == 4:
-            self._take_uid(bytes(self.memory[:4]))
+            self.take_uid(bytes(self.memory[:4]))
         super().power_up(now_us)
 
     def receive(self, frame: Frame) -> Answer | None:
@@ -75,7 +75,3 @@ class MagicClassic(Classic1k):
             self._storing = data[1]
             return Answer.nibble(ACK)
         return self.nak(_NAK)
-
-    def _take_uid(self, uid: bytes) -> None:
-        self.uid = bytes(uid)
-        self._levels = tuple(self._cascade())

@@ -1,6 +1,6 @@
 """NTAG 424 DNA (NT4H2421Gx rev 3.0) above ISO 14443-4, as delivered: zero keys, three files, no SDM.
 
-Not modelled: LRP (SetConfiguration option 05h is refused), originality keys, random ID. It knows no radio.
+Not modelled: LRP (SetConfiguration option 05h is refused) and originality keys. The application layer knows no radio.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ _SHORT_ID_BASE = 0xE100  # short file identifier 03h is E103h
 _NOT_FOUND, _BAD_P1_P2, _NOT_SELECTED, _WRONG_LENGTH = 0x6A82, 0x6A86, 0x6985, 0x6700
 _SECURITY = 0x6982
 _CAPABILITIES = bytes.fromhex("001720010000FF0406E104010000000506E10500808283")
+_MADE = bytes.fromhex("CF39D449803421")  # batch, week and year
+_RANDOM_ID, _FAILURE_LIMIT = 0x00, 0x0A  # options of SetConfiguration, and the size of their data
+_CONFIGURATION = {_RANDOM_ID: 1, _FAILURE_LIMIT: 5}
+_NO_SIGNATURE = 0x910B
 # AN12196 section 7.4: after this many failures in a row every further one costs one more delayed answer [?].
 _FAILURES_BEFORE_DELAY = 50
 _DELAY_US = 25_000  # section 9: about 65 % of the frame waiting time, 38.7 ms with FWI 7
@@ -36,11 +40,8 @@ class Ntag424App(AesApp):
         if len(uid) != 7:
             raise ValueError("an NTAG 424 DNA has a UID of 7 bytes")
         super().__init__(uid, entropy)
-        self.version = (
-            bytes.fromhex("04040230001105"),
-            bytes.fromhex("04040201021105"),
-            uid + bytes.fromhex("CF39D449803421"),
-        )
+        self.version = (bytes.fromhex("04040230001105"), bytes.fromhex("04040201021105"), uid + _MADE)
+        self.random_id = False
         self.limit: int | None = 1_000
         self.decrement = 10
         self.application_keys = [Key() for _ in range(5)]
@@ -107,16 +108,40 @@ class Ntag424App(AesApp):
         if self.who != 0:
             raise Refused(AUTHENTICATION)
         header, body = self.received(ins, data, 1, FULL)
-        if header != b"\x0a":
+        if header[0] not in _CONFIGURATION:
             raise Refused(PARAMETER)
-        if len(body) != 5:
+        if len(body) != _CONFIGURATION[header[0]]:
             raise Refused(LENGTH)
+        if header[0] == _RANDOM_ID:
+            self._set_random_id(body[0])
+        else:
+            self._set_limit(body)
+        return self.answer(b"", FULL)
+
+    def _set_random_id(self, config: int) -> None:
+        """From the next power-up on, and never back."""
+        if config & 0xFD:
+            raise Refused(PARAMETER)
+        self.random_id |= bool(config & 2)
+
+    def _set_limit(self, body: bytes) -> None:
         limit = int.from_bytes(body[1:3], "little")
         if body[0] & 0xFE or not limit:
             raise Refused(PARAMETER)
         self.limit = limit if body[0] else None
         self.decrement = int.from_bytes(body[3:5], "little")
-        return self.answer(b"", FULL)
+
+    def _get_version(self, ins: int, data: bytes) -> Reply:
+        """A card with random ID does not tell its UID here."""
+        uid = bytes(7) if self.random_id else self.uid
+        self.version = (*self.version[:2], uid + _MADE)
+        return super()._get_version(ins, data)
+
+    def _read_signature(self, ins: int, data: bytes) -> Reply:
+        """Nor does it give a signature over it to anybody (Table 95)."""
+        if self.random_id and self.session is None:
+            raise Refused(_NO_SIGNATURE)
+        return super()._read_signature(ins, data)
 
     # -- SDM -----------------------------------------------------------------------------------------------------------
 
@@ -168,6 +193,17 @@ class Ntag424App(AesApp):
             raise Refused(_WRONG_LENGTH)
         self.write(file, at, data, 5)
         return b""
+
+    def program_chain(self, chain: bytes) -> None:
+        """UPDATE BINARY in a chain is programmed as WriteData is."""
+        if chain[:2] != b"\x00\xd6":
+            super().program_chain(chain)
+        elif len(chain) > 5 and self.session is None:
+            number, at = self._addressed(chain[2], chain[3])
+            file = self.application_files[number]
+            file.mode_for(file.write_keys, None, PLAIN)
+            content = chain[5 : 5 + max(0, len(file.memory) - at)]
+            file.memory[at : at + len(content)] = content
 
     def _select(self, p1: int, p2: int, data: bytes) -> bytes:
         if p2 not in (0x00, 0x0C) or p1 > 4:
@@ -226,3 +262,9 @@ class Ntag424(AesCard[Ntag424App]):
 
     def __init__(self, uid: bytes) -> None:
         super().__init__(uid, Ntag424App(uid))
+
+    def power_up(self, now_us: int) -> None:
+        """With random ID another UID of four bytes at each activation, 08h first (section 8.1)."""
+        if self.app.random_id:
+            self.take_uid(b"\x08" + self.app.entropy(3))
+        super().power_up(now_us)

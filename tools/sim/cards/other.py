@@ -63,8 +63,7 @@ class Phone(IsoDepCard):
 
     def power_up(self, now_us: int) -> None:
         """Another UID every time (ISO/IEC 14443-3, 6.5.4: 08h marks it as random)."""
-        self.uid = b"\x08" + self._random.randbytes(3)
-        self._levels = tuple(self._cascade())
+        self.take_uid(b"\x08" + self._random.randbytes(3))
         super().power_up(now_us)
 
     def apdu(self, command: bytes) -> bytes:

@@ -167,9 +167,11 @@ class Modem:
 
     def _nonce(self, heard: Heard) -> None:
         chip = self._chip
-        if heard.nbits != 32 or heard.collision is not None:
+        if heard.nbits != 32 or heard.collision is not None or heard.parity_error:
             chip.fail(R.PROTOCOL_ERR)  # 9.3.1.7; the command goes on waiting
             return
+        if heard.spoilt and self._authenticating is not None:  # what is made of another nonce proves nothing
+            self._authenticating = (bytes(6), self._authenticating[1])
         self._at(self._clock.now_us + us_of(READER_GUARD), self._prove)
 
     def _prove(self) -> None:
@@ -177,7 +179,7 @@ class Modem:
 
     def _proven(self, heard: Heard) -> None:
         chip = self._chip
-        if heard.nbits != 32:
+        if heard.nbits != 32 or heard.spoilt:
             chip.fail(R.PROTOCOL_ERR)
             return
         self.cancel()

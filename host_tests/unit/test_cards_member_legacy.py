@@ -1,0 +1,136 @@
+"""Classic and Type 2 cards: counters, the tripwire for rewritable cards, and what disagrees with itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from firmware.cards.identify import is_odd, is_random
+from firmware.core.errors import CardUnsupported
+from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
+from host_tests.unit.reader_kit import GOLD, GROUP, SILVER, Shop, gold, outcome, silver, summary
+from tools.sim.cards import Noise, make_card
+from tools.sim.cards.personal import personalise
+
+
+def copy() -> Any:
+    return make_card("classic-magic", "11223344").imitate(gold())
+
+
+def counting() -> Any:
+    card = silver()
+    access = card._config + 1
+    card.set_page(access, bytes([card.page(access)[0] | 0x10 | 0x08]) + card.page(access)[1:])  # on, and protected
+    return card
+
+
+def test_a_rewritable_copy_is_noticed_when_it_is_to_spend_and_only_then() -> None:
+    shop = Shop()
+    card = copy()
+    assert summary(shop.tap(card)) == ("classic-1k", AUTH_LEGACY, 1001)
+    assert (card.knocks, shop.reader.cards.suspicious) == (0, 0)
+    shop = Shop()
+    told = shop.tap(card, prove=True)
+    assert summary(told) == ("classic-1k", AUTH_UID, 0)
+    assert isinstance(told, CardData)
+    assert told.suspect
+    assert card.knocks == 1
+    assert shop.reader.cards.suspicious == 1
+    assert "C06 rewritable card" in shop.lines()
+    assert GOLD not in shop.lines()
+
+
+@pytest.mark.parametrize("kind", ["classic", "classic-4k"])
+@pytest.mark.parametrize("uid", [GOLD, "04A1B2C3D4E5F6"])
+def test_a_genuine_card_keeps_its_rank_after_the_knock(kind: str, uid: str) -> None:
+    shop = Shop()
+    told = shop.tap(personalise(make_card(kind, uid), GROUP, 1001), prove=True)
+    assert summary(told)[1:] == (AUTH_LEGACY, 1001)
+    assert isinstance(told, CardData)
+    assert not told.suspect
+
+
+def test_noise_calls_no_genuine_card_a_copy() -> None:
+    ranks = []
+    for seed in range(40):
+        shop = Shop()
+        shop.field.noise = Noise(seed, deaf=0.04, silence=0.04, crc=0.04, parity=0.04, short=0.04)
+        told = shop.tap(gold(), prove=True)
+        assert shop.reader.cards.suspicious == 0
+        ranks.append(isinstance(told, CardData) and told.auth == AUTH_LEGACY)
+    assert ranks.count(True) >= 34
+
+
+def test_the_counter_of_an_ntag_that_counts_travels_with_the_tap_and_rises() -> None:
+    shop = Shop()
+    card = counting()
+    counters = []
+
+    async def story() -> None:
+        for _ in range(3):
+            shop.field.lay(card)
+            told = await outcome(shop.reader)
+            assert summary(told) == ("ntag213", AUTH_LEGACY, 1002)
+            assert isinstance(told, CardData)
+            counters.append(told.counter)
+            shop.field.remove(card)
+            await asyncio.sleep(1)
+
+    shop.open(story)
+    assert 0 < counters[0] < counters[1] < counters[2]
+
+
+def test_an_ntag_that_does_not_count_has_counter_0_and_its_rank() -> None:
+    told = Shop().tap(silver())
+    assert summary(told)[1] == AUTH_LEGACY
+    assert isinstance(told, CardData)
+    assert told.counter == 0
+
+
+def test_an_ultralight_ev1_counts_by_its_uid_without_our_key_and_by_its_payload_with_it() -> None:
+    assert summary(Shop().tap(make_card("ultralight-ev1", SILVER))) == ("ultralight-ev1", AUTH_UID, 0)
+    card = personalise(make_card("ultralight-ev1", SILVER), GROUP, 1002)
+    assert summary(Shop().tap(card)) == ("ultralight-ev1", AUTH_LEGACY, 1002)
+
+
+def test_a_card_whose_uid_is_longer_than_it_says_is_a_copy() -> None:
+    card = silver()
+    shop = Shop()
+
+    class Odd(type(card)):  # type: ignore[misc]
+        atqa = b"\x04\x00"
+
+    card.__class__ = Odd
+    told = shop.tap(card)
+    assert isinstance(told, CardData)
+    assert (told.auth, told.suspect) == (AUTH_UID, True)
+    assert shop.reader.cards.suspicious == 1
+
+
+@pytest.mark.parametrize(
+    ("uid", "atqa", "odd"),
+    [
+        (GOLD, 0x0004, False),
+        (GOLD, 0x0044, False),  # a Classic of 7 bytes set to show 4
+        (SILVER, 0x0044, False),
+        (SILVER, 0x0344, False),
+        (SILVER, 0x0004, True),
+        (SILVER, 0x0000, False),  # several cards garbled it
+        ("0102030405060708090A", 0x0044, True),
+        ("0102030405060708090A", 0x0084, False),
+    ],
+)
+def test_the_size_a_card_tells_may_not_be_less_than_its_uid(uid: str, atqa: int, odd: bool) -> None:
+    assert is_odd(bytes.fromhex(uid), atqa) is odd
+
+
+def test_only_four_bytes_that_begin_with_08_are_made_up() -> None:
+    assert is_random(bytes.fromhex("08112233"))
+    assert not is_random(bytes.fromhex("18112233"))
+    assert not is_random(bytes.fromhex("08112233445566"))
+
+
+def test_a_classic_that_makes_up_its_uid_is_refused() -> None:
+    assert Shop().tap(make_card("classic", "08112233")) is CardUnsupported

@@ -1,0 +1,85 @@
+"""What the books say to an inquiry (0100), with or without a proof of the card: LT-87 sections 8 and 10.
+
+Inside one database transaction that the caller opens. Knows no bytes and no keys: the proof was judged before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from tools.bench_switch import grants
+from tools.bench_switch.booking import (
+    CARD_STATES,
+    RC_APPROVED,
+    RC_COPY,
+    RC_UNKNOWN_CARD,
+    Standing,
+    lock_member,
+    standing_of,
+)
+from tools.bench_switch.programme import Programme
+from tools.bench_switch.proof import Verdict
+from tools.bench_switch.schema import CardRow, MemberRow, WayRow
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An inquiry: UID as upper-case hex, `counter` 0 when the terminal did not say; `sun` or `step` is its proof."""
+
+    terminal_id: str
+    uid: str
+    auth: int
+    counter: int = 0
+    sun: bytes = b""
+    step: bytes = b""
+
+
+@dataclass
+class Known:
+    """The answer: `auth` None when nothing was decided that the terminal has to hear of, `counter` 0 unknown."""
+
+    rc: str
+    standing: Standing | None = None
+    auth: int | None = None
+    counter: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+
+def inquire(session: Session, asked: Asked, verdict: Verdict | None, programme: Programme, now_utc: int) -> Known:
+    """Who the card belongs to, and whether it is the card it says; a copy's claim is answered 59."""
+    known = Known(RC_UNKNOWN_CARD)
+    if verdict is not None and not verdict.reply:
+        known.auth = grants.AUTH_UID
+    card = session.get(CardRow, asked.uid)
+    if card is None:
+        return known
+    known.rc = CARD_STATES[card.state]
+    if known.rc == RC_APPROVED and (verdict is not None or asked.counter):
+        lock_member(session, card.member_id)
+        suspicion = _examine(session, asked, verdict, known, now_utc)
+        if suspicion:
+            known.rc = RC_COPY
+            known.remarks.append(f"suspected copy, card {grants.masked(asked.uid)}: {suspicion}")
+        session.flush()
+    known.standing = standing_of(session, session.get_one(MemberRow, card.member_id), programme)
+    return known
+
+
+def _examine(session: Session, asked: Asked, verdict: Verdict | None, known: Known, now_utc: int) -> str:
+    """Why this is a copy, or ""; fills in what is proven."""
+    if verdict is None:
+        way = session.get(WayRow, asked.uid)
+        suspicion = grants.doubt(way, asked.terminal_id, asked.counter)
+        if not suspicion:
+            grants.believe(session, way, asked.uid, asked.terminal_id, asked.counter, asked.auth)
+        return suspicion
+    if verdict.proven is None:
+        if verdict.why:
+            known.remarks.append(f"card {grants.masked(asked.uid)} not proven: {verdict.why}")
+        return ""
+    suspicion = verdict.why or grants.admit(session, asked.uid, asked.terminal_id, verdict, now_utc)
+    if not suspicion:
+        known.auth, known.counter = grants.AUTH_AES, verdict.counter
+    return suspicion
