@@ -11,7 +11,9 @@ import micropython
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.app import App
-    from firmware.settings import Settings
+    from firmware.board import Board
+    from firmware.core.errors import VafaError
+    from firmware.service.provisioned import Start
 
 _START_THRESHOLD = 16 * 1024
 
@@ -48,14 +50,22 @@ def _prompt(display: object, what: str, next_step: str) -> None:
     micropython.kbd_intr(3)
 
 
-def _read_settings() -> "tuple[Settings, bytes]":
-    """Settings and the pinned CA. What read them is needed only here and leaves the heap: 4 KB."""
-    import firmware.settings
+def _provisioned(board: "Board") -> "Start":
+    """Settings, keys and the pinned CA. What reads them is needed only here and leaves the heap."""
+    from firmware.service.provisioned import Provisioned
+    from firmware.store.seal import Sealer
+    from firmware.store.slots import Slots
+    from firmware.store.vault import Vault
 
+    device, key, sector = board.vault_flash(), board.own_key(), bytearray(4096)
+    vault = Vault(device, Sealer(key, b"", b"vafa-keys"), board.page_only, sector)
+    slots = Slots(device, Sealer(key, b"", b"vafa-slots"), board.random_number(32), board.page_only, 2, sector)
     try:
-        return firmware.settings.load(), firmware.settings.load_ca()
+        slots.open()
+        return Provisioned(vault, slots).load()
     finally:
-        del sys.modules["firmware.settings"], firmware.settings
+        for name in ("settings", "service.provisioned", "store.vault", "store.slots"):
+            del sys.modules["firmware." + name]
 
 
 def _built(mode: str) -> "App | None":
@@ -72,10 +82,16 @@ def _built(mode: str) -> "App | None":
         _prompt(display, "start_maintenance", "start_maintenance_next")
         return None
     try:
-        loaded, ca_der = _read_settings()
+        start = _provisioned(board)
     except SettingsError as error:
-        print("# K01", error)
-        _prompt(display, "start_unprovisioned", "start_unprovisioned_next")
+        if error.code == SettingsError.code:
+            print("# K01", error)
+            _prompt(display, "start_unprovisioned", "start_unprovisioned_next")
+        else:
+            _stop(display, error)
+        return None
+    except StoreError as error:
+        _stop(display, error)
         return None
     # Importing leaves many small gaps; collecting often meanwhile keeps the long-lived buffers' room in one piece.
     gc.threshold(_START_THRESHOLD)
@@ -85,13 +101,18 @@ def _built(mode: str) -> "App | None":
         raise OSError("display does not answer")
     _tell(display, "starting", "wait_safe")
     try:
-        return App(board, display, loaded, ca_der)
+        return App(board, display, start)
     except StoreError as error:
-        # Another reset would find the same flash: leave it untouched and let service look at it.
-        print("#", error.code, error)
-        _tell_code(display, error.code)
-        micropython.kbd_intr(3)
+        _stop(display, error)
         return None
+
+
+def _stop(display: object, error: "VafaError") -> None:
+    """Another reset would find the same flash: leave it untouched and let service look at it."""
+    print("#", error.code, error)
+    if display is not None:
+        _tell_code(display, error.code)
+    micropython.kbd_intr(3)
 
 
 def _run(mode: str) -> None:

@@ -16,8 +16,10 @@ from firmware.cashier.counter import Counter, Limits
 from firmware.cashier.desk import Desk
 from firmware.cashier.teller import Teller
 from firmware.core.clock import Clock
+from firmware.core.cmac import Cmac
 from firmware.core.errors import StoreError, VafaError
 from firmware.core.log import Log
+from firmware.core.types import CLOCK_NEVER_SET
 from firmware.loyalty.offline import OfflinePolicy
 from firmware.loyalty.rules import Rules
 from firmware.receipt.content import Shop
@@ -30,7 +32,7 @@ from firmware.service.console import Console
 from firmware.service.housekeeping import Housekeeping
 from firmware.service.supervisor import Policy, Supervisor
 from firmware.store.journal import Journal
-from firmware.store.members import Members
+from firmware.store.seal import Sealer
 from firmware.switch.forward import Forward
 from firmware.switch.link import Link
 from firmware.switch.mac import MacKeys
@@ -44,11 +46,14 @@ if TYPE_CHECKING:
 
     from firmware.board import Board
     from firmware.core.types import Reply
+    from firmware.service.provisioned import Start
     from firmware.settings import Settings
 
 VERSION = "0.1.0"
 # No clock of a terminal that runs this version can be earlier: 2026-11-22 00:00 UTC.
 _BUILT_UTC = const(1_795_305_600)
+
+_KEEP_MEMBERS_S = const(90 * 86_400)
 
 # The longest time without a sign of life. The desk says nothing while it waits for the switch (6 s and a join).
 _DESK_SILENCE_MS = const(45_000)
@@ -61,7 +66,8 @@ _QUEUE_SILENCE_MS = const(60_000)
 class App:
     """One terminal. `start` to `run` in the order of the words."""
 
-    def __init__(self, board: "Board", display: "Any", settings: "Settings", ca_der: bytes) -> None:
+    def __init__(self, board: "Board", display: "Any", start: "Start") -> None:
+        settings = start.settings
         self._board = board
         self._started = ticks_ms()
         self._recorded: "list[str]" = []
@@ -71,15 +77,25 @@ class App:
         self.console.attach(self.log)
         for name in settings.unknown:
             self.log.fault("K01", "setting nobody knows: " + name)
-        self._build_stores(board)
-        self._build_switch(board, settings, ca_der)
+        for line in start.told:
+            self.log.event(line)
+        self._start_number = start.number
+        self._build_stores(board, settings)
+        self._build_switch(board, settings, start.ca_der)
         self._build_person(board, display, settings)
         self._build_cashier(board, settings)
 
-    def _build_stores(self, board: "Board") -> None:
+    def _build_stores(self, board: "Board", settings: "Settings") -> None:
         sector = bytearray(4096)  # each store uses it only within one call
-        self.members = Members(board.member_flash(), board.random_number(32), board.page_only, sector)
-        self.journal = Journal(board.transaction_flash(), board.random_number(32), board.page_only, sector)
+        master = settings.secret_bytes("tmk")
+        self._check_value = Cmac(master).tag(bytes(16))[:3].hex()
+        sealer = Sealer(master, settings.text("terminal_id").encode())
+        if board.little_memory:
+            from firmware.store.buckets import Buckets as Cache
+        else:
+            from firmware.store.members import Members as Cache
+        self.members = Cache(board.member_flash(), sealer, board.random_number(32), board.page_only, sector)
+        self.journal = Journal(board.transaction_flash(), sealer, board.random_number(32), board.page_only, sector)
         self.journal.open()
         try:
             self.members.open()
@@ -155,7 +171,7 @@ class App:
         )
         self.desk = Desk(self.counter)
         self.housekeeping = Housekeeping(
-            self.desk.quiet, (self.journal.idle_work, self.members.idle_work), books.recover_if_due
+            self.desk.quiet, (self.journal.idle_work, self.members.idle_work), books.recover_if_due, self._retire
         )
 
     async def run(self) -> None:
@@ -173,6 +189,11 @@ class App:
         self.log.event("Vafa {} on {}, start took {} ms".format(VERSION, self._board.name, self._age_ms()))
         await supervisor.run()
 
+    def _retire(self) -> None:
+        """Members of whom the switch told nothing for long leave the cache."""
+        if self.clock.quality != CLOCK_NEVER_SET:
+            self.members.retire(self.clock.now_utc() - _KEEP_MEMBERS_S)
+
     def _beat_reader(self) -> None:
         self._reader_beat()
 
@@ -189,12 +210,14 @@ class App:
         """The console's status lines."""
         now = self.counter.status()
         lines = [
-            "Vafa {} {} up {} s".format(VERSION, self._board.name, self._age_ms() // 1000),
+            "Vafa {} {} up {} s start {}".format(VERSION, self._board.name, self._age_ms() // 1000, self._start_number),
             "terminal {}".format(self.counter.shop.terminal_id),
             "link {} {}".format("online" if now.online else "offline", self.session.fault),
             "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
             "clock quality {}".format(self.clock.quality),
             self.reader.status(),
+            "store missing or altered {} mended {}".format(self.journal.gaps(), self.journal.mended()),
+            "keys check value {}, wrapped with the chip's number only".format(self._check_value),
         ]
         return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
 

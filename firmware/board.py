@@ -21,7 +21,11 @@ _BAUD = const(115_200)
 _BUZZER_HZ = const(2000)
 _MAINTENANCE_FLAG = "/maintenance"  # boot.py takes it away again
 
+_KEY_LABEL = b"vafa-board-key-1"  # with the chip's number: hides keys from a glance at the flash, not from a thief
+
 # Pico W: raw regions behind the file system within MicroPython's 848 KB storage area.
+_PICO_VAULT_START = const(440 * 1024)
+_PICO_VAULT_SIZE = const(24 * 1024)
 _PICO_TXLOG_START = const(464 * 1024)
 _PICO_TXLOG_SIZE = const(128 * 1024)
 _PICO_MEMBERS_START = const(592 * 1024)
@@ -63,11 +67,13 @@ def _pico_pins() -> PinMap:
 
 
 class Board:
-    """What a board offers. `page_only`: its flash is programmed in whole pages of 256 bytes."""
+    """What a board offers. `page_only`: its flash is programmed in whole pages of 256 bytes. `little_memory`: there is
+    no room for an index of all members."""
 
-    def __init__(self, name: str, pins: PinMap, page_only: bool) -> None:
+    def __init__(self, name: str, pins: PinMap, page_only: bool, little_memory: bool) -> None:
         self.name = name
         self.page_only = page_only
+        self.little_memory = little_memory
         self._pins = pins
         self._i2c: "Any" = None
 
@@ -145,6 +151,18 @@ class Board:
         """The member cache's region."""
         return self._flash("members", _PICO_MEMBERS_START, _PICO_MEMBERS_SIZE)
 
+    def vault_flash(self) -> "BlockDevice":
+        """The region of keys, small values and counters: six sectors."""
+        return self._flash("vault", _PICO_VAULT_START, _PICO_VAULT_SIZE)
+
+    def own_key(self) -> bytes:
+        """16 bytes that only this board has. Neither board's stock build can keep them secret."""
+        from hashlib import sha256
+
+        from machine import unique_id
+
+        return sha256(_KEY_LABEL + unique_id()).digest()[:16]
+
     def _flash(self, label: str, start: int, size: int) -> "Any":
         if self.name == "pico":
             import rp2
@@ -201,5 +219,5 @@ def this_board() -> Board:
     try:
         import esp32  # noqa: F401 (its being there is the answer)
     except ImportError:
-        return Board("pico", _pico_pins(), True)
-    return Board("s3", _s3_pins(), False)
+        return Board("pico", _pico_pins(), True, True)
+    return Board("s3", _s3_pins(), False, False)

@@ -1,10 +1,9 @@
-"""Every setting of the terminal, declared once. Loads /config/settings.json and /config/keys.json.
+"""Every setting of the terminal, declared once: what may stand in settings.json and in keys.json.
 
 A setting that is missing without a default, of the wrong type or out of range raises SettingsError naming the setting,
 never its value. Secrets come wrapped, so that no log line or error can print them by accident.
 """
 
-import json
 from binascii import unhexlify
 
 from micropython import const
@@ -121,6 +120,7 @@ def declared_settings() -> "tuple[Setting, ...]":
 def declared_keys() -> "tuple[Setting, ...]":
     """What stands in keys.json."""
     return (
+        Setting("tmk", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
         Setting("kid", "int", _REQUIRED, 0, 255),
         Setting("mac_out", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
         Setting("mac_in", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
@@ -183,34 +183,7 @@ def check(declared: "tuple[Setting, ...]", given: object) -> "dict[str, object]"
     return values
 
 
-def load(folder: str = "/config") -> Settings:
-    """The settings of this terminal; SettingsError when it is not provisioned or a file is damaged."""
-    plain, keys = _parsed(folder + "/settings.json"), _parsed(folder + "/keys.json")
-    of_plain, of_keys = declared_settings(), declared_keys()
-    values = check(of_plain, plain)
-    values.update(check(of_keys, keys))
-    return Settings(values, _undeclared(of_plain, plain) + _undeclared(of_keys, keys))
-
-
-def _undeclared(declared: "tuple[Setting, ...]", given: object) -> "list[str]":
+def undeclared(declared: "tuple[Setting, ...]", given: object) -> "list[str]":
+    """Names in a parsed file that nothing declares."""
     known = [setting.name for setting in declared]
     return [name for name in given if name not in known] if isinstance(given, dict) else []
-
-
-def load_ca(folder: str = "/config") -> bytes:
-    """The pinned certificate authority, DER."""
-    try:
-        with open(folder + "/ca.der", "rb") as file:
-            return file.read()
-    except OSError:
-        raise SettingsError("ca.der: missing") from None
-
-
-def _parsed(path: str) -> object:
-    try:
-        with open(path) as file:
-            return json.load(file)
-    except OSError:
-        raise SettingsError(path + ": missing") from None
-    except ValueError:
-        raise SettingsError(path + ": damaged") from None

@@ -377,6 +377,10 @@ class Journal:
         self._load_all()
         return self._ring.chain.gaps
 
+    def mended(self) -> int:
+        """How often since the start one wrong bit of the flash was put right."""
+        return self._ring.repairs
+
     # --- housekeeping -----------------------------------------------------------------------------------------------
 
     def idle_work(self) -> bool:

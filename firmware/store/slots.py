@@ -31,9 +31,15 @@ class Slots:
     """`first` is the first of the two sectors. `open` comes before anything else."""
 
     def __init__(
-        self, device: "BlockDevice", sealer: Sealer, salt: int, page_only: bool = False, first: int = 0
+        self,
+        device: "BlockDevice",
+        sealer: Sealer,
+        salt: int,
+        page_only: bool = False,
+        first: int = 0,
+        buffer: "bytearray | None" = None,
     ) -> None:
-        self._flash = Flash(device, page_only)
+        self._flash = Flash(device, page_only, buffer)
         self._sealer = sealer
         self._salt = salt
         self._first = first

@@ -25,8 +25,15 @@ _SUCCESSES_AT = const(2176)
 class TryCounter:
     """`first` is the first of two sectors. A row that is full counts as locked until a success, which there is none."""
 
-    def __init__(self, device: "BlockDevice", page_only: bool = False, first: int = 0, row: int = _ROW) -> None:
-        self._flash = Flash(device, page_only)
+    def __init__(
+        self,
+        device: "BlockDevice",
+        page_only: bool = False,
+        first: int = 0,
+        row: int = _ROW,
+        buffer: "bytearray | None" = None,
+    ) -> None:
+        self._flash = Flash(device, page_only, buffer)
         self._first = first
         self._row = row
         self._sector = first

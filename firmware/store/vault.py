@@ -34,8 +34,10 @@ class VaultDamaged(StoreError):
 class Vault:
     """`wrapping` seals with the board's own key. Uses the first two sectors of `device`."""
 
-    def __init__(self, device: "BlockDevice", wrapping: Sealer, page_only: bool = False) -> None:
-        self._flash = Flash(device, page_only)
+    def __init__(
+        self, device: "BlockDevice", wrapping: Sealer, page_only: bool = False, buffer: "bytearray | None" = None
+    ) -> None:
+        self._flash = Flash(device, page_only, buffer)
         self._wrapping = wrapping
         self._counter = 0
 

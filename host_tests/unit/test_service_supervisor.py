@@ -95,7 +95,7 @@ def test_being_restarted_is_no_sign_of_life() -> None:
 
 
 def test_housekeeping_works_only_in_quiet_and_rests_when_there_is_nothing() -> None:
-    quiet, done, recovered = [False], [], []
+    quiet, done, recovered, retired = [False], [], [], []
     work = [True, True, False]
 
     def piece() -> bool:
@@ -103,7 +103,7 @@ def test_housekeeping_works_only_in_quiet_and_rests_when_there_is_nothing() -> N
         return work.pop(0) if work else False
 
     async def main() -> None:
-        keeping = Housekeeping(lambda _ms: quiet[0], (piece,), lambda: recovered.append(1))
+        keeping = Housekeeping(lambda _ms: quiet[0], (piece,), lambda: recovered.append(1), lambda: retired.append(1))
         task = asyncio.create_task(keeping.run(lambda: None))
         await asyncio.sleep(5)
         assert done == []
@@ -112,7 +112,11 @@ def test_housekeeping_works_only_in_quiet_and_rests_when_there_is_nothing() -> N
         assert len(done) == 3
         await asyncio.sleep(60)
         assert len(done) in (4, 5)
-        assert recovered
+        assert recovered and not retired
+        await asyncio.sleep(600)
+        assert len(retired) == 1
+        await asyncio.sleep(86_500)
+        assert len(retired) == 2
         task.cancel()
 
     onhost.run_virtual(main())

@@ -7,6 +7,11 @@ import pytest
 
 from firmware import settings
 from firmware.core.errors import SettingsError
+from firmware.service.provisioned import MasterKeyChanged, Provisioned, Start
+from firmware.store.seal import Sealer
+from firmware.store.slots import Slots
+from firmware.store.vault import Vault
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 PLAIN = {
     "terminal_id": "T0000001",
@@ -16,17 +21,46 @@ PLAIN = {
     "switch_port": 8583,
     "switch_name": "switch.example",
 }
-KEYS = {"kid": 1, "mac_out": "11" * 16, "mac_in": "22" * 16, "card_group": "33" * 16, "wifi_psk": "a long password"}
+KEYS = {
+    "tmk": "99" * 16,
+    "kid": 1,
+    "mac_out": "11" * 16,
+    "mac_in": "22" * 16,
+    "card_group": "33" * 16,
+    "wifi_psk": "a long password",
+}
+
+
+CA = bytes(range(256)) * 2
+BOARD = Sealer(bytes(range(16)), b"board")
 
 
 def folder(tmp_path: Path, plain: object = None, keys: object = None) -> str:
     (tmp_path / "settings.json").write_text(json.dumps(PLAIN if plain is None else plain))
     (tmp_path / "keys.json").write_text(json.dumps(KEYS if keys is None else keys))
+    (tmp_path / "ca.der").write_bytes(CA)
     return str(tmp_path)
 
 
+class Terminal:
+    """A terminal's raw flash, which lives through its starts."""
+
+    def __init__(self) -> None:
+        self.nor = Nor(4 * 4096)
+
+    def start(self, path: str) -> Start:
+        part = NorPartition(self.nor, 0, 4)
+        slots = Slots(part, BOARD, 7, first=2)
+        slots.open()
+        return Provisioned(Vault(part, BOARD), slots, path).load()
+
+
+def load(path: str) -> settings.Settings:
+    return Terminal().start(path).settings
+
+
 def test_defaults_fill_what_is_not_given(tmp_path: Path) -> None:
-    loaded = settings.load(folder(tmp_path))
+    loaded = load(folder(tmp_path))
     assert loaded.number("earn_unit") == 1000
     assert loaded.number("redeem_threshold") == 500
     assert loaded.flag("offline_earn") is True
@@ -38,7 +72,7 @@ def test_defaults_fill_what_is_not_given(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["terminal_id", "merchant_id", "switch_host", "switch_port", "switch_name"])
 def test_a_missing_setting_is_named(tmp_path: Path, missing: str) -> None:
     with pytest.raises(SettingsError, match=missing):
-        settings.load(folder(tmp_path, {k: v for k, v in PLAIN.items() if k != missing}))
+        load(folder(tmp_path, {k: v for k, v in PLAIN.items() if k != missing}))
 
 
 @pytest.mark.parametrize(
@@ -61,36 +95,38 @@ def test_a_setting_of_wrong_type_or_out_of_range_is_named_without_its_value(
     tmp_path: Path, name: str, value: object
 ) -> None:
     with pytest.raises(SettingsError, match=name):
-        settings.load(folder(tmp_path, {**PLAIN, name: value}))
+        load(folder(tmp_path, {**PLAIN, name: value}))
 
 
 @pytest.mark.parametrize("secret", ["mac_out", "mac_in", "card_group"])
 def test_a_bad_key_is_refused_and_not_shown(tmp_path: Path, secret: str) -> None:
     for bad in ("44" * 15, "zz" * 16, "4", 7):
         with pytest.raises(SettingsError) as caught:
-            settings.load(folder(tmp_path, None, {**KEYS, secret: bad}))
+            load(folder(tmp_path, None, {**KEYS, secret: bad}))
         assert secret in str(caught.value)
         assert str(bad) not in str(caught.value).replace(secret, "").replace("16..16", "")
 
 
 def test_missing_and_damaged_files_are_settings_errors(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
-        settings.load(str(tmp_path / "nowhere"))
-    with pytest.raises(SettingsError):
-        settings.load_ca(str(tmp_path))
+        load(str(tmp_path / "nowhere"))
+    path = folder(tmp_path)
+    (tmp_path / "ca.der").unlink()
+    with pytest.raises(SettingsError, match="ca.der"):
+        load(path)
     path = folder(tmp_path)
     for damage in ('{"terminal', "[]", "7", ""):
         (tmp_path / "settings.json").write_text(damage)
         with pytest.raises(SettingsError):
-            settings.load(path)
+            load(path)
 
 
 def test_a_name_nobody_declared_is_listed_and_harms_nothing(tmp_path: Path) -> None:
-    assert settings.load(folder(tmp_path, {**PLAIN, "max_amuont": 5})).unknown == ["max_amuont"]
+    assert load(folder(tmp_path, {**PLAIN, "max_amuont": 5})).unknown == ["max_amuont"]
 
 
 def test_secrets_show_nothing_when_printed(tmp_path: Path) -> None:
-    loaded = settings.load(folder(tmp_path))
+    loaded = load(folder(tmp_path))
     for setting in settings.declared_keys():
         if setting.secret:
             wrapped = loaded._values[setting.name]
@@ -103,3 +139,75 @@ def test_secrets_show_nothing_when_printed(tmp_path: Path) -> None:
 def test_each_setting_is_declared_once() -> None:
     names = [setting.name for setting in settings.declared_settings() + settings.declared_keys()]
     assert len(names) == len(set(names))
+
+
+def test_keys_leave_the_file_system_for_the_key_store_and_every_later_start_has_them(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path)
+    first = terminal.start(path)
+    assert not (tmp_path / "keys.json").exists()
+    assert any("key store" in line for line in first.told)
+    again = terminal.start(path)
+    assert again.settings.secret_bytes("tmk") == b"\x99" * 16
+    assert again.settings.number("kid") == 1
+    assert again.settings.secret_text("wifi_psk") == "a long password"
+    assert (first.number, again.number) == (1, 2)
+    assert again.told == []
+
+
+def test_a_damaged_file_system_stops_no_terminal_that_once_sold(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path, {**PLAIN, "max_amount": 77})
+    terminal.start(path)
+    for name in ("settings.json", "ca.der"):
+        (tmp_path / name).unlink()
+    start = terminal.start(path)
+    assert start.settings.number("max_amount") == 77
+    assert start.ca_der == CA
+    assert len(start.told) == 2
+    (tmp_path / "settings.json").write_text('{"termi')
+    assert terminal.start(path).settings.number("max_amount") == 77
+
+
+def test_a_wrong_setting_is_told_and_never_becomes_the_copy(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path)
+    terminal.start(path)
+    (tmp_path / "settings.json").write_text(json.dumps({**PLAIN, "switch_port": 0}))
+    with pytest.raises(SettingsError, match="switch_port"):
+        terminal.start(path)
+    (tmp_path / "settings.json").unlink()
+    assert terminal.start(path).settings.number("switch_port") == 8583
+
+
+def test_other_keys_are_taken_but_another_master_key_is_refused_and_everything_stays(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path)
+    terminal.start(path)
+    folder(tmp_path, None, {**KEYS, "mac_out": "ab" * 16, "kid": 2})
+    assert terminal.start(path).settings.secret_bytes("mac_out") == b"\xab" * 16
+    folder(tmp_path, None, {**KEYS, "tmk": "cd" * 16})
+    with pytest.raises(MasterKeyChanged):
+        terminal.start(path)
+    assert (tmp_path / "keys.json").exists()
+    (tmp_path / "keys.json").unlink()
+    assert terminal.start(path).settings.number("kid") == 2
+
+
+def test_a_cut_anywhere_in_the_first_start_is_made_good_by_the_next(tmp_path: Path) -> None:
+    op = 1
+    while True:
+        done = False
+        for torn in Torn:
+            terminal, path = Terminal(), folder(tmp_path)
+            terminal.nor.cut_at(op, torn)
+            try:
+                terminal.start(path)
+                done = True
+            except PowerCut:
+                terminal.nor.power_on()
+            again = terminal.start(path)
+            assert again.settings.secret_bytes("mac_in") == b"\x22" * 16
+            assert again.ca_der == CA
+            (tmp_path / "ca.der").unlink()
+            assert terminal.start(path).ca_der == CA
+        if done:
+            break
+        op += 1
+    assert op > 10

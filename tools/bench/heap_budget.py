@@ -71,13 +71,20 @@ class Terms:
 def buffer_bytes(board: str) -> int:
     """On this board's partitions."""
     onhost.install()
+    from firmware.store.buckets import Buckets
     from firmware.store.members import Members
+    from firmware.store.seal import Sealer
 
     layout = LAYOUTS[board]
     _, size = layout.partitions["members"]
-    members = Members(NorPartition(Nor(size), 0, size // _SECTOR, layout.page_only), 1, layout.page_only)
-    index = members._index
-    index_bytes = len(index._locations) * 2 + len(index._fingerprints)
+    sealer = Sealer(bytes(range(16)), b"")
+    device = NorPartition(Nor(size), 0, size // _SECTOR, layout.page_only)
+    if board == "pico":
+        small = Buckets(device, sealer, 1, layout.page_only)
+        index_bytes = len(small._home) + len(small._taken)
+    else:
+        index = Members(device, sealer, 1, layout.page_only)._index
+        index_bytes = len(index._locations) * 2 + len(index._fingerprints)
     sectors = sum(layout.partitions[name][1] // _SECTOR for name in ("txlog", "members"))
     by_sector = 2 * 4  # bytes: generation and newest SEQ
     screens = 2 * 1024  # what is drawn, what is shown

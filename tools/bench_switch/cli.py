@@ -246,7 +246,7 @@ def terminal_add(database: str, terminal_id: str, merchant: str, keys_path: Path
 
 
 def _new_keys() -> dict[str, str | int]:
-    return {"kid": 1, "mac_out": secrets.token_hex(16), "mac_in": secrets.token_hex(16)}
+    return {"tmk": secrets.token_hex(16), "kid": 1, "mac_out": secrets.token_hex(16), "mac_in": secrets.token_hex(16)}
 
 
 def _card_group(path: Path) -> str:

@@ -14,6 +14,7 @@ MERCHANT_ID = "DEMO-SHOP-00001"
 SWITCH_NAME = "switch.vafa.test"  # RFC 6761: "test" never resolves in the public DNS
 NII = 311
 KID = 1
+TMK = bytes.fromhex("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf")
 MAC_OUT = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
 MAC_IN = bytes.fromhex("f0e1d2c3b4a5968778695a4b3c2d1e0f")
 CARD_GROUP = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -90,6 +91,7 @@ def settings(switch_host: str, switch_port: int, **changes: object) -> dict[str,
 def keys() -> dict[str, object]:
     """keys.json of the demo terminal."""
     return {
+        "tmk": TMK.hex(),
         "kid": KID,
         "mac_out": MAC_OUT.hex(),
         "mac_in": MAC_IN.hex(),

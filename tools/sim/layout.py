@@ -27,6 +27,7 @@ LAYOUTS = {
             "vfs": (0, 1024 * _KB),
             "txlog": (1024 * _KB, 1024 * _KB),
             "members": (2048 * _KB, 640 * _KB),
+            "vault": (2688 * _KB, 24 * _KB),
         },
         rtc_start_us=946_684_800_000_000,  # 2000-01-01
     ),
@@ -35,7 +36,8 @@ LAYOUTS = {
         program_size=256,
         page_only=True,
         partitions={
-            "vfs": (0, 464 * _KB),
+            "vfs": (0, 440 * _KB),
+            "vault": (440 * _KB, 24 * _KB),
             "txlog": (464 * _KB, 128 * _KB),
             "members": (592 * _KB, 256 * _KB),
         },

@@ -75,12 +75,16 @@ def journal_copy(nor: Nor, terminal: Terminal) -> Journal:
     """The journal on a flash, opened by the firmware's own code on a copy; the terminal notices nothing."""
     onhost.install()
     from firmware.store.journal import Journal
+    from firmware.store.seal import Sealer
 
     start, size = terminal.layout.partitions["txlog"]
     copy = Nor(size, None)
     copy.image[:] = nor.image[start : start + size]
     journal = Journal(
-        NorPartition(copy, 0, size // 4096, terminal.layout.page_only), _ANY_SALT, terminal.layout.page_only
+        NorPartition(copy, 0, size // 4096, terminal.layout.page_only),
+        Sealer(demo.TMK, demo.TERMINAL_ID.encode()),
+        _ANY_SALT,
+        terminal.layout.page_only,
     )
     journal.open()
     return journal

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tools.bench_switch.schema import ACCRUAL, REDEMPTION
-from tools.sim import onhost
+from tools.sim import demo, onhost
 from tools.sim.chips.nor import BLOCK, Nor, NorPartition
 from tools.sim.layout import LAYOUTS
 from tools.sim.scenario_stage import Stage
@@ -140,13 +140,15 @@ def full_sector_flash(board: str) -> bytes:
     onhost.install()
     from firmware.core.types import ACCRUAL, OFFLINE, Transaction
     from firmware.store.journal import Journal
+    from firmware.store.seal import Sealer
 
     layout = LAYOUTS[board]
     start, size = layout.partitions["txlog"]
     flash = bytearray(used_flash(board))
     nor = Nor(size)
     nor.image[:] = flash[start : start + size]
-    journal = Journal(NorPartition(nor, 0, size // BLOCK, layout.page_only), 1, layout.page_only)
+    sealer = Sealer(demo.TMK, demo.TERMINAL_ID.encode())
+    journal = Journal(NorPartition(nor, 0, size // BLOCK, layout.page_only), sealer, 1, layout.page_only)
     journal.open()
     while (room := _room(nor)) >= _SLOT:
         seq = journal.next_seq()  # alone it only brings the next mark nearer

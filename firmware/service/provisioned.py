@@ -1,0 +1,172 @@
+"""What provisioning left in /config, taken into raw flash, and given back at each start.
+
+Keys go into the key store and their file is deleted: a file system keeps copies, the key store does not. Settings and
+CA stay where they are and are copied beside it, so that a damaged file system stops no shop. No value is ever told.
+"""
+
+import json
+import os
+
+from micropython import const
+
+from firmware.core.errors import SettingsError
+from firmware.settings import Secret, Settings, check, declared_keys, declared_settings, undeclared
+from firmware.store.vault import VaultDamaged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from firmware.settings import Setting
+    from firmware.store.slots import Slots
+    from firmware.store.vault import Vault
+
+_PIECE = const(160)  # what one value of the small cells holds
+_PIECES_MAX = const(12)
+_MASTER = "tmk"
+_STARTS = "starts"
+
+
+class MasterKeyChanged(SettingsError):
+    """keys.json brings another master key, and the store is sealed with the one the terminal has."""
+
+    code = "K03"
+
+
+class Start:
+    """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log."""
+
+    def __init__(self, settings: Settings, ca_der: bytes, number: int, told: "list[str]") -> None:
+        self.settings = settings
+        self.ca_der = ca_der
+        self.number = number
+        self.told = told
+
+
+class Provisioned:
+    """`folder` is where provisioning puts its files."""
+
+    def __init__(self, vault: "Vault", slots: "Slots", folder: str = "/config") -> None:
+        self._vault = vault
+        self._slots = slots
+        self._folder = folder
+        self._told: "list[str]" = []
+
+    def load(self) -> Start:
+        """Everything a start needs. Raises SettingsError when the terminal is not provisioned, a value is wrong, or a
+        file is damaged and was never taken over; StoreError.
+        """
+        keys, unknown = self._keys()
+        plain = self._file("settings.json", _is_json)
+        ca_der = self._file("ca.der")
+        if plain is None or ca_der is None:
+            raise SettingsError("{}: missing or damaged".format("settings.json" if plain is None else "ca.der"))
+        given = json.loads(plain)
+        of_plain = declared_settings()
+        values = check(of_plain, given)
+        values.update(keys)
+        self._copy_to_cells("settings.json", plain)
+        self._copy_to_cells("ca.der", ca_der)
+        number = int.from_bytes(self._slots.get(_STARTS) or b"", "big") + 1
+        self._slots.put(_STARTS, number.to_bytes(4, "big"))
+        settings = Settings(values, undeclared(of_plain, given) + unknown)
+        return Start(settings, ca_der, number, self._told)
+
+    # --- keys ---------------------------------------------------------------------------------------------------------
+
+    def _keys(self) -> "tuple[dict[str, object], list[str]]":
+        declared = declared_keys()
+        path = self._folder + "/keys.json"
+        try:
+            with open(path) as file:
+                given = json.load(file)
+        except OSError:
+            kept = self._vault.load()
+            if kept is None:
+                raise SettingsError(path + ": missing") from None
+            return check(declared, _from_bytes(declared, kept)), []
+        except ValueError:
+            raise SettingsError(path + ": damaged") from None
+        values = check(declared, given)
+        wanted = _to_bytes(values)
+        try:
+            kept = self._vault.load()
+        except VaultDamaged:
+            kept = None  # half a first record, or lost for good: the store tells whether these keys are its own
+        if kept is not None and kept.get(_MASTER) != wanted[_MASTER]:
+            raise MasterKeyChanged("keys.json has another master key: empty the store first, then start again")
+        if kept != wanted:
+            self._vault.save(wanted)
+            if self._vault.load() != wanted:
+                raise SettingsError("keys.json: the key store did not take it")
+        os.remove(path)
+        self._told.append("keys taken into the key store, keys.json deleted")
+        return values, undeclared(declared, given)
+
+    # --- settings and CA ----------------------------------------------------------------------------------------------
+
+    def _file(self, name: str, sound: "Callable[[bytes], bool] | None" = None) -> "bytes | None":
+        """A file, or its copy when the file is missing or damaged, or None."""
+        try:
+            with open(self._folder + "/" + name, "rb") as file:
+                raw = file.read()
+        except OSError:
+            raw = b""
+        if raw and (sound is None or sound(raw)):
+            return raw
+        kept = self._copy(name)
+        if kept is not None:
+            self._told.append("{} is missing or damaged: its copy is used".format(name))
+        return kept
+
+    def _copy(self, name: str) -> "bytes | None":
+        count = self._slots.get(name)
+        if not count:
+            return None
+        pieces = [self._slots.get("{}.{}".format(name, i)) or b"" for i in range(count[0])]
+        return b"".join(pieces)
+
+    def _copy_to_cells(self, name: str, raw: bytes) -> None:
+        """A cut leaves a mixture: the count is taken away first, and a copy without it is none."""
+        if len(raw) > _PIECE * _PIECES_MAX or raw == self._copy(name):
+            return
+        self._slots.put(name, b"")
+        count = 0
+        for at in range(0, len(raw), _PIECE):
+            self._slots.put("{}.{}".format(name, count), raw[at : at + _PIECE])
+            count += 1
+        self._slots.put(name, bytes((count,)))
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        return isinstance(json.loads(raw), dict)
+    except ValueError:
+        return False
+
+
+def _to_bytes(values: "dict[str, object]") -> "dict[str, bytes]":
+    out = {}
+    for name, value in values.items():
+        plain = value.reveal() if isinstance(value, Secret) else value
+        if isinstance(plain, int):
+            out[name] = bytes((plain,))
+        elif isinstance(plain, str):
+            out[name] = plain.encode()
+        elif isinstance(plain, bytes):
+            out[name] = plain
+    return out
+
+
+def _from_bytes(declared: "tuple[Setting, ...]", kept: "dict[str, bytes]") -> "dict[str, object]":
+    """As keys.json would have given them."""
+    out: "dict[str, object]" = {}
+    for setting in declared:
+        raw = kept.get(setting.name)
+        if raw is None:
+            continue
+        if setting.kind == "int":
+            out[setting.name] = raw[0]
+        else:
+            out[setting.name] = raw.hex() if setting.kind == "hex" else raw.decode()
+    return out
