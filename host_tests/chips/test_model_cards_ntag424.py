@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tests.chips.aes_kit import APPLICATION, FULL, MAC, PLAIN, ZERO, Pcd, crc, h, script
+from host_tests.chips.aes_kit import APPLICATION, FULL, MAC, PLAIN, ZERO, Pcd, cbc, crc, h, script
 from tools.sim.cards import sdm
 from tools.sim.cards.ev2 import Session
 from tools.sim.cards.ntag424 import Ntag424App
@@ -286,6 +286,15 @@ def test_a_spoilt_mac_ends_the_session_and_changes_nothing():
     assert pcd.sw == 0x911E and pcd.card.application_keys[1].value == ZERO
     pcd.plain(0x51)
     assert pcd.sw == 0x91AE
+
+
+@pytest.mark.parametrize("plain", [KEY + b"\x80" + bytes(31), KEY + bytes(16), bytes(32)])
+def test_padding_is_one_bit_and_less_than_a_block_of_zeros(plain):
+    pcd = opened()
+    ciphered = cbc(pcd.enc, pcd._iv(b"\xa5\x5a"), plain)
+    body = b"\x02" + ciphered
+    pcd.plain(0x5F, body + pcd.tag(0x5F, body))
+    assert pcd.sw == 0x911E
 
 
 def test_a_replayed_command_fits_no_counter():

@@ -168,6 +168,6 @@ class AesApp(AesCore):
         mode = file.mode_for(file.write_keys, self.who, file.mode)
         content = chain[_HEAD_BYTES:]
         if mode == FULL and self.session is not None:
-            content = self.session.decrypted(content[: len(content) - len(content) % 16])
+            content = self.session.decrypted(content)
         content = content[: max(0, min(size, len(file.memory) - at))]
         file.memory[at : at + len(content)] = content
