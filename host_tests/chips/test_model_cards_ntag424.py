@@ -129,12 +129,13 @@ def test_version_under_a_session_carries_one_mac_over_its_parts():
 
 
 def test_signature_in_clear_and_under_a_session():
-    app = card()
-    app.signature = bytes(range(56))
+    app = Ntag424App(h("04518DFAA96180"))
     pcd = Pcd(app)
-    assert pcd.plain(0x3C, b"\x00") == bytes(range(56)) and pcd.sw == 0x9190
-    pcd = opened(app=app)
-    assert pcd.secured(0x3C, b"\x00") == bytes(range(56)) and pcd.sw == 0x9190
+    published = pcd.plain(0x3C, b"\x00")
+    assert published.hex().startswith("d1940d17cfed") and len(published) == 56 and pcd.sw == 0x9190
+    pcd.raw(APPLICATION)
+    assert pcd.authenticate(0)
+    assert pcd.secured(0x3C, b"\x00") == published and pcd.sw == 0x9190
 
 
 def test_iso_selection_reading_and_writing():
