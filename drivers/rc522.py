@@ -76,6 +76,7 @@ _RELEASE_US = const(3000)  # beyond timer and air time no exchange lasts; covers
 _SLICE_US = const(100)  # longest time the processor is held while a frame is on air
 _NEAR_US = const(6000)  # an answer that begins within half a millisecond has ended by then, however long
 _GRAIN_US = const(20)
+_POLL_US = const(80)  # between two looks without a line: each is a bus transaction
 _AUTHENT_AIR_US = const(2001)  # both exchanges of MFAuthent
 
 _STATUS_BYTES = const(6)  # of a combined read: a blank, then ComIrq, Error, FIFOLevel, Control, Coll
@@ -252,6 +253,7 @@ class MFRC522(Chip):
         """Wait for one of `flags` by the line, or by polling where there is none; False when the bound has passed."""
         started = ticks_us()
         bound = most + _RELEASE_US
+        grain = _POLL_US if self._irq is None else _GRAIN_US
         if air >= 1000:
             await asyncio.sleep_ms(air // 1000)
         while True:
@@ -268,7 +270,7 @@ class MFRC522(Chip):
                 continue
             await asyncio.sleep_ms(0)
             # Others had their turn; the next moments are too short for the scheduler's milliseconds.
-            sleep_us(min(air - passed, _SLICE_US) if passed < air else _GRAIN_US)
+            sleep_us(min(air - passed, _SLICE_US) if passed < air else grain)
 
     # --- FIFO -----------------------------------------------------------------------------------------------------
 
