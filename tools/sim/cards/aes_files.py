@@ -59,6 +59,7 @@ class AesApp(AesCore):
         return super().apdu(command)
 
     def file(self, data: bytes) -> StdFile:
+        """The file that the first byte of a command's data names. Raises Refused."""
         if not data:
             raise Refused(LENGTH)
         if data[0] not in self.files:

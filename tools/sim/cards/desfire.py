@@ -69,6 +69,8 @@ class DesfireApp(AesApp):
         entropy: Callable[[int], bytes] | None = None,
         card_key: bytes | None = None,
     ) -> None:
+        if len(uid) != 7:
+            raise ValueError("a DESFire has a UID of 7 bytes")
         super().__init__(uid, entropy)
         hardware, software = _GENERATIONS[generation]
         self.version = (bytes.fromhex(hardware), bytes.fromhex(software), uid + bytes.fromhex("BA54C7D1102616"))
