@@ -133,14 +133,14 @@ class MFRC522(Chip):
         self._set_crc(crc)
         self._set_timeout(timeout_us)
         trailer = 2 if crc else 0
-        wanted = expect + 2 if crc and self.crc_in_fifo else expect
+        wanted = expect + 2 if crc and self.crc_in_fifo else expect or 1  # an ACK where nothing else is expected
         if wanted > FIFO_SIZE or count > FIFO_SIZE:
             raise ValueError("FIFO holds 64 bytes")
         # The command first: it ends a reception that never came, during which the FIFO is closed (WrErr, 9.3.1.7).
         self.write(_COMMAND, _TRANSCEIVE)
         if self._dirty:
             self.write(_FIFO_LEVEL, _FLUSH)
-            self._dirty = False
+        self._dirty = True  # until the answer is read: who waits may be cancelled
         self.write(_COM_IRQ, _IRQ_ALL)
         out = self._out
         for i in range(count):
@@ -163,8 +163,7 @@ class MFRC522(Chip):
             raise FrameError("chip")
         if not ended:
             self._judge_line()  # there are flags the line did not tell of
-        if error or not irq & _IRQ_RX or (exact and level > wanted):
-            self._dirty = True
+        self._dirty = bool(error) or not irq & _IRQ_RX or (exact and level > wanted)
         if error & (_ERR_HOT | _ERR_WRITE):
             self._doubtful = True
             raise FrameError("hot" if error & _ERR_HOT else "FIFO closed")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from drivers.rc522 import PATIENT_US, QUICK_US
-from drivers.rc522_errors import ChipAbsent, FrameError, NoAnswer, ParityError, ProtocolError
+from drivers.rc522_errors import ChipAbsent, FrameError, Nak, NoAnswer, ParityError, ProtocolError
 from host_tests.chips.reader_bench import ReaderBench
 from tools.sim.cards import IsoDepCard, Noise, make_card
 from tools.sim.cards.frames import Answer, with_crc
@@ -116,6 +116,34 @@ def test_broken_parity_and_broken_frames_have_names_of_their_own(noise: str, err
     bench.field.noise = Noise(1, exact={1: noise})
     with pytest.raises(error):
         bench.run(bench.chip.exchange(b"\x0a\x10", 16, crc=True, timeout_us=PATIENT_US))
+
+
+@pytest.mark.parametrize("expect", [0, 1])
+def test_an_acknowledgement_is_told_from_a_refusal_by_its_code(expect: int) -> None:
+    bench = selected(make_card("ntag213", "04A1B2C3D4E5F6"))
+    write = bytes.fromhex("A205") + b"abcd"
+    assert bench.run(bench.chip.exchange(write, expect, crc=True, timeout_us=10_000)) == 0
+    assert bench.run(bench.chip.exchange(b"\x30\x05", 16, crc=True, timeout_us=PATIENT_US)) == 16
+    assert bytes(bench.chip.data[:4]) == b"abcd"
+    with pytest.raises(Nak) as caught:
+        bench.run(bench.chip.exchange(bytes.fromhex("A2FF") + b"abcd", expect, crc=True, timeout_us=10_000))
+    assert caught.value.code == 0
+
+
+@pytest.mark.parametrize("after_us", [300, 700, 1_500])
+def test_an_exchange_given_up_by_its_caller_does_not_spoil_the_next_one(after_us: int) -> None:
+    card = Parrot(b"\x01\x02\x03\x04")
+    bench = selected(card)
+
+    async def impatient() -> None:
+        await asyncio.wait_for(bench.chip.exchange(b"\x0a\x10", 16, crc=True, timeout_us=50_000), after_us / 1e6)
+
+    card.slow_us = 500
+    with pytest.raises(asyncio.TimeoutError):
+        bench.run(impatient())
+    bench.clock.advance(3_000)  # the answer comes all the same
+    assert bench.run(bench.chip.exchange(b"\x0a\x03", 3, crc=True, timeout_us=PATIENT_US)) == 3
+    assert bytes(bench.chip.data[:3]) == b"\x00\x01\x02"
 
 
 # --- sleep ------------------------------------------------------------------------------------------------------------
