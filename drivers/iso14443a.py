@@ -152,6 +152,8 @@ class Iso14443A:
             failures += 1
             if failures > _FAILURES:
                 raise failure
+        if not chip.check():
+            raise FrameError("chip")  # silence of a field that was never on would be no news of cards
         return found
 
     # --- one level ------------------------------------------------------------------------------------------------

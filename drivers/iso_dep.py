@@ -166,7 +166,8 @@ class IsoDep:
     async def set_rate(self, send: int, receive: int) -> None:
         """PPS: talk at `send` and be answered at `receive` kbit/s (106, 212, 424, 848), directly after `activate`.
 
-        Raises IsoDepError for what the card did not offer; then it goes on as before.
+        Raises IsoDepError for what the card did not offer; then it goes on as before. The next request is made at
+        106 kbit/s again.
         """
         if not self._fresh or self.offer is None or not self.offer.offers(send, receive):
             raise IsoDepError("rate not offered")
@@ -192,11 +193,8 @@ class IsoDep:
             return
         self._open = False
         self._begin()
-        try:
-            if not (await self._halted() or await self._halted()):  # rule 8
-                raise self._fault or IsoDepError("DESELECT")
-        finally:
-            self._chip.set_rate()
+        if not (await self._halted() or await self._halted()):  # rule 8
+            raise self._fault or IsoDepError("DESELECT")
 
     # --- data -----------------------------------------------------------------------------------------------------
 
@@ -217,9 +215,6 @@ class IsoDep:
         except RC522Error:
             await self._release()
             raise
-        finally:
-            if not self._open:  # also a cancelled task must not leave the chip at a rate no other card hears
-                self._chip.set_rate()
         return bytes(self._answer_view[:count])
 
     async def _send(self, apdu: "bytes | bytearray | memoryview") -> None:
@@ -261,14 +256,15 @@ class IsoDep:
         control = self._control
         block, count = self._out, size
         wait_us = self._wait_us(1)
-        failures = resent = 0
+        asked = False  # the last block sent was R(NAK)
+        failures = 0  # since the last valid request for time; every R(NAK) counts, so a block is not sent for ever
         while True:
             pcb = await self._exchange(block, count, wait_us)
             if pcb == _S_WTX and self._got == 2:
                 wtxm = self._extended()
                 wait_us = self._wait_us(wtxm)  # until the card's next block (7.3)
                 control[0], control[1] = _S_WTX, wtxm
-                block, count = control, 2
+                block, count, asked = control, 2, False
                 failures = 0
                 continue
             if pcb & _NUMBER == self._number:
@@ -280,19 +276,16 @@ class IsoDep:
                     if not chained:
                         raise IsoDepError("R(ACK) where an I-block was due")
                     break
-            elif pcb == _R_ACK | self._number ^ 1 and self._got == 1 and again == _R_NAK:
-                # Rule 6: the card never got the block. Without this bound two parties could agree on it for ever.
-                resent += 1
-                if resent > _RETRIES:
-                    raise IsoDepError("block not accepted")
-                block, count = self._out, size
+            elif pcb == _R_ACK | self._number ^ 1 and self._got == 1 and asked:
+                # Rule 6: the card never got the block. Its word counts only after R(NAK), or a command might run twice.
+                block, count, asked = self._out, size, False
                 wait_us = self._wait_us(1)
                 continue
             failures += 1
             if failures > _RETRIES:
                 raise self._fault or IsoDepError("invalid block")
             control[0] = again | self._number
-            block, count = control, 1
+            block, count, asked = control, 1, again == _R_NAK
         self._number ^= 1  # rule B
 
     def _extended(self) -> int:
@@ -350,4 +343,3 @@ class IsoDep:
             await self._halted()
         except RC522Error:
             pass
-        self._chip.set_rate()

@@ -76,6 +76,7 @@ _RELEASE_US = const(3000)  # beyond timer and air time no exchange lasts; covers
 _SLICE_US = const(100)  # longest time the processor is held while a frame is on air
 _NEAR_US = const(6000)  # an answer that begins within half a millisecond has ended by then, however long
 _GRAIN_US = const(20)
+_POLL_US = const(80)  # between two looks without a line: each is a bus transaction
 _AUTHENT_AIR_US = const(2001)  # both exchanges of MFAuthent
 
 _STATUS_BYTES = const(6)  # of a combined read: a blank, then ComIrq, Error, FIFOLevel, Control, Coll
@@ -132,14 +133,14 @@ class MFRC522(Chip):
         self._set_crc(crc)
         self._set_timeout(timeout_us)
         trailer = 2 if crc else 0
-        wanted = expect + 2 if crc and self.crc_in_fifo else expect
+        wanted = expect + 2 if crc and self.crc_in_fifo else expect or 1  # an ACK where nothing else is expected
         if wanted > FIFO_SIZE or count > FIFO_SIZE:
             raise ValueError("FIFO holds 64 bytes")
         # The command first: it ends a reception that never came, during which the FIFO is closed (WrErr, 9.3.1.7).
         self.write(_COMMAND, _TRANSCEIVE)
         if self._dirty:
             self.write(_FIFO_LEVEL, _FLUSH)
-            self._dirty = False
+        self._dirty = True  # until the answer is read: who waits may be cancelled
         self.write(_COM_IRQ, _IRQ_ALL)
         out = self._out
         for i in range(count):
@@ -162,8 +163,7 @@ class MFRC522(Chip):
             raise FrameError("chip")
         if not ended:
             self._judge_line()  # there are flags the line did not tell of
-        if error or not irq & _IRQ_RX or (exact and level > wanted):
-            self._dirty = True
+        self._dirty = bool(error) or not irq & _IRQ_RX or (exact and level > wanted)
         if error & (_ERR_HOT | _ERR_WRITE):
             self._doubtful = True
             raise FrameError("hot" if error & _ERR_HOT else "FIFO closed")
@@ -252,6 +252,7 @@ class MFRC522(Chip):
         """Wait for one of `flags` by the line, or by polling where there is none; False when the bound has passed."""
         started = ticks_us()
         bound = most + _RELEASE_US
+        grain = _POLL_US if self._irq is None else _GRAIN_US
         if air >= 1000:
             await asyncio.sleep_ms(air // 1000)
         while True:
@@ -268,7 +269,7 @@ class MFRC522(Chip):
                 continue
             await asyncio.sleep_ms(0)
             # Others had their turn; the next moments are too short for the scheduler's milliseconds.
-            sleep_us(min(air - passed, _SLICE_US) if passed < air else _GRAIN_US)
+            sleep_us(min(air - passed, _SLICE_US) if passed < air else grain)
 
     # --- FIFO -----------------------------------------------------------------------------------------------------
 

@@ -210,7 +210,7 @@ class Chip(Registers):
         for i in range(len(_FIXED)):
             wanted[_AT_FIXED + i] = _FIXED[i][1]
         for i in range(4):
-            wanted[_AT_T_MODE + i] = 0
+            wanted[_AT_T_MODE + i] = 0xFF  # no value of ours: each is written
         self._keep(_AT_TX_CONTROL, _TX_CONTROL, _FIELD_OFF)
         self._write_modes()
         self._keep(_AT_MOD_WIDTH, _MOD_WIDTH, _PAUSES[0])
@@ -311,7 +311,7 @@ class Chip(Registers):
         self._keep(_AT_RX_MODE, _RX_MODE, crc | self._receive_rate << 4)
 
     def _set_timeout(self, us: int) -> None:
-        """The chip's timer; costs one write between the usual two, and nothing for the same again."""
+        """The chip's timer. What a register holds already is not written: the usual two time-outs differ in one."""
         if us == self._timeout_us:
             return
         steps = (us + _TICK_US - 1) // _TICK_US

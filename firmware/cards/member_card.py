@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SUSPICIOUS = "C06"  # the card carries our format or another's UID, and it is not genuine
 _AUTH_TRIES = const(3)  # a spark looks like a wrong key; a good card must not lose its rank by one
+_WAKE_TRIES = const(4)
 _SETTLE_MS = const(6)  # field before the first frame, 5 ms by ISO 14443-3 6.2.4 and one for the scheduler's grain
 # What the oldest kind of rewritable card hears and no maker's card does: seven bits, after which it needs no key.
 _BACKDOOR = b"\x40"
@@ -77,13 +78,14 @@ class MemberCards:
     async def select_again(self, uid: bytes) -> None:
         """Wake and select a card that fell out of its session.
 
-        A card that was still active answers WUPA only the second time; the last try takes its power first. Raises
+        A card that was still active answers WUPA only the second time; the last tries take its power first. Raises
         CardLeft when it does not come back, TwoCards, or FrameError.
         """
         chip = self._chip
         chip.stop_crypto()
-        for attempt in range(3):
-            if attempt == 2:
+        for attempt in range(_WAKE_TRIES):
+            last = attempt == _WAKE_TRIES - 1
+            if attempt > 1:
                 chip.field_off()
                 await asyncio.sleep_ms(_SETTLE_MS)
                 chip.field_on()
@@ -93,13 +95,13 @@ class MemberCards:
                     return
                 raise CardLeft("another card")
             except Collision as error:
-                if attempt == 2:
+                if last:
                     raise TwoCards() from error
             except NoAnswer as error:
-                if attempt == 2:
+                if last:
                     raise CardLeft() from error
             except FrameError:
-                if attempt == 2:
+                if last:
                     raise
 
     def suspect(self, uid: bytes, kind: str, why: str) -> CardData:

@@ -162,7 +162,7 @@ P24: Queue is full | Connect to send waiting sales
 P25: Offline: no sale | Connect, then try again
 P26: Balance unknown | Connect, then tap again
 P27: Selling stopped | Keys refused. Call support
-P28: Renew this card | It earns. Give the member a new one
+P28: Renew this card | It earns. Offer a new card
 P31: No last sale | Nothing to print
 P32: No paper | Add paper, MENU reprints
 H12: Not possible | Note the code, call support

@@ -111,6 +111,16 @@ def test_a_card_that_computes_longer_than_its_waiting_time_is_waited_for(fwi: in
     assert bench.card.breaches == []
 
 
+@pytest.mark.parametrize("fwi", [0, 4, 8])
+def test_an_answer_at_the_very_end_of_the_waiting_time_and_its_tolerance_is_heard(fwi: int) -> None:
+    bench = Bench(Echo(fwi=fwi))
+    bench.activate()
+    bench.card.slow_us = bench.dep.fwt_us + 3_500
+    frames = bench.field.frames
+    assert bench.talk(command_of(5, 5)) == answer_to(command_of(5, 5))
+    assert bench.field.frames == frames + 1
+
+
 @pytest.mark.parametrize(("wtxm", "reason"), [(1, "too many"), (59, "time")])
 def test_a_card_that_asks_for_time_for_ever_is_given_up(wtxm: int, reason: str) -> None:
     bench = Bench(Echo(fwi=4 if wtxm == 1 else 8))
@@ -166,7 +176,17 @@ def test_an_answer_before_the_command_has_ended_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "block",
-    [b"\x0a\x00\x90\x00", b"\x06\x00\x90\x00", b"\x42\x90\x00", b"\xb2", b"\xc2", b"\xf2", b"\xa2\x00", b"\xff"],
+    [
+        b"\x0a\x00\x90\x00",
+        b"\x06\x00\x90\x00",
+        b"\x42\x90\x00",
+        b"\xb2",
+        b"\xc2",
+        b"\xf2",
+        b"\xa2\x00",
+        b"\xa3",
+        b"\xff",
+    ],
 )
 def test_blocks_with_cid_or_nad_or_of_unknown_kind_are_asked_for_again(block: bytes) -> None:
     bench = Bench(Echo())
@@ -176,21 +196,26 @@ def test_blocks_with_cid_or_nad_or_of_unknown_kind_are_asked_for_again(block: by
     assert bench.card.executed == 1
 
 
-def test_a_wrong_block_number_is_asked_for_again() -> None:
+@pytest.mark.parametrize("what", ["toggle", 0x0A, 0x05])
+def test_a_wrong_block_number_or_four_bits_are_asked_for_again(what: str | int) -> None:
     bench = Bench(Echo())
     bench.activate()
-    bench.card.trouble(1, "toggle")
+    bench.card.trouble(1, what)
     assert bench.talk(command_of(5, 5)) == answer_to(command_of(5, 5))
     assert bench.card.executed == 1
 
 
-def test_a_card_that_never_takes_the_block_is_given_up() -> None:
+@pytest.mark.parametrize("block", [b"\xa3", b"\xa3\x00"])
+def test_a_card_that_never_takes_the_block_is_given_up(block: bytes) -> None:
     bench = Bench(Echo())
     bench.activate()
-    for n in range(1, 9):
-        bench.card.trouble(n, b"\xa3")
-    with pytest.raises(IsoDepError, match="not accepted"):
+    for n in range(1, 20):
+        bench.card.trouble(n, block)
+    frames = bench.field.frames
+    with pytest.raises(IsoDepError, match="invalid block"):
         bench.talk(command_of(5, 5))
+    # A bare R(ACK) has the block sent again after each R(NAK); one with data has not. DESELECT ends both.
+    assert bench.field.frames - frames == (6 if len(block) == 1 else 4)
 
 
 @pytest.mark.parametrize(("what", "error"), [("lose", NoAnswer), ("corrupt", CrcError)])

@@ -124,6 +124,28 @@ def test_any_one_disturbed_transaction_ends_in_time_and_the_next_tap_works(
     assert faults.struck == struck
 
 
+def test_two_cards_are_both_told_or_an_error_whatever_transaction_is_disturbed() -> None:
+    bench = ReaderBench()
+    for kind, uid in (("ntag213", "04A1B2C3D4E5F6"), ("classic", "04A1B2C3")):
+        bench.field.lay(make_card(kind, uid))
+    bench.run(bench.chip.init())
+
+    async def all_cards(bench: ReaderBench) -> bytes:
+        return b" ".join(sorted(target.uid for target in await bench.picc.select_all()))
+
+    right = tap(bench, all_cards)
+    before = bench.board.rc522.faults.seen
+    assert tap(bench, all_cards) == right and isinstance(right, bytes)
+    transactions = bench.board.rc522.faults.seen - before
+    for n in range(1, transactions + 1):
+        for kind, bit in [*WHOLE, *(flip for i, flip in enumerate(FLIPS) if (i + n) % 58 == 0)]:
+            bench.board.rc522.faults.at(n, kind, bit)
+            result = tap(bench, all_cards)
+            bench.board.rc522.faults.clear()
+            assert result == right or isinstance(result, RC522Error), (n, kind, bit, result)
+            assert tap(bench, all_cards) == right, (n, kind, bit, result)
+
+
 @pytest.mark.parametrize("script", [poll, read_classic, read_ntag])
 def test_a_supply_that_dips_or_a_bus_that_dies_at_any_time_is_survived(script: Script) -> None:
     right, _, _ = undisturbed(script)

@@ -5,7 +5,10 @@ import pytest
 from host_tests.chips.aes_kit import APPLICATION, FULL, Pcd, h
 from host_tests.chips.rc522_kit import Raw
 from tools.sim.cards import make_card
+from tools.sim.cards.desfire import DesfireApp
 from tools.sim.cards.frames import with_crc
+from tools.sim.cards.ntag424 import Ntag424App
+from tools.sim.chips import rc522_regs as R
 
 UID = h("04DE5F1EACC040")
 KEY = bytes(range(1, 17))
@@ -83,14 +86,20 @@ def test_a_session_goes_over_the_air_and_ends_with_the_field():
     assert pcd.sw == 0x91AE
 
 
-def test_an_authentication_takes_the_time_it_takes():
+def answered_after_us(times_us):
     air = reader()
     Pcd(air).raw(APPLICATION)
-    air.raw.begin(with_crc(h("02") + h("9071000002000000")))
-    begun_us = air.raw.clock.now_us
-    while air.raw.field.answers and not air.raw.fifo() and air.raw.clock.now_us < begun_us + 20_000:
-        air.raw.clock.advance(100)
-    assert 1_500 < air.raw.clock.now_us - begun_us < 5_000
+    air.card.app.times_us, air.card.app.default_us = times_us, 0
+    begun_us = air.raw.begin(with_crc(b"\x03" + h("9071000002000000")))
+    while not air.raw.one(R.COM_IRQ) & R.RX_IRQ:
+        air.raw.clock.advance(50)
+    return air.raw.clock.now_us - begun_us
+
+
+def test_an_authentication_takes_the_time_of_its_card():
+    plain_us = answered_after_us({})
+    assert abs(answered_after_us(Ntag424App.times_us) - plain_us - Ntag424App.times_us[0x71]) < 150
+    assert abs(answered_after_us(DesfireApp.times_us) - plain_us - DesfireApp.times_us[0x71]) < 150
 
 
 def test_a_delayed_authentication_keeps_the_reader_waiting():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tests.chips.aes_kit import APPLICATION, FULL, MAC, PLAIN, ZERO, Pcd, crc, h, script
+from host_tests.chips.aes_kit import APPLICATION, FULL, MAC, PLAIN, ZERO, Pcd, cbc, crc, h, script
 from tools.sim.cards import sdm
 from tools.sim.cards.ev2 import Session
 from tools.sim.cards.ntag424 import Ntag424App
@@ -129,12 +129,13 @@ def test_version_under_a_session_carries_one_mac_over_its_parts():
 
 
 def test_signature_in_clear_and_under_a_session():
-    app = card()
-    app.signature = bytes(range(56))
+    app = Ntag424App(h("04518DFAA96180"))
     pcd = Pcd(app)
-    assert pcd.plain(0x3C, b"\x00") == bytes(range(56)) and pcd.sw == 0x9190
-    pcd = opened(app=app)
-    assert pcd.secured(0x3C, b"\x00") == bytes(range(56)) and pcd.sw == 0x9190
+    published = pcd.plain(0x3C, b"\x00")
+    assert published.hex().startswith("d1940d17cfed") and len(published) == 56 and pcd.sw == 0x9190
+    pcd.raw(APPLICATION)
+    assert pcd.authenticate(0)
+    assert pcd.secured(0x3C, b"\x00") == published and pcd.sw == 0x9190
 
 
 def test_iso_selection_reading_and_writing():
@@ -286,6 +287,15 @@ def test_a_spoilt_mac_ends_the_session_and_changes_nothing():
     assert pcd.sw == 0x911E and pcd.card.application_keys[1].value == ZERO
     pcd.plain(0x51)
     assert pcd.sw == 0x91AE
+
+
+@pytest.mark.parametrize("plain", [KEY + b"\x80" + bytes(31), KEY + bytes(16), bytes(32)])
+def test_padding_is_one_bit_and_less_than_a_block_of_zeros(plain):
+    pcd = opened()
+    ciphered = cbc(pcd.enc, pcd._iv(b"\xa5\x5a"), plain)
+    body = b"\x02" + ciphered
+    pcd.plain(0x5F, body + pcd.tag(0x5F, body))
+    assert pcd.sw == 0x911E
 
 
 def test_a_replayed_command_fits_no_counter():

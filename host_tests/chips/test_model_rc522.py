@@ -1,7 +1,7 @@
 import pytest
 
 from host_tests.chips.rc522_kit import Raw
-from tools.sim.cards import make_card
+from tools.sim.cards import Noise, make_card
 from tools.sim.cards.frames import with_crc
 from tools.sim.chips import rc522_regs as R
 
@@ -328,3 +328,64 @@ def test_air_time_counters_add_up():
     modem = raw.chip.modem
     assert (modem.sent_frames, modem.received_frames, modem.sent_us, modem.received_us) == (1, 1, 76, 180)
     assert raw.chip.field_on_us - before >= 12_000
+
+
+def test_faults_on_the_bus_strike_the_transaction_they_were_planned_for_and_no_other():
+    raw = Raw()
+    raw.write(R.T_RELOAD_L, 0x55)
+    for kind, bit, seen in [
+        ("zeros", 0, 0x00),
+        ("ones", 0, 0xFF),
+        ("lost", 0, 0xFF),
+        ("flip-out", 8 + 1, 0x57),  # the byte behind the blank one
+        ("flip-in", 1, 0x00),  # the neighbouring address is heard: the timer's high byte
+    ]:
+        raw.chip.faults.at(2, kind, bit)
+        assert [raw.one(R.T_RELOAD_L) for _ in range(3)] == [0x55, seen, 0x55]
+    raw.chip.faults.at(1, "flip-in", 8 + 7)
+    raw.write(R.T_RELOAD_L, 0x55)
+    assert raw.one(R.T_RELOAD_L) == 0xD5
+    raw.chip.faults.at(1, "lost")
+    raw.write(R.T_RELOAD_L, 0x55)
+    assert raw.one(R.T_RELOAD_L) == 0xD5
+    raw.chip.faults.at(1, "reset")
+    assert raw.one(R.T_RELOAD_L) == 0x00 and not raw.field.on
+    assert raw.chip.faults.struck == 8
+
+
+def test_the_interrupt_line_can_be_held():
+    raw = Raw()
+    for level in (0, 1):
+        raw.chip.faults.irq = level
+        assert raw.chip.irq_pin() == level
+    raw.chip.faults.clear()
+    assert raw.chip.irq_pin() is None  # open drain
+
+
+@pytest.mark.parametrize("rate", [1, 2, 3])
+def test_a_higher_bit_rate_is_heard_only_where_both_sides_have_it_and_with_a_crc(rate):
+    raw = Raw()
+    card = make_card("desfire", "04DE5F1EACC040")
+    raw.lay(card)
+    raw.select(card.uid)
+    raw.write(R.TX_MODE, R.CRC_EN)
+    raw.write(R.RX_MODE, R.CRC_EN)
+    raw.exchange(b"\xe0\x50")
+    raw.exchange(bytes([0xD0, 0x11, rate << 2 | rate]))
+    assert raw.exchange(b"\xb2") is None  # R(NAK), at the old rate
+    raw.write(R.TX_MODE, R.CRC_EN | rate << 4)
+    assert raw.exchange(b"\xb2") is None  # the answer comes at a rate the receiver is not set to
+    raw.write(R.RX_MODE, R.CRC_EN | rate << 4)
+    assert raw.exchange(b"\xb2") == b"\xa3"
+    raw.write(R.TX_MODE, rate << 4)
+    assert raw.command(b"\xb2") is None  # without a CRC of the chip's (9.3.2.3)
+
+
+def test_a_spoilt_nonce_or_proof_ends_without_a_session():
+    for n in (1, 2):
+        raw = Raw()
+        raw.lay(make_card("classic", UID))
+        raw.select(UID)
+        raw.field.noise = Noise(3, exact={n: "crc"})
+        raw.authenticate(0x60, 4, b"\xff" * 6, UID)
+        assert not raw.chip.crypto_on

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
+from host_tests.terminal.test_runtime_serial import mpremote
+from tools.device import on_terminal
+from tools.device.errors import CableLost
+from tools.device.reader import CardRelay
+from tools.device.terminal import connect
 from tools.issuer import keyfile
 from tools.issuer.keys import IssuerKeys
 from tools.sim import demo
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
-ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a demo of nine words"
 KEYS = IssuerKeys(7, bytes([1]) * 16, demo.CARD_GROUP, bytes([3]) * 16, bytes([4]) * 16, bytes([5]) * 16)
-NEW_CARD = "new-card"
+TAG, CHIP = "blank-tag", "blank-chip"
+CARDS = {
+    TAG: demo.DemoCard(TAG, "ntag213", bytes.fromhex("04AABBCCDDEE01"), "maryam", False, "blank"),
+    CHIP: demo.DemoCard(CHIP, "ntag424", bytes.fromhex("04AABBCCDDEE02"), "reza", False, "blank"),
+}
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    card = demo.DemoCard(NEW_CARD, "ntag213", bytes.fromhex("04AABBCCDDEE01"), "maryam", False, "blank")
-    made = Stage(Start(cards={**demo.CARDS, NEW_CARD: card}))
+    made = Stage(Start(cards=CARDS, settings={"aes_way": "group"}))
     try:
         made.open()
         yield made
@@ -35,61 +48,129 @@ def stage() -> Iterator[Stage]:
         made.close()
 
 
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    path = tmp_path / "office.keys"
-    keyfile.save(path, KEYS, PASSPHRASE, cost=1 << 14)
-    return path
+class Office:
+    """The tool, its key file and its report."""
 
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self.stage = stage
+        self.report = folder / "cards.jsonl"
+        self.way = ["--port", stage.terminal.serial_path, "--keys", str(folder / "office.keys")]
+        self.way += ["--passphrase-env", "CARD_OFFICE", "--url-host", "card.vafa.test"]
+        keyfile.save(folder / "office.keys", KEYS, PASSPHRASE, cost=1 << 14)
 
-def tool(stage: Stage, *arguments: str, timeout_s: float = 30) -> tuple[int, list[dict[str, object]], str]:
-    """Run the tool while the terminal lives: exit code, its JSON lines, what it told people."""
-    command = [sys.executable, "-m", "tools.device", "--json", *arguments]
-    environment = {**os.environ, "CARD_OFFICE": PASSPHRASE}
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
-    deadline = time.monotonic() + timeout_s
-    while process.poll() is None:
-        if time.monotonic() > deadline:
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.report.read_text().splitlines()] if self.report.exists() else []
+
+    def run(
+        self, *arguments: str, meanwhile: Callable[[], object] = lambda: None, timeout_s: float = 30
+    ) -> tuple[int, list[dict[str, Any]], str]:
+        """Run the tool while the terminal lives: exit code, its JSON lines, what it told people."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tools.device", "--json", *arguments, *self.way],
+            cwd=ROOT,
+            env={**os.environ, "CARD_OFFICE": PASSPHRASE},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        deadline = time.monotonic() + timeout_s
+        try:
+            while process.poll() is None:
+                if time.monotonic() > deadline:
+                    process.kill()
+                    raise AssertionError(
+                        (arguments, process.communicate(), self.stage.terminal.serial_output()[-2000:])
+                    )
+                self.stage.run(20)
+                meanwhile()
+        finally:
             process.kill()
-            raise AssertionError((arguments, process.communicate(), stage.terminal.serial_output()[-2000:]))
-        stage.run(20)
-    out, err = process.communicate()
-    return process.returncode, [json.loads(line) for line in out.splitlines()], err
+        out, err = process.communicate()
+        return process.returncode, [json.loads(line) for line in out.splitlines()], err
 
 
-def shown(stage: Stage, text: str) -> None:
-    assert stage.run_until(lambda: any(text in line for line in stage.screen_lines()), 20_000), stage.screen_lines()
+@pytest.fixture
+def office(stage: Stage, tmp_path: Path) -> Office:
+    return Office(stage, tmp_path)
 
 
-def test_a_blank_tag_becomes_a_members_card_through_a_selling_terminal(
-    stage: Stage, key_file: Path, tmp_path: Path
-) -> None:
-    port, report = stage.terminal.serial_path, tmp_path / "cards.jsonl"
-    way = ("--port", port, "--keys", str(key_file), "--passphrase-env", "CARD_OFFICE")
-    code, events, told = tool(stage, "personalise", "card", "1004", *way, "--report", str(report), "--yes")
-    assert code == 4 and events[-1]["code"] == "D02", told
-    stage.lay(NEW_CARD)
-    code, events, told = tool(
-        stage, "personalise", "card", "1004", *way, "--maintenance", "--report", str(report), "--yes"
-    )
-    assert code == 0, told
-    assert [event["event"] for event in events] == ["plan", "result"] and events[-1]["result"] == "written"
-    assert not stage.terminal.board.field.on
-    lines = [json.loads(line) for line in report.read_text().splitlines()]
-    assert [line["result"] for line in lines] == ["begun", "written"]
-    assert lines[-1]["uid"] == "04AABBCCDDEE01" and lines[-1]["member"] == 1004 and lines[-1]["key_version"] == 7
-    stage.remove(NEW_CARD)
-    shown(stage, "READY")
-    for name in ["SALE", "1", "2", "5", "000", "OK"]:
+def sold(stage: Stage, card: str, member: str, points: int) -> int:
+    """Sell something to a card; the level at which the switch was told of it."""
+    for name in ["SALE", "1", "0", "000", "OK"]:
         stage.press(name)
         stage.run(100)
-    stage.lay(NEW_CARD)
-    assert stage.run_until(lambda: stage.ledger()["maryam"] == 925, 20_000), stage.screen_lines()
+    stage.lay(card)
+    assert stage.run_until(lambda: stage.ledger()[member] == points + 10, 20_000), stage.screen_lines()
+    stage.run(2000)
+    stage.remove(card)
+    stage.press("OK")
+    assert stage.run_until(lambda: any("READY" in line for line in stage.screen_lines()), 20_000)
+    sales = [entry for entry in stage.switch.log.entries() if entry.mti == "0200" and entry.direction == "in"]
+    return int(sales[-1].tags["AUTH"])
+
+
+def test_a_batch_of_blank_cards_becomes_members_cards_through_a_selling_terminal(
+    stage: Stage, office: Office, tmp_path: Path
+) -> None:
+    members = tmp_path / "members.csv"
+    members.write_text("member,family\n1004,ntag213\n1003,ntag424\n")
+    batch = ["personalise", "batch", str(members), "--report", str(office.report), "--yes", "--timeout", "20"]
+    code, events, told = office.run(*batch)
+    assert code == 4 and events[-1]["code"] == "D02", "a till is not disturbed unasked: " + told
+    lying: list[str] = []
+
+    def change_cards() -> None:
+        if not lying and any("Maintenance" in line for line in stage.screen_lines()):
+            lying.append(TAG)
+            stage.lay(TAG)
+        if lying == [TAG] and any(line["result"] == "written" for line in office.lines()):
+            lying[:] = [CHIP]
+            stage.remove(TAG)
+            stage.lay(CHIP)
+
+    code, events, told = office.run(*batch, "--maintenance", meanwhile=change_cards)
+    assert code == 0, told
+    assert [event["event"] for event in events] == ["plan", "result", "plan", "result", "batch"], told
+    assert [(line["uid"], line["member"], line["way"]) for line in office.lines() if line["result"] == "written"] == [
+        ("04AABBCCDDEE01", 1004, "legacy"),
+        ("04AABBCCDDEE02", 1003, "sun"),
+    ]
+    for secret in (PASSPHRASE, *(getattr(KEYS, name).hex() for name in keyfile.NAMES)):
+        assert secret not in told + json.dumps(events) + office.report.read_text() + stage.terminal.serial_output()
+    stage.remove(CHIP)
+    assert stage.run_until(lambda: any("READY" in line for line in stage.screen_lines()), 20_000), "it sells again"
+    assert sold(stage, TAG, "maryam", 800) == 1
+    assert sold(stage, CHIP, "reza", 120) == 2
+
+
+def beside(stage: Stage, work: Callable[[], T]) -> T:
+    """Do blocking work of the tool while the terminal lives."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        deadline = time.monotonic() + 30
+        while not done.done() and time.monotonic() < deadline:
+            stage.run(20)
+        return done.result(0)
+
+
+def test_a_lost_cable_leaves_the_field_off_and_the_next_run_finds_the_prompt(stage: Stage) -> None:
+    terminal = stage.terminal
+    line = beside(stage, lambda: connect(terminal.serial_path, maintenance=True))
+    stage.lay(TAG)
+    relay = CardRelay(line)
+    beside(stage, lambda: asyncio.run(relay.start()))
+    assert beside(stage, lambda: asyncio.run(relay.find())).uid == CARDS[TAG].uid
+    assert terminal.board.field.on
+    line._serial.close()  # noqa: SLF001 (the cable is pulled)
+    with pytest.raises(CableLost):
+        asyncio.run(relay.find())
+    terminal.run(on_terminal.FIELD_IDLE_MS + 500)
+    assert not terminal.board.field.on
+    line = beside(stage, lambda: connect(terminal.serial_path, maintenance=False))
+    relay = CardRelay(line)
+    beside(stage, lambda: asyncio.run(relay.start()))
+    assert beside(stage, lambda: asyncio.run(relay.find())).uid == CARDS[TAG].uid
+    beside(stage, relay.close)
+    assert not terminal.board.field.on
+    assert mpremote(terminal, "exec", "print(6 * 7)").stdout == "42\n"

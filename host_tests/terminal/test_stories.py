@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tools.sim import scenario, scenario_stage
+from tools.sim.cards import make_card
 from tools.sim.scenario_runner import run_file
+from tools.sim.scenario_start import Start
 
 STORIES = Path(scenario.__file__).parent / "stories"
 NAMES = sorted(path.stem for path in STORIES.glob("*.txt"))
@@ -16,6 +18,8 @@ def test_each_bad_input_has_its_story():
     assert {
         "demo", "wrong-keys", "absurd-amounts", "unknown-card", "two-cards", "card-pulled", "switch-refuses",
         "switch-garbage", "switch-late", "switch-closes", "wrong-certificate", "switch-replays", "printer-out",
+        "cards-legacy", "cards-sun", "cards-group", "cards-relay", "cards-unsupported", "cards-slow-and-noisy",
+        "copied-card",
     } <= set(NAMES)  # fmt: skip
     for name in NAMES:
         text = (STORIES / f"{name}.txt").read_text()
@@ -28,6 +32,53 @@ def test_story(name):
     assert report["failures"] == []
     assert report["passed"]
     assert report["journal"] == {"pending": 0, "dead": 0}
+
+
+@pytest.fixture
+def shop():
+    """A stage at its idle screen."""
+    stage = scenario_stage.Stage(Start())
+    try:
+        stage.open()
+        yield stage
+    finally:
+        stage.close()
+
+
+def spend(stage, card, expected):
+    """REDEEM with this card, until the screen says what is expected; then back to the idle screen."""
+    field = stage.terminal.board.field
+    stage.press("REDEEM")
+    field.lay(card)
+
+    def said():
+        return stage.drawn() and expected in " ".join(stage.screen_lines())
+
+    assert stage.run_until(said, 5000), stage.screen_lines()
+    lines = stage.screen_lines()
+    field.remove(card)
+    stage.press("CANCEL")
+    assert stage.run_until(lambda: "READY" in stage.screen_lines(), 2000)
+    return lines
+
+
+def test_what_an_aes_card_said_before_is_no_proof_when_a_copy_shows_it(shop):
+    true_card = shop.cards["aes-card"]
+    file = true_card.app.application_files[2]
+    file.sdm.counter += 1  # somebody's phone reads it once, and keeps what it said
+    overheard = file.sdm.dynamic(
+        bytes(file.memory), true_card.uid, [key.value for key in true_card.app.application_keys], bytes
+    )
+    spend(shop, true_card, "HOW MANY POINTS")
+
+    copy = make_card("ntag424", true_card.uid)
+    copy.app.application_files[2].memory[:] = overheard
+    lines = spend(shop, copy, "H59")
+    assert "Renew this card" in lines
+    assert "Points are safe." in lines
+
+    spend(shop, true_card, "HOW MANY POINTS")
+    assert shop.ledger()["maryam"] == 800
 
 
 def test_the_same_story_twice_gives_the_same_record():

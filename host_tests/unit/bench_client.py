@@ -106,9 +106,15 @@ def card_fields(mti: str, pcode: str, seq: int, de7: str) -> dict[str, str]:
     }
 
 
-def inquiry(uid: str = ALI, session: int = 0x80000002, auth: int = 1) -> dict[str, str]:
+def inquiry(
+    uid: str = ALI,
+    session: int = 0x80000002,
+    auth: int = 1,
+    extra: dict[int, bytes] | None = None,
+    **changes: str,
+) -> dict[str, str]:
     tags = {1: u32(session), 4: b"\0\1", 7: bytes.fromhex(uid), 9: bytes((auth,)), 0x0A: b"\2", 0x60: b"\1"}
-    return {**card_fields("0100", "319100", session, "1122000000"), "48": tlv(tags)}
+    return {**card_fields("0100", "319100", session, "1122000000"), "48": tlv({**tags, **(extra or {})}), **changes}
 
 
 def value(

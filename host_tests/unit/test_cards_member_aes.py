@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from drivers.rc522_errors import ParityError
+from firmware.cards.aes_member import UnderKeys
 from firmware.core.errors import CardLeft, CardTimeout, CardUnreadable, CardUnsupported
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData, Reply
 from host_tests.unit.reader_kit import (
@@ -256,6 +258,21 @@ def test_a_switch_that_gives_nothing_for_the_card_proves_nothing(says: Any, susp
     assert shop.reader.cards.suspicious == int(suspect)
 
 
+@pytest.mark.parametrize(
+    ("reply", "suspect"),
+    [(Reply("00", auth=AUTH_UID), False), (Reply("00"), False), (Reply("59", auth=AUTH_UID), True)],
+)
+def test_a_card_whose_answer_the_switch_does_not_take_counts_by_its_uid(reply: Reply, suspect: bool) -> None:
+    class Doubting(Authority):
+        async def __call__(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
+            said = await super().__call__(uid, step)
+            return (b"", reply) if step[0] == 3 else said
+
+    told = Shop(way="relay", authority=Doubting()).tap(aes_card(), prove=True)
+    assert isinstance(told, CardData)
+    assert (told.auth, told.suspect) == (AUTH_UID, suspect)
+
+
 def test_a_switch_with_other_keys_is_refused_by_the_card_once() -> None:
     card = aes_card()
     shop = Shop(way="relay", authority=Authority(STRANGER))
@@ -353,11 +370,41 @@ def test_noise_makes_no_card_a_copy_and_no_key_is_tried_twice_on_a_tap(way: str)
         card = aes_card()
         ran = count_commands(card)
         told = shop.tap(card, prove=True)
-        assert told in (CardUnreadable, CardLeft, CardTimeout) or isinstance(told, CardData)
+        assert told in (CardUnreadable, UnderKeys, CardLeft, CardTimeout) or isinstance(told, CardData)
         assert shop.reader.cards.suspicious == 0
         assert ran.count(0x71) <= 1
         good += whole(told)
     assert good >= 22
+
+
+@pytest.mark.parametrize("command", [0x71, 0xAF, 0xAD])
+@pytest.mark.parametrize("way", ["group", "relay"])
+def test_an_exchange_under_a_key_that_breaks_is_told_and_not_tried_again(way: str, command: int) -> None:
+    if (way, command) == ("relay", 0xAD):
+        return  # nothing is read there
+    shop = Shop(way=way)
+    card = aes_card()
+    aes = shop.reader.cards._aes
+    assert aes is not None
+    whole_way = aes._iso.transceive
+    tried: list[int] = []
+
+    async def broken(apdu: bytes) -> bytes:
+        tried.append(apdu[1])
+        if apdu[1] == command:
+            raise ParityError()
+        return await whole_way(apdu)
+
+    aes._iso.transceive = broken  # type: ignore[method-assign]
+
+    async def story() -> None:
+        shop.field.lay(card)
+        assert await outcome(shop.reader, 1_000, True) is UnderKeys
+        assert await outcome(shop.reader, 1_500, True) is CardTimeout
+
+    shop.open(story)
+    assert tried.count(0x71) == 1
+    assert shop.reader.unreadable == 1
 
 
 def test_a_slow_card_is_waited_for_and_one_that_never_ends_is_not() -> None:

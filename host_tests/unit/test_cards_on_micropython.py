@@ -12,6 +12,7 @@ import asyncio, gc
 from drivers.rc522 import MFRC522
 from drivers.rc522_errors import NoAnswer
 import drivers.buzzer, drivers.ds3231, drivers.escpos, drivers.iso14443a, drivers.keypad, drivers.leds, drivers.ssd1306
+from drivers.rc522_health import Health, name_of
 import firmware.cards.reader
 from firmware.cards.keys import CardKeys
 from firmware.cards.payload import build_payload

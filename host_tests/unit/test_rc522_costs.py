@@ -91,3 +91,30 @@ def test_bus_and_waiting_add_little_to_the_air_time() -> None:
     before = bench.clock.now_us
     bench.run(bench.chip.exchange(b"\x30\x04", 16, crc=True, timeout_us=PATIENT_US))
     assert bench.clock.now_us - before < 1977 + 200
+
+
+def test_without_the_interrupt_line_a_few_looks_over_the_bus_come_on_top() -> None:
+    bench = started(irq=False)
+    for _ in range(3):
+        assert bench.counted(silent(bench))[1] <= 9
+    for kind, uid, most in (("classic", "9C599B32", 21), ("ntag213", "04A1B2C3D4E5F6", 33)):
+        bench = started(make_card(kind, uid), irq=False)
+        bench.run(bench.picc.select())
+        bench.chip.field_off()
+        bench.run(bench.power())
+        assert bench.counted(bench.picc.select())[1] <= most
+
+
+def test_resolving_two_cards_and_waking_one_of_them() -> None:
+    bench = started(make_card("classic", "9C599B32"))
+    bench.field.lay(make_card("ntag213", "04A1B2C3D4E5F6"))
+    targets, transactions = bench.counted(bench.picc.select_all())
+    assert len(targets) == 2 and transactions <= 86
+    assert bench.counted(bench.picc.activate(bytes.fromhex("04A1B2C3D4E5F6")))[1] <= 20
+
+
+def test_a_register_check_is_one_transaction() -> None:
+    bench = started()
+    before = bench.board.cs_assertions
+    assert bench.chip.check()
+    assert bench.board.cs_assertions - before == 1

@@ -108,7 +108,7 @@ def test_the_page_lists_every_verb_as_the_table_has_it():
 def test_start_lines_come_first_and_change_the_demo(tmp_path):
     (tmp_path / "a.txt").write_text(
         "board pico\nmember ali 7\nmember nima 3\n"
-        "card my-card ntag213 04010203 of nima without key\nset language fa\nwait 1\n"
+        "card my-card ntag213 04010203040506 of nima without key\nset language fa\nwait 1\n"
     )
     start, steps = start_state(parse(tmp_path / "a.txt", GRAMMAR))
     assert (start.board, start.members["ali"].points, start.members["nima"].points) == ("pico", 7, 3)
@@ -119,6 +119,22 @@ def test_start_lines_come_first_and_change_the_demo(tmp_path):
     (tmp_path / "b.txt").write_text("wait 1\nboard pico\n")
     with pytest.raises(ScenarioError, match="b.txt:2.*above"):
         start_state(parse(tmp_path / "b.txt", GRAMMAR))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("card a credit 04010203", "no kind 'credit'; kinds are: classic"),
+        ("card a ntag213 04010203", "UID of 7 bytes"),
+        ("card a classic 0401020304", "no such card"),
+        ("card a desfire 04010203040506 of ali", "write `without key`"),
+        ("card a classic 04010203 of nobody", "no member 'nobody'"),
+    ],
+)
+def test_a_card_that_cannot_be_is_an_error_of_its_line(tmp_path, line, says):
+    (tmp_path / "a.txt").write_text(f"{line}\n")
+    with pytest.raises(ScenarioError, match=f"a.txt:1.*{re.escape(says)}"):
+        start_state(parse(tmp_path / "a.txt", GRAMMAR))
 
 
 def test_include_puts_lines_in_place_and_cannot_go_round(tmp_path):

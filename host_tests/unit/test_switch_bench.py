@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from firmware.core.errors import LinkError, NoAnswer
-from firmware.core.types import AUTH_UID, CLOCK_OK, OFFLINE, REDEMPTION
+from firmware.core.types import AUTH_AES, AUTH_UID, CLOCK_OK, OFFLINE, REDEMPTION
 from firmware.switch import session
 from firmware.switch.forward import Forward
 from firmware.switch.link import Link
@@ -15,9 +15,11 @@ from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages, reversal_of
 from firmware.switch.session import Session
 from host_tests.unit import bench_client
+from host_tests.unit.bench_cards import OFFICE, RELAY_CARD, SUN_CARD, Ev2Card, sun
 from host_tests.unit.bench_client import KEY_IN, KEY_OUT, MERCHANT, TERMINAL, bench
 from host_tests.unit.switch_kit import FakeClock, FakeJournal, log, transaction
 from tools.bench_switch.programme import Programme
+from tools.issuer.keys import IssuerKeys
 
 ALI, SARA, STRANGER = (bytes.fromhex(uid) for uid in (bench_client.ALI, bench_client.SARA, bench_client.STRANGER))
 T0 = bench_client.NOW
@@ -60,7 +62,14 @@ class Terminal:
             await asyncio.sleep(0.01)
 
 
-def play(tmp_path, story: Callable[[Terminal], Awaitable[None]], *records, online: bool = True, **options) -> None:
+def play(
+    tmp_path,
+    story: Callable[[Terminal], Awaitable[None]],
+    *records,
+    online: bool = True,
+    issuer_keys: IssuerKeys | None = None,
+    **options,
+) -> None:
     """Run a story with a furnished switch; afterwards its books must balance."""
 
     async def run(switch) -> None:
@@ -76,7 +85,7 @@ def play(tmp_path, story: Callable[[Terminal], Awaitable[None]], *records, onlin
                     task.cancel()
                 await asyncio.sleep(0.02)
 
-    with bench(tmp_path, programme=Programme(open_provisional=False)) as switch:
+    with bench(tmp_path, programme=Programme(open_provisional=False), issuer_keys=issuer_keys) as switch:
         asyncio.run(run(switch))
         assert switch.ledger.check() == []
 
@@ -155,6 +164,35 @@ def test_the_queue_settles_advices_once_and_buries_what_is_refused(tmp_path):
         assert [(m.uid, m.points) for m in t.members] == [(ALI, 725), (SARA, 125)]
 
     play(tmp_path, story, *records)
+
+
+def test_cards_prove_themselves_through_the_terminal_and_spend_once(tmp_path):
+    sun_uid, relay_uid = bytes.fromhex(SUN_CARD), bytes.fromhex(RELAY_CARD)
+
+    def spending(seq: int, uid: bytes, counter: int = 0):
+        points = {"verb": REDEMPTION, "points": -500, "amount": 50_000}
+        return transaction(seq=seq, uid=uid, auth=AUTH_AES, time_utc=T0, card_counter=counter, **points)
+
+    async def story(t: Terminal) -> None:
+        for name, uid, way in (("zari", sun_uid, "sun"), ("omid", relay_uid, "relay")):
+            t.switch.ledger.add_member(name, points=2_000)
+            t.switch.ledger.add_card(uid, name, way)
+        assert (await t.session.request(spending(1, sun_uid, 61))).rc == "57"
+        found = await t.session.inquire(sun_uid, AUTH_UID, 0, sun=sun(61))
+        assert (found.rc, found.auth, found.counter, found.balance) == ("00", AUTH_AES, 61, 2_000)
+        assert (await t.session.request(spending(2, sun_uid, found.counter))).rc == "00"
+        assert (await t.session.request(spending(3, sun_uid, found.counter))).rc == "57"
+        assert (await t.session.inquire(sun_uid, AUTH_UID, 0, sun=sun(60))).rc == "59"
+        card = Ev2Card()
+        step, reply = await t.session.relay(relay_uid, card.begin())
+        assert (reply.rc, reply.auth) == ("00", None)
+        step, reply = await t.session.relay(relay_uid, card.end(step))
+        assert (step, reply.rc, reply.auth, reply.balance) == (b"", "00", AUTH_AES, 2_000)
+        assert (await t.session.request(spending(4, relay_uid))).rc == "00"
+        assert (await t.session.request(spending(5, relay_uid))).rc == "57"
+        assert t.switch.ledger.balance("zari") == t.switch.ledger.balance("omid") == 1_500
+
+    play(tmp_path, story, issuer_keys=OFFICE)
 
 
 def test_a_wrong_mac_key_never_gets_online(tmp_path):

@@ -28,8 +28,10 @@ def every_message() -> list[bytes]:
     return [
         make.network(SIGN_ON, 5, NOW, CLOCK_OK).raw,
         make.inquiry(UID, 1, 6, NOW, CLOCK_OK).raw,
+        make.inquiry(UID, 0, 7, NOW, CLOCK_OK, 61, b"\x01" + bytes(24)).raw,
+        make.inquiry(UID, 0, 8, NOW, CLOCK_OK, step=b"\x03" + bytes(32)).raw,
         make.request(original).raw,
-        make.request(transaction(verb=REDEMPTION, points=-500, amount=50_000, clerk=12)).raw,
+        make.request(transaction(verb=REDEMPTION, points=-500, amount=50_000, clerk=12, card_counter=0xFFFFFF)).raw,
         make.advice(offline, NOW + 60, repeat=False).raw,
         make.advice(offline, NOW + 90, repeat=True).raw,
         make.reversal(undo, original, NOW + 60, repeat=False).raw,

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from firmware.core.errors import BadAnswer, BadMessage
-from firmware.core.types import AUTH_UID, CLOCK_OK, OFFLINE, REDEMPTION
+from firmware.core.types import AUTH_AES, AUTH_UID, CLOCK_OK, OFFLINE, REDEMPTION
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import ECHO, SIGN_ON
 from host_tests.unit.switch_kit import (
@@ -102,6 +102,45 @@ def test_session_messages_use_no_journal_number():
     assert 0x61 not in split(make.network(ECHO, 5, NOW, CLOCK_OK).raw)[1]
 
 
+def test_the_cards_counter_travels_where_it_is_known_and_a_reversal_carries_none():
+    make = messages()
+    known = {"card_counter": 61}
+    online, offline = transaction(**known), transaction(mode=OFFLINE, **known)
+    sent = [make.request(online), make.advice(offline, NOW, repeat=True), make.inquiry(UID, 1, 5, NOW, CLOCK_OK, 61)]
+    assert [split(out.raw)[1][0x08] for out in sent] == [bytes.fromhex("0000003d")] * 3
+    undo = reversal_of(online, 43, NOW + 9, CLOCK_OK)
+    for out in (
+        make.reversal(undo, online, NOW + 9, repeat=False),
+        make.request(transaction()),
+        make.inquiry(UID, 1, 5, NOW, CLOCK_OK),
+    ):
+        assert not {0x08, 0x32, 0x33} & set(split(out.raw)[1])
+    with pytest.raises(BadMessage):
+        make.request(transaction(card_counter=1 << 32))
+
+
+def test_a_proof_goes_up_as_the_card_gave_it():
+    make, sun, step = messages(), bytes(range(25)), bytes(range(18))
+    assert split(make.inquiry(UID, 0, 5, NOW, CLOCK_OK, sun=sun).raw)[1][0x32] == sun
+    fields, tags = split(make.inquiry(UID, 0, 5, NOW, CLOCK_OK, step=step).raw)
+    assert (tags[0x33], tags[0x09], fields["22"]) == (step, b"\x00", "081")
+    for wrong in ({"sun": sun[:18]}, {"sun": sun + b"\0"}, {"step": step[:17]}, {"step": bytes(34)}):
+        with pytest.raises(BadMessage):
+            make.inquiry(UID, 0, 5, NOW, CLOCK_OK, **wrong)
+
+
+def test_a_reply_tells_what_the_switch_holds_proven():
+    make = messages()
+    out = make.inquiry(UID, 0, 5, NOW, CLOCK_OK)
+    for tags, expected in (
+        ([], (None, 0)),
+        ([(0x09, b"\x02"), (0x08, b"\x00\x00\x00\x3d")], (AUTH_AES, 61)),
+        ([(0x09, b"\x00")], (AUTH_UID, 0)),
+    ):
+        reply = make.reply(make.read_answer(answer(out.raw, tags=tags)), UID)
+        assert (reply.auth, reply.counter) == expected
+
+
 def test_an_answer_becomes_a_reply_with_the_member_as_the_switch_knows_him():
     make, record = messages(), transaction()
     out = make.request(record)
@@ -142,7 +181,18 @@ def test_a_balance_that_is_no_amount_is_bad_message(broken):
         make.reply(read, UID)
 
 
-@pytest.mark.parametrize("tag", [(0x44, b"\xff\xfe"), (0x12, b"\x26\x13\x01")])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        (0x44, b"\xff\xfe"),
+        (0x12, b"\x26\x13\x01"),
+        (0x09, b"\x01"),  # the switch proves by AES or not at all
+        (0x09, b"\x03"),
+        (0x33, b"\x02" + bytes(31)),
+        (0x33, b"\x01" + bytes(32)),
+        (0x33, b"\x03" + bytes(32)),
+    ],
+)
 def test_a_tag_that_makes_no_sense_is_bad_message(tag):
     make = messages()
     read = make.read_answer(answer(make.inquiry(UID, 1, 5, NOW, CLOCK_OK).raw, balance=1, tags=[tag]))

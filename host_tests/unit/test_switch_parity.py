@@ -28,9 +28,11 @@ make = Messages(
 uid = unhexlify("{uid}")
 earn = Transaction(42, ACCRUAL, ONLINE, uid, 1, 125000, 125, {now}, 2, ruleset=3)
 late = Transaction(4294, ACCRUAL, OFFLINE, uid, 0, 999999999999, 2147483647, {now}, 1, offline_reason=2, clerk=7)
+late.card_counter = 4294967295
 burn = Transaction(2147483647, REDEMPTION, ONLINE, uid, 2, 50000, -500, {now}, 2)
 for out in (
     make.network(1, 5, {now}, 2), make.network(301, 2147483647, {now}, 0), make.inquiry(uid, 1, 6, {now}, 2),
+    make.inquiry(uid, 0, 7, {now}, 2, 61, bytes(25)), make.inquiry(uid, 0, 8, {now}, 2, step=bytes(33)),
     make.request(earn), make.request(burn), make.advice(late, {now} + 60, False), make.advice(late, {now} + 90, True),
     make.reversal(reversal_of(burn, 43, {now} + 9, 2), burn, {now} + 60, True),
 ):
@@ -39,6 +41,7 @@ for raw in {answers}:
     read = make.read_answer(unhexlify(raw))
     reply = make.reply(read, uid, 9)
     print(read.key, read.rc, read.host_utc, reply.points, reply.balance, reply.approval, reply.text)
+    print(reply.auth, reply.counter)
     if reply.member:
         m = reply.member
         print(hexlify(m.name.encode()), m.points, m.tier, m.visits, m.last_visit_utc)
@@ -62,6 +65,7 @@ def test_both_runtimes_say_the_same():
         answer(out.raw, points=125, balance=1375, approval="A1B2C3", tags=[*member_tags("علی"), (0x70, b"hi")]).hex(),
         answer(messages().network(SIGN_ON, 5, NOW, CLOCK_OK).raw).hex(),
         answer(messages().inquiry(UID, 1, 6, NOW, CLOCK_OK).raw, "51", balance=-20).hex(),
+        answer(messages().inquiry(UID, 0, 6, NOW, CLOCK_OK).raw, tags=[(8, b"\xff" * 4), (9, b"\2")]).hex(),
     ]
     program = PROGRAM.format(
         kid=KID, mac_out=MAC_OUT.hex(), mac_in=MAC_IN.hex(), uid=UID.hex(), now=NOW, answers=repr(answers)

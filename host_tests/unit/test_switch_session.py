@@ -201,6 +201,35 @@ async def test_after_no_answer_the_session_is_made_anew_before_it_says_online():
 
 
 @virtual
+async def test_a_relay_hands_each_step_on_and_tells_the_verdict():
+    bench, card = Bench(), b"\x02" + bytes(range(32))
+    first, last = b"\x01\x04" + bytes(16), b"\x03" + bytes(32)
+    said = {first: [(0x33, card)], last: [(0x09, b"\x02")]}
+    bench.on_value = lambda raw: [(20, answer(raw, balance=800, tags=said[split(raw)[1][0x33]]))]
+    async with bench.running() as session:
+        step, reply = await session.relay(UID, first)
+        assert (step, reply.auth) == (card, None)
+        step, reply = await session.relay(UID, last)
+        assert (step, reply.auth, reply.balance) == (b"", 2, 800)
+        assert [tags[0x09] for _, tags in bench.link.sent] == [b"\x00", b"\x00"], "nothing is claimed of such a card"
+        assert len({fields["11"] for fields, _ in bench.link.sent}) == 2
+        said[first] = [(0x33, card[:-1])]
+        with pytest.raises(BadAnswer):
+            await session.relay(UID, first)
+
+
+@virtual
+async def test_an_inquiry_with_sun_data_tells_counter_and_verdict():
+    bench, sun = Bench(), b"\x01" + bytes(24)
+    bench.on_value = lambda raw: [(20, answer(raw, balance=800, tags=[(0x08, b"\0\0\0\x3d"), (0x09, b"\x02")]))]
+    async with bench.running() as session:
+        reply = await session.inquire(UID, 0, 0, sun=sun)
+        assert (reply.auth, reply.counter) == (2, 61)
+        await session.inquire(UID, 1, 0, 7)
+        assert [(tags.get(0x32), tags.get(0x08)) for _, tags in bench.link.sent] == [(sun, None), (None, b"\0\0\0\7")]
+
+
+@virtual
 async def test_a_late_answer_is_ignored():
     bench = Bench(lambda raw: [(6500, answer(raw, points=125, balance=1375))])
     async with bench.running() as session:

@@ -43,7 +43,7 @@ def test_every_code_has_two_lines_in_the_catalogue_and_none_is_left_over() -> No
 
 def test_every_code_is_a_heading_of_the_troubleshooting_page_exactly_once() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
-    headings = re.findall(r"^### ([A-Z]\d\d)\b", page, re.M)
+    headings = re.findall(r"^### ([A-CE-Z]\d\d)\b", page, re.M)  # D: the tool on the PC has its own test
     assert sorted(headings) == sorted(all_codes())
     for section in re.split(r"^### ", page, flags=re.M)[1:]:
         body = section.split("\n## ")[0]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tools.bench_switch.schema import APPROVED, MEMBER, REVERSAL, PostingRow, TransactionRow
+from tools.bench_switch.schema import APPROVED, MEMBER, REDEMPTION, REVERSAL, GrantRow, PostingRow, TransactionRow
 
 Sides = list[tuple[str, int, int]]
 
@@ -34,6 +34,15 @@ def audit(session: Session) -> list[str]:
         .having(func.count() > 1)
     )
     problems += [f"{terminal_id}: SEQ {seq} is booked twice" for terminal_id, seq in session.execute(twice)]
+
+    spent = {
+        (row.terminal_id, row.seq, row.uid) for row in rows.values() if row.verb == REDEMPTION and row.rc == APPROVED
+    }
+    problems += [
+        f"{grant.terminal_id}: SEQ {grant.used_seq} used a grant and is no redemption of its card"
+        for grant in session.scalars(select(GrantRow).where(GrantRow.used_seq.is_not(None)))
+        if (grant.terminal_id, grant.used_seq, grant.uid) not in spent
+    ]
 
     undone: dict[int, int] = {}
     for row in rows.values():

@@ -63,7 +63,7 @@ def admit(session: Session, uid: str, terminal_id: str, verdict: Verdict, now_ut
         session.add(way)
         session.flush()
     if verdict.digest:
-        if _shown(session, uid, terminal_id, verdict, now_utc):
+        if verdict.counter == way.counter and _shown(session, uid, terminal_id, verdict, now_utc):
             return ""  # the answer to it was lost; what it granted may be spent already and stays so
         if verdict.counter <= way.counter:
             return f"SUN data of counter {verdict.counter} after {way.counter}"

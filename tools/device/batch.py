@@ -34,7 +34,6 @@ class Batch:
         self._wait_s = wait_s
         self._reassign = reassign
         self._overwrite = overwrite
-        self.results: dict[int, str] = {}
         self.open_rows = [row for row in rows if desk.report.card_of(row.member_no) is None]
 
     async def run(self, *, dry_run: bool, agree: Callable[[Plan], bool]) -> None:
@@ -50,18 +49,16 @@ class Batch:
             )
             return
         for row in list(self.open_rows):
-            result = await self._one(row, agree)
-            if not result:
+            uid = await self._one(row, agree)
+            if not uid:
                 return
-            self.results[row.member_no] = result
-            if result in results.DONE:
-                self.open_rows.remove(row)
-                self._output.event("result", member=row.member_no, result=result)
-                if self.open_rows and not await self._desk.wait_removed(self._wait_s):
-                    return
+            self.open_rows.remove(row)
+            if self.open_rows and not await self._desk.wait_removed(uid, self._wait_s):
+                self._output.say(f"card {masked(uid)} still lies there")
+                return
 
-    async def _one(self, row: Row, agree: Callable[[Plan], bool]) -> str:
-        """The member's card, whatever cards come first; empty when none came."""
+    async def _one(self, row: Row, agree: Callable[[Plan], bool]) -> bytes:
+        """The UID of the member's card, whatever cards come first; empty when none came, or the plan was not liked."""
         wish = Wish(row.member_no, row.family, self._reassign, self._overwrite)
         kind = f" ({row.family})" if row.family else ""
         while True:
@@ -70,16 +67,19 @@ class Batch:
                 found = await self._desk.wait_card(self._wait_s)
             except NoCard as error:
                 self._output.fail(error)
-                return ""
+                return b""
             try:
                 result = await self._desk.fulfil(found, wish, self._wait_s, agree)
+                self._output.event("result", member=row.member_no, result=result)
+                if result not in results.DONE:
+                    return b""
                 self._output.say(f"card {masked(found.uid)}: {result} for member {row.member_no}. Take it away.")
-                return result
+                return found.uid
             except CardError as error:
                 self._output.fail(error)
                 self._output.say(f"card {masked(found.uid)} is not member {row.member_no}'s. Take it away.")
-                if not await self._desk.wait_removed(self._wait_s):
-                    return ""
+                if not await self._desk.wait_removed(found.uid, self._wait_s):
+                    return b""
 
     def summary(self) -> None:
         """What came of it, for people."""

@@ -1,7 +1,7 @@
 """Runs on the terminal, sent there as text: relays one card to the PC, line by line, with the terminal's own drivers.
 
 It derives no key and knows no member. A request is `number verb words... sum`, an answer `=number ok words... sum` or
-`=number no reason word sum`; sum is CRC-32 of what stands before it. One request is outstanding; the same number again
+`=number no reason word sum`; sum is CRC-32 of what stands before it. One request is outstanding; the same one again
 gets the same answer again, without doing it twice. A field nobody asks anything of goes off after 3 s, the program ends
 after 60 s of silence and on Ctrl-C, always with the field off. The PC imports it, too: its tests run these lines on a
 modelled reader. Bytes are hex, `-` is nothing. Times in milliseconds.
@@ -70,7 +70,7 @@ class CardSide:
         self._dep: "IsoDep | None" = None
         self._uid = b""
         self._held = b""
-        self._number = ""
+        self._asked = ""
         self._said = ""
         self.ended = False
 
@@ -81,7 +81,7 @@ class CardSide:
         except (ValueError, UnicodeError):
             return summed("=? no sum")
         words = text.split(" ")
-        if words[0] == self._number:
+        if text == self._asked:
             return self._said
         try:
             said = "ok " + (await self._do(words[1], words[2:]) or "-")
@@ -91,7 +91,7 @@ class CardSide:
             said = "no " + self._reason(error)
         except (ValueError, IndexError):
             said = "no syntax"
-        self._number, self._said = words[0], summed("=" + words[0] + " " + said)
+        self._asked, self._said = text, summed("=" + words[0] + " " + said)
         return self._said
 
     def rest(self) -> None:
@@ -147,8 +147,9 @@ class CardSide:
         if verb == "read":
             return await self._frame(bytes((_READ, int(words[0]))), 16)
         if verb == "write":
+            content = from_hex(words[1])
             await self.chip.exchange(bytes((_WRITE, int(words[0]))), _ACK, crc=True, timeout_us=PATIENT_US)
-            await self.chip.exchange(from_hex(words[1]), _ACK, crc=True, timeout_us=_WRITE_US)
+            await self.chip.exchange(content, _ACK, crc=True, timeout_us=_WRITE_US)
             return None
         if verb == "copyable":
             return await self._copyable()

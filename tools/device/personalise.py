@@ -101,12 +101,13 @@ class PersonalisationDesk:
             await self._pause(_LOOK_EVERY_S)
             left -= _LOOK_EVERY_S
 
-    async def wait_removed(self, seconds: float) -> bool:
-        """Whether the reader is empty within that time."""
+    async def wait_removed(self, uid: bytes, seconds: float) -> bool:
+        """Whether this card is gone within that time; another one may lie there already."""
         left = seconds
         while left > 0:
             try:
-                await self._relay.find()
+                if (await self._relay.find()).uid != uid:
+                    return True
             except NoCard:
                 return True
             except (SeveralCards, CardGarbled, CardGone):

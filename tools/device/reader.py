@@ -8,6 +8,7 @@ key derivation and no member.
 from __future__ import annotations
 
 import contextlib
+import random
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from tools.device.errors import (
 # A request line holds 240 characters: number, verb and sum leave room for this many bytes in hex.
 _PIECE = 96
 _TRIES = 3
+_NUMBERS = 1_000_000
 
 
 class Line(Protocol):
@@ -69,7 +71,7 @@ class CardRelay:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._number = 0
+        self._number = random.randrange(_NUMBERS)  # a program that runs since a former run shall not know it
 
     async def start(self) -> None:
         """Set the terminal's reader up. Raises ReaderFault, TerminalProgram."""
@@ -122,7 +124,7 @@ class CardRelay:
         self._line.close()
 
     async def _ask(self, text: str) -> str:
-        self._number += 1
+        self._number = (self._number + 1) % _NUMBERS
         number = str(self._number)
         request = there.summed(f"{number} {text}")
         silent = 0

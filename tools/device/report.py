@@ -7,6 +7,7 @@ it was verified. A last line cut off by a power loss is left out. Times are UTC.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -101,14 +102,20 @@ class Report:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(descriptor, "a+b") as file:
-                size = file.seek(0, os.SEEK_END)
-                whole = size == 0
-                if size:
-                    file.seek(size - 1)
-                    whole = file.read(1) == b"\n"
-                file.write(b"" if whole else b"\n")
+                file.seek(0)
+                kept, _, last = file.read().rpartition(b"\n")
+                if last and _is_whole(last):
+                    file.write(b"\n")
+                elif last:  # the power went while it was written
+                    file.truncate(len(kept) + 1 if kept else 0)
                 file.write(text.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise ReportUnfit(f"{path}: {error.strerror or error}") from None
+
+
+def _is_whole(line: bytes) -> bool:
+    with contextlib.suppress(ValueError):
+        return isinstance(json.loads(line), dict)
+    return False

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tools.issuer.keys import IssuerKeys
+
 TERMINAL_ID = "VAFA0001"
 MERCHANT_ID = "DEMO-SHOP-00001"
 SWITCH_NAME = "switch.vafa.test"  # RFC 6761: "test" never resolves in the public DNS
@@ -18,6 +20,14 @@ TMK = bytes.fromhex("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf")
 MAC_OUT = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
 MAC_IN = bytes.fromhex("f0e1d2c3b4a5968778695a4b3c2d1e0f")
 CARD_GROUP = bytes.fromhex("00112233445566778899aabbccddeeff")
+ISSUER = IssuerKeys(
+    version=1,
+    master=bytes.fromhex("d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"),
+    group=CARD_GROUP,
+    sun_meta=bytes.fromhex("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"),
+    sun_mac=bytes.fromhex("b0b1b2b3b4b5b6b7b8b9babbbcbdbebf"),
+    relay=bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"),
+)
 WIFI_SSID = "demo-shop"
 WIFI_PSK = "demo-wifi-key"
 
@@ -38,7 +48,7 @@ class DemoCard:
     """A card in the tray: `kind` as `tools.sim.cards.make_card` takes it, `member` "" when nobody has it.
 
     `key` says whether the card was issued by the programme and opens with its keys; one that was not earns by its UID
-    and never spends.
+    and never spends. Two cards of one UID are an original and its copy.
     """
 
     name: str
@@ -48,6 +58,8 @@ class DemoCard:
     key: bool
     label: str
 
+
+AES_KINDS = ("ntag424", "desfire-ev2", "desfire-ev3")
 
 MEMBERS: dict[str, DemoMember] = {
     m.name: m
@@ -67,9 +79,21 @@ CARDS: dict[str, DemoCard] = {
         DemoCard("bronze-card", "classic", bytes.fromhex("5D0C7A11"), "reza", True, "Reza, bronze"),
         DemoCard("plain-card", "ntag213", bytes.fromhex("04112233445580"), "maryam", False, "Maryam, no key"),
         DemoCard("stranger-card", "classic", bytes.fromhex("A1B2C3D4"), "", False, "new card, not yet known"),
-        DemoCard("desfire-card", "desfire", bytes.fromhex("04DE5F1EACC040"), "", False, "a family it cannot read"),
+        DemoCard("aes-card", "ntag424", bytes.fromhex("04424D61727961"), "maryam", True, "Maryam, AES"),
+        DemoCard("desfire-card", "desfire-ev2", bytes.fromhex("04DE5F1EACC040"), "sara", True, "Sara, DESFire"),
+        DemoCard("phone", "phone", bytes.fromhex("08000000"), "", False, "a phone: another number at every tap"),
+        DemoCard("copied-card", "classic-magic", bytes.fromhex("5D0C7A11"), "reza", True, "a copy of Reza's card"),
     )
 }
+
+
+def way(card: DemoCard, aes_way: str = "sun") -> str:
+    """What the switch wants of a card before it spends, in a shop whose terminals read AES cards by `aes_way`."""
+    if not card.key or card.kind not in AES_KINDS:
+        return "legacy"
+    if aes_way in ("group", "relay"):
+        return aes_way
+    return "sun" if card.kind == "ntag424" else "relay"
 
 
 def settings(switch_host: str, switch_port: int, **changes: object) -> dict[str, object]:

@@ -42,6 +42,19 @@ def pull(stage: Stage, step: Step) -> None:
     stage.pull_at_frame(_card(stage, step, step.one("NAME")), step.number("N"), moment)
 
 
+def slow(stage: Stage, step: Step) -> None:
+    """A card that takes its time."""
+    stage.slow(_card(stage, step, step.one("NAME")), step.number("MS"))
+
+
+def noise(stage: Stage, step: Step) -> None:
+    """Disturb the field."""
+    percent = step.number("N")
+    if percent > 100:
+        raise ScenarioError(step.where, "0 to 100 of a hundred exchanges")
+    stage.noise(percent)
+
+
 def _card(stage: Stage, step: Step, name: str) -> str:
     if name not in stage.start.cards:
         raise ScenarioError(step.where, f"no card {name!r}; cards are: {', '.join(stage.start.cards)}")

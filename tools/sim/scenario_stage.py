@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.bench_switch import BenchSwitch
 from tools.sim import demo, onhost
-from tools.sim.cards import Card, make_card
+from tools.sim.cards import Card, IsoDepCard, Noise, make_card
 from tools.sim.cards.personal import personalise
 from tools.sim.chips.nor import Nor, NorPartition, Torn
 from tools.sim.clock import SimClock
@@ -46,9 +46,11 @@ def open_books(switch: BenchSwitch, start: Start) -> None:
     ledger = switch.ledger
     for member in start.members.values():
         ledger.add_member(member.name, member.member_no, member.points, member.tier)
+    bound: set[bytes] = set()
     for card in start.cards.values():
-        if card.member:
-            ledger.add_card(card.uid, card.member)
+        if card.member and card.uid not in bound:  # a copy is not entered
+            bound.add(card.uid)
+            ledger.add_card(card.uid, card.member, demo.way(card, str(start.settings.get("aes_way", "sun"))))
     ledger.add_terminal(demo.TERMINAL_ID, demo.MERCHANT_ID, demo.MAC_OUT, demo.MAC_IN, demo.KID)
 
 
@@ -58,7 +60,7 @@ def make_cards(start: Start) -> dict[str, Card]:
     for card in start.cards.values():
         made[card.name] = make_card(card.kind, card.uid)
         if card.key:
-            personalise(made[card.name], demo.CARD_GROUP, start.members[card.member].member_no)
+            personalise(made[card.name], demo.ISSUER, start.members[card.member].member_no)
     return made
 
 
@@ -117,7 +119,9 @@ class Stage:
         self.start = start
         self._tree = tree
         self._clock: SimClock | None = None
-        self.switch = BenchSwitch("sqlite://", PKI_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc)
+        self.switch = BenchSwitch(
+            "sqlite://", PKI_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc, issuer_keys=demo.ISSUER
+        )
         self._impostor: BenchSwitch | None = None
         self.cards = make_cards(start)
         self.terminal: Terminal
@@ -215,6 +219,21 @@ class Stage:
     def pull_at_frame(self, name: str, n: int, moment: str) -> None:
         self.terminal.board.field.pull_at_frame(self.cards[name], n, moment)
         self.lay(name)
+
+    def slow(self, name: str, ms: int) -> None:
+        """A card of blocks asks for more time; any other is late with every answer."""
+        card = self.cards[name]
+        if isinstance(card, IsoDepCard):
+            card.work_us = ms * 1000
+        else:
+            card.slow_us = ms * 1000
+
+    def noise(self, percent: int) -> None:
+        """So many of a hundred exchanges with a card go wrong, in one of five ways."""
+        each = percent / 500
+        self.terminal.board.field.noise = (
+            Noise(self.start.seed, deaf=each, silence=each, crc=each, parity=each, short=each) if percent else None
+        )
 
     def press(self, key: str) -> None:
         self.terminal.press(key)

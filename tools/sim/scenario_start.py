@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from tools.sim import demo
+from tools.sim.cards import KINDS, make_card
+from tools.sim.cards.personal import personalise
 from tools.sim.scenario_parser import ScenarioError, Step
 
 
@@ -47,12 +49,20 @@ def member(start: Start, step: Step) -> None:
 
 def card(start: Start, step: Step) -> None:
     """One more card."""
-    name, owner = step.one("NAME"), step.opt("MEMBER")
+    name, kind, owner = step.one("NAME"), step.one("KIND"), step.opt("MEMBER")
     if owner and owner not in start.members:
         raise ScenarioError(step.where, f"no member {owner!r}; write `member {owner} 0` above")
-    start.cards[name] = demo.DemoCard(
-        name, step.one("KIND"), bytes.fromhex(step.one("UID")), owner, bool(owner) and "without" not in step.words, name
-    )
+    key = bool(owner) and "without" not in step.words
+    if kind not in KINDS:
+        raise ScenarioError(step.where, f"no kind {kind!r}; kinds are: {', '.join(KINDS)}")
+    try:
+        uid = bytes.fromhex(step.one("UID"))
+        made = make_card(kind, uid)
+        if key:
+            personalise(made, demo.ISSUER, start.members[owner].member_no)
+    except ValueError as error:
+        raise ScenarioError(step.where, f"no such card: {error}" + (" (write `without key`)" if key else "")) from error
+    start.cards[name] = demo.DemoCard(name, kind, uid, owner, key, name)
 
 
 def setting(start: Start, step: Step) -> None:

@@ -40,7 +40,7 @@ START: tuple[Verb, ...] = (
     Verb("member MEMBER POINTS", "opening balance of a member; a new name becomes a new member", start.member),
     Verb(
         "card NAME KIND UID [of MEMBER] [without key]",
-        "a card more: kind classic, ntag213, desfire; its UID in hex; whose it is",
+        "a card more, of a kind below; its UID in hex; whose it is, and whether the card office wrote it",
         start.card,
     ),
     Verb("set SETTING VALUE", "a setting of settings.json", start.setting),
@@ -52,6 +52,8 @@ ACT: tuple[Verb, ...] = (
     Verb("tap NAME [and NAME]...", "lay one or several cards on the reader; they stay until removed", act.tap),
     Verb("remove [NAME]", "take one card away, or all", act.remove),
     Verb("pull NAME at frame N [before|torn|after|answering]", "lay the card on; it leaves at the N-th frame from there: before hearing it (the default), in a write, after it, in its answer", act.pull),
+    Verb("slow NAME MS [ms]", "from now on the card takes so much longer for every answer (an AES card: for every command)", act.slow),
+    Verb("noise N", "from now on N of 100 exchanges with cards go wrong; 0 is quiet again", act.noise),
     Verb("keys KEYS...", "type: digits one by one, other keys by name (000 alone is the key 000)", act.keys),
     Verb("press KEY", "one key", act.keys),
     Verb("hold KEY MS [ms]", "keep one key down", act.hold),

@@ -59,6 +59,7 @@ class AesApp(AesCore):
         return super().apdu(command)
 
     def file(self, data: bytes) -> StdFile:
+        """The file that the first byte of a command's data names. Raises Refused."""
         if not data:
             raise Refused(LENGTH)
         if data[0] not in self.files:
@@ -168,6 +169,6 @@ class AesApp(AesCore):
         mode = file.mode_for(file.write_keys, self.who, file.mode)
         content = chain[_HEAD_BYTES:]
         if mode == FULL and self.session is not None:
-            content = self.session.decrypted(content[: len(content) - len(content) % 16])
+            content = self.session.decrypted(content)
         content = content[: max(0, min(size, len(file.memory) - at))]
         file.memory[at : at + len(content)] = content

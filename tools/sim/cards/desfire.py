@@ -38,8 +38,8 @@ _FRAME_DATA = 59
 _STORAGE = 4096
 _ISO_NAME = bytes.fromhex("D2760000850100")
 _GENERATIONS = {
-    "ev2": ("04010112001605", "04010102011605"),
-    "ev3": ("04010133001605", "04010103001605"),
+    "ev2": ("04010112001805", "04010102011805"),
+    "ev3": ("04010133001805", "04010103001805"),
 }
 
 
@@ -69,6 +69,8 @@ class DesfireApp(AesApp):
         entropy: Callable[[int], bytes] | None = None,
         card_key: bytes | None = None,
     ) -> None:
+        if len(uid) != 7:
+            raise ValueError("a DESFire has a UID of 7 bytes")
         super().__init__(uid, entropy)
         hardware, software = _GENERATIONS[generation]
         self.version = (bytes.fromhex(hardware), bytes.fromhex(software), uid + bytes.fromhex("BA54C7D1102616"))

@@ -26,7 +26,7 @@ def encrypt(key: bytes, data: bytes, iv: bytes = bytes(16)) -> bytes:
 
 
 def decrypt(key: bytes, data: bytes, iv: bytes = bytes(16)) -> bytes:
-    """AES-128 CBC without padding."""
+    """AES-128 CBC without padding; a block begun is left out."""
     return Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor().update(data)
 
 
@@ -89,9 +89,9 @@ class Session:
         self.counter += 1
         return data
 
-    def decrypted(self, blocks: bytes) -> bytes:
-        """Whole blocks of a command not yet checked, as they come in."""
-        return decrypt(self._enc_key, blocks, self._iv(_COMMAND))
+    def decrypted(self, data: bytes) -> bytes:
+        """As many whole cipher blocks as have come in of a command not yet checked."""
+        return decrypt(self._enc_key, data, self._iv(_COMMAND))
 
     def seal(self, status: int, data: bytes, mode: int) -> bytes:
         """Response data as it goes out, after `open` has counted the command."""

@@ -59,7 +59,7 @@ class IsoDepCard(Card):
         self.executed = 0
         self.breaches: list[str] = []
         self.rate = (0, 0)
-        self._troubles: list[tuple[int, str | bytes]] = []
+        self._troubles: list[tuple[int, str | bytes | int]] = []
         self._answers = 0
         self._now_us: int | None = None
         self._clean()
@@ -80,9 +80,9 @@ class IsoDepCard(Card):
 
     # -- for tests -----------------------------------------------------------------------------------------------------
 
-    def trouble(self, n: int, what: str | bytes) -> None:
+    def trouble(self, n: int, what: str | bytes | int) -> None:
         """Spoil the n-th answer from now, the ATS included: `lose` it, `corrupt` its CRC, `toggle` its block number,
-        or send these bytes in its place with a good CRC."""
+        or send in its place these bytes with a good CRC, or this number in four bits."""
         if n < 1 or isinstance(what, str) and what not in ("lose", "corrupt", "toggle"):
             raise ValueError("which answer, and what")
         self._troubles.append((self._answers + n, what))
@@ -274,6 +274,8 @@ class IsoDepCard(Card):
             self._troubles.remove(trouble)
             if trouble[1] == "lose":
                 return None
+            if isinstance(trouble[1], int):
+                return Answer.nibble(trouble[1], delay_us=delay_us)
             if trouble[1] == "toggle":
                 block = bytes([block[0] ^ 1]) + block[1:]
             elif trouble[1] == "corrupt":

@@ -25,6 +25,13 @@ _MADE = bytes.fromhex("CF39D449803421")  # batch, week and year
 _RANDOM_ID, _FAILURE_LIMIT = 0x00, 0x0A  # options of SetConfiguration, and the size of their data
 _CONFIGURATION = {_RANDOM_ID: 1, _FAILURE_LIMIT: 5}
 _NO_SIGNATURE = 0x910B
+# ECDSA signatures of NXP (secp224r1) known for a UID: the example of AN12196.
+_SIGNATURES = {
+    bytes.fromhex("04518DFAA96180"): bytes.fromhex(
+        "D1940D17CFEDA4BFF80359AB975F9F6514313E8F90C1D3CAAF5941AD"
+        "744A1CDF9A83F883CAFE0FE95D1939B1B7E47113993324473B785D21"
+    )
+}
 # AN12196 section 7.4: after this many failures in a row every further one costs one more delayed answer [?].
 _FAILURES_BEFORE_DELAY = 50
 _DELAY_US = 25_000  # section 9: about 65 % of the frame waiting time, 38.7 ms with FWI 7
@@ -41,6 +48,7 @@ class Ntag424App(AesApp):
             raise ValueError("an NTAG 424 DNA has a UID of 7 bytes")
         super().__init__(uid, entropy)
         self.version = (bytes.fromhex("04040230001105"), bytes.fromhex("04040201021105"), uid + _MADE)
+        self.signature = _SIGNATURES.get(uid, self.signature)
         self.random_id = False
         self.limit: int | None = 1_000
         self.decrement = 10

@@ -25,7 +25,6 @@ _ACCESS = bytes.fromhex("78778869")
 _PAYLOAD_RIGHTS = bytes.fromhex("0010")  # read with key 1, everything else with key 0
 _NDEF_RIGHTS = bytes.fromhex("00E0")  # read free, everything else with key 0
 _SDM_HEAD = bytes.fromhex("C1F023")  # UID and counter, counter told to key 0, PICCData under key 2, MAC under key 3
-_NDEF_READ = 120  # as much of the file as terminals read
 _DESFIRE_SETTINGS, _DESFIRE_FILE_SIZE = 0x09, 32
 
 
@@ -70,6 +69,6 @@ def _sun_file(host: str) -> tuple[bytes, bytes]:
     """Content of the NDEF file and the SDM settings that fit it: `https://HOST/c?p=..&m=..` as one URI record."""
     uri = b"\x04" + host.encode() + b"/c?p=" + b"0" * 32 + b"&m=" + b"0" * 16
     record = b"\xd1\x01" + bytes([len(uri)]) + b"U" + uri
-    content = (len(record).to_bytes(2, "big") + record).ljust(_NDEF_READ, b"\x00")
+    content = len(record).to_bytes(2, "big") + record
     picc_at, mac_at = content.index(b"?p=") + 3, content.index(b"&m=") + 3
     return content, _SDM_HEAD + b"".join(at.to_bytes(3, "little") for at in (picc_at, mac_at, mac_at))
