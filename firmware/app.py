@@ -97,6 +97,7 @@ class App:
         self.members = Cache(board.member_flash(), sealer, board.random_number(32), board.page_only, sector)
         self.journal = Journal(board.transaction_flash(), sealer, board.random_number(32), board.page_only, sector)
         self.journal.open()
+        self.console.attach_export(self.journal.export)
         try:
             self.members.open()
         except StoreError as error:

@@ -1,8 +1,9 @@
 """The serial console while the application runs: a few words for people, log lines, and an answer to control bytes.
 
 Never blocks: input is polled and read byte by byte, at most 64 a turn; output goes out in pieces of at most 64 bytes,
-one a turn, and what does not fit the queue is counted and dropped. Whatever arrives is bytes: noise is no text, and a
-line with a byte that is no printable ASCII character is no command.
+one a turn, and what does not fit the queue is counted and dropped. An export is asked for its next line only when the
+queue is empty, so nothing of it is dropped. Whatever arrives is bytes: noise is no text, and a line with a byte that is
+no printable ASCII character is no command.
 """
 
 import asyncio
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
         def write(self, text: str) -> object: ...
 
+    class Lines(Protocol):
+        """Lines made one a call: "" when a call made none, None after the last."""
+
+        def line(self) -> "str | None": ...
+
 
 _TURN_BYTES = const(64)
 _TURN_MS = const(10)  # 64 bytes last 5.6 ms at 115200
@@ -41,6 +47,8 @@ _NOISE = "\x7f"  # stands for every byte that no command has
 RUNNING = "Vafa is running. Python prompt: type maintenance"
 BUSY = "not now: the till is in use; end what is on the screen, then type maintenance again"
 LEAVING = "restarting to the Python prompt; the next reset sells again"
+STOPPED = "export stopped"
+UNREAD = "export stopped: the port was not read"
 
 
 class Console:
@@ -67,6 +75,9 @@ class Console:
         self._leave = leave
         self._leaving = False
         self._log: "Log | None" = None
+        self._exportable: "Callable[[], Lines] | None" = None
+        self._export: "Lines | None" = None
+        self._export_unread = False
         self._line = ""
         self._line_since = 0
         self._out: "list[str]" = []
@@ -78,6 +89,10 @@ class Console:
     def attach(self, log: "Log") -> None:
         """The log that the command `log` shows."""
         self._log = log
+
+    def attach_export(self, begin: "Callable[[], Lines]") -> None:
+        """What the command `export` sends."""
+        self._exportable = begin
 
     def say(self, text: str) -> None:
         """Queue one line for people."""
@@ -116,6 +131,13 @@ class Console:
             self._muted = False
             self.say("{} lines dropped".format(self._dropped))
             self._dropped = 0
+            if self._export_unread:
+                self.say(UNREAD)
+                self._export_unread = False
+        if self._export is not None and byte not in b"\r\n":
+            self._export = None
+            self.say(STOPPED)
+            return
         if byte in _CONTROL:
             # A burst of control bytes and line ends (mpremote sends four) gets one answer.
             self._line = ""
@@ -137,7 +159,7 @@ class Console:
     def _command(self, line: str) -> None:
         words = line.split()
         if words[0] == "help":
-            self.say("help, status, log [count], maintenance")
+            self.say("help, status, log [count], export, maintenance")
         elif words[0] == "status":
             for text in self._status():
                 self.say(text)
@@ -145,6 +167,8 @@ class Console:
             count = int(words[1]) if len(words) > 1 and words[1].isdigit() else 20
             for text in self._log.newest(min(count, 60)):
                 self.say(text)
+        elif line == "export" and self._exportable is not None:
+            self._export = self._exportable()
         elif line == "maintenance":
             self._leaving = self._may_leave()  # after the line that says so went out
             self.say(LEAVING if self._leaving else BUSY)
@@ -161,7 +185,17 @@ class Console:
         except OSError as error:
             self.say("cannot write the flag: errno {}".format(error.errno))
 
+    def _export_line(self) -> None:
+        assert self._export is not None
+        line = self._export.line()
+        if line is None:
+            self._export = None
+        elif line:
+            self._out.append(line + "\r\n")
+
     def _send_piece(self) -> None:
+        if not self._out and self._export is not None:
+            self._export_line()
         if not self._out:
             return
         piece = self._out[0][:_TURN_BYTES]
@@ -176,3 +210,5 @@ class Console:
             self._dropped += len(self._out)
             self._out = []
             self._muted = True
+            self._export_unread = self._export is not None
+            self._export = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Iterable, Iterator
 
     from firmware.core.ports import BlockDevice
+    from firmware.store.export import Export
     from firmware.store.frames import Frame
     from firmware.store.seal import Sealer
 
@@ -380,6 +381,12 @@ class Journal:
     def mended(self) -> int:
         """How often since the start one wrong bit of the flash was put right."""
         return self._ring.repairs
+
+    def export(self) -> "Export":
+        """All that is on the flash, sealed, as lines; the journal may be written to between two of them."""
+        from firmware.store.export import Export  # a service wanted once in a terminal's life
+
+        return Export(self._flash, self._ring)
 
     # --- housekeeping -----------------------------------------------------------------------------------------------
 

@@ -272,6 +272,10 @@ class Ring:
                 return sector
         return -1
 
+    def generation_in(self, sector: int) -> int:
+        """What a sector holds, 0 when that is nothing of ours."""
+        return self._generations[sector]
+
     def generation_with(self, seq: int) -> int:
         """The generation in which this SEQ was written, by the headers; 0 when it is too old. Not among `adopted`."""
         best = 0

@@ -77,7 +77,7 @@ def test_words_are_answered_as_comment_lines_in_small_pieces() -> None:
     assert max(len(piece) for piece in port.pieces) <= 64
     lines = "".join(port.pieces).split("\r\n")
     assert all(line.startswith("# ") for line in lines if line)
-    assert "# help, status, log [count], maintenance" in lines
+    assert "# help, status, log [count], export, maintenance" in lines
     assert "# link online" in lines
     assert "# " + "x" * 100 in lines
     assert sum("I00 signed on" in line for line in lines) == 2
@@ -187,4 +187,4 @@ def test_every_byte_value_and_noise_leave_the_console_alive() -> None:
     port.pieces.clear()
     port.incoming = b"help\n"
     turns(made)
-    assert "".join(port.pieces) == "# help, status, log [count], maintenance\r\n"
+    assert "".join(port.pieces) == "# help, status, log [count], export, maintenance\r\n"
