@@ -84,9 +84,9 @@ class Export:
         self._sector = (self._sector + 1) % self._places.sectors
         self._generation = self._places.generation_in(self._sector)
         self._at = 0
-        if not (self._generation or self._everything):
-            if is_blank(self._flash.read(self._sector, 0, PIECE), 0, PIECE):
-                self._at = SECTOR
+        wanted = self._generation or self._everything
+        if not wanted and is_blank(self._flash.read(self._sector, 0, PIECE), 0, PIECE):
+            self._at = SECTOR
 
     def _piece(self) -> str:
         end = self._end()

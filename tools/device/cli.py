@@ -1,7 +1,7 @@
 """The command line of the device tool: its groups, its exit codes, and the personalise commands.
 
-Exit codes: 0 done, 2 usage, 3 no card or port, 4 no answer, 5 refused for safety, 6 card failed, 7 passphrase, 8 batch
-only partly done, 9 input file, 130 interrupted.
+Exit codes: 0 done, 2 usage, 3 no card or port, 4 no answer, 5 refused for safety, 6 card, flash or journal not as it
+should be, 7 passphrase or keys do not fit, 8 batch or capture only partly done, 9 input file, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tools.device import report as results
 from tools.device.batch import Batch
 from tools.device.card_kinds import FAMILIES, Stage
 from tools.device.errors import DeviceError
+from tools.device.journal import journal
 from tools.device.members import MEMBER_MAX, read_list
 from tools.device.output import Output
 from tools.device.personalise import PersonalisationDesk, Plan, Wish
@@ -62,6 +63,7 @@ def main(context: click.Context, as_json: bool, debug: bool) -> None:  # noqa: A
 
 
 main.add_command(keys)
+main.add_command(journal)
 
 
 @main.group()

@@ -1,0 +1,167 @@
+"""`journal`: read what the console's `export` sent, with the terminal's keys, and say whether all of it is there.
+
+Cards are shown by the end of their UID and members not at all, unless --full; keys never.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import string
+from pathlib import Path
+from typing import Any
+
+import click
+
+from firmware.core.types import ACCRUAL, OFFLINE, REDEMPTION, REVERSAL
+from firmware.store.seal import Sealer
+from tools.device import capture as captures
+from tools.device.audit import Audit, Row, audit
+from tools.device.errors import DeviceError
+from tools.device.output import Output, masked
+
+VERBS = {ACCRUAL: "earn", REDEMPTION: "spend", REVERSAL: "reversal"}
+_KEY_FILE_MAX = 100_000
+
+
+class CaptureIncomplete(DeviceError):
+    """Some lines did not come; what came is in order."""
+
+    code, title, exit_code = "D51", "The export is not complete", 8
+    next_step = "Record it again, with a program that reads without pause, from `export` to the line with `end`."
+
+
+class JournalNotWhole(DeviceError):
+    """A record is missing or was altered."""
+
+    code, title, exit_code = "D52", "The journal is not whole", 6
+    next_step = (
+        "Keep the terminal and this file as they are, and tell the operator: nothing ordinary leaves such a mark."
+    )
+
+
+class KeysDoNotFit(DeviceError):
+    """Not one record opens."""
+
+    code, title, exit_code = "D53", "These keys do not open the export", 7
+    next_step = "Take the keys of the terminal it came from, and its name with --terminal."
+
+
+class TerminalKeysUnfit(DeviceError):
+    """No keys to read with."""
+
+    code, title, exit_code = "D54", "The file with the terminal's keys cannot be used", 9
+    next_step = 'It is JSON with "tmk" (32 hex digits) and, unless --terminal names it, "terminal_id".'
+
+
+class StoreUnread(DeviceError):
+    """The firmware would refuse it."""
+
+    code, title, exit_code = "D55", "The firmware would not open this journal", 6
+    next_step = "What single records say is shown. Look the other code up on the troubleshooting page."
+
+
+@click.command()
+@click.argument("capture", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--keys",
+    "key_file",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="keys.json of the terminal, or any JSON file with its tmk.",
+)
+@click.option("--terminal", default="", help="The terminal's name, when the file with the keys does not say it.")
+@click.option("--full", is_flag=True, help="Whole UIDs and member numbers: personal data.")
+@click.pass_obj
+def journal(output: Output, capture: Path, key_file: Path, terminal: str, full: bool) -> None:
+    """Verify and show the journal that the console's `export` sent into the file CAPTURE."""
+    taken = captures.read(capture)
+    found = audit(taken, _sealer(key_file, terminal))
+    if found.refused and not found.frames:
+        raise KeysDoNotFit(f"none of its {found.refused} records")
+    _show(output, found, full=full)
+    if taken.recycled:
+        output.say(f"{len(taken.recycled)} sectors were recycled while the export ran: what they held was settled.")
+    summary = {
+        "transactions": len(found.rows),
+        "frames": found.frames,
+        "complete": taken.complete,
+        "missing_lines": taken.missing,
+        "mended": found.mended,
+        "damaged_places": found.damaged,
+        "duplicates": found.duplicates,
+        "newest_tag": found.newest_tag.hex(),
+    }
+    output.event("summary", **summary, code=found.code)
+    output.say("  ".join(f"{name.replace('_', ' ')}: {value}" for name, value in summary.items()))
+    if found.altered_or_missing:
+        raise JournalNotWhole(f"{sum(finding.grave for finding in found.findings)} findings")
+    if not taken.complete:
+        raise CaptureIncomplete(f"{taken.missing} lines are missing" if taken.missing else "its last line did not come")
+    if found.code:
+        raise StoreUnread(f"it says {found.code}")
+
+
+def _sealer(path: Path, terminal: str) -> Sealer:
+    """The keys of the file, at once in the form that only opens and seals."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")[:_KEY_FILE_MAX])
+    except OSError as error:
+        raise TerminalKeysUnfit(f"{path}: {error.strerror or error}") from None
+    except ValueError:
+        raise TerminalKeysUnfit(f"{path} is no JSON") from None
+    master = content.get("tmk") if isinstance(content, dict) else None
+    if not isinstance(master, str) or len(master) != 32 or not set(master) <= set(string.hexdigits):
+        raise TerminalKeysUnfit(f"{path} has no tmk")
+    name = terminal or content.get("terminal_id")
+    if not isinstance(name, str) or not name:
+        raise TerminalKeysUnfit(f"{path} does not name the terminal")
+    return Sealer(bytes.fromhex(master), name.encode())
+
+
+def _show(output: Output, found: Audit, *, full: bool) -> None:
+    rows = []
+    for row in found.rows:
+        values = _values(row, full=full)
+        output.event("transaction", **values)
+        time = datetime.datetime.fromtimestamp(row.transaction.time_utc, datetime.timezone.utc)
+        rows.append(
+            (
+                str(values["seq"]),
+                time.strftime("%Y-%m-%d %H:%M:%S"),
+                str(values["verb"]),
+                "offline" if values["offline"] else "online",
+                str(values["card"]),
+                str(values["amount"]),
+                str(values["points"]),
+                str(values["state"]),
+                str(values["rc"]),
+            )
+        )
+    heads = ("#SEQ", "UTC", "what", "mode", "card", "#amount", "#points", "state", "RC")
+    output.table(f"{len(rows)} transactions", heads, rows)
+    for finding in found.findings:
+        output.event("finding", what=finding.what, grave=finding.grave)
+        output.say(("! " if finding.grave else "- ") + finding.what)
+
+
+def _values(row: Row, *, full: bool) -> dict[str, Any]:
+    t = row.transaction
+    values: dict[str, Any] = {
+        "seq": t.seq,
+        "verb": VERBS.get(t.verb, str(t.verb)),
+        "offline": t.mode == OFFLINE,
+        "card": t.uid.hex().upper() if full else masked(t.uid),
+        "amount": t.amount,
+        "points": t.points,
+        "time_utc": t.time_utc,
+        "original_seq": t.original_seq,
+        "state": row.state,
+        "rc": row.rc,
+        "approval": row.approval,
+        "generation": row.place[0],
+        "at": row.place[1],
+    }
+    if full:
+        values["member"] = t.member_no
+    return values
