@@ -133,6 +133,9 @@ S03: Memory is full | Connect to send waiting sales
 S05: Memory fault | Nothing booked. Call service
 S06: Not signed on | Connect once before first sale
 S07: Foreign memory | Do not sell. Call service
+S08: Memory of other keys | Do not sell. Call service
+S09: Memory is too old | Do not sell. Call service
+S10: Keys do not open | Do not sell. Call service
 L01: No connection | Earning works, redeem later
 L03: Line was cut | It reconnects by itself
 L04: Switch not found | Check the network's name server
@@ -147,6 +150,7 @@ L12: Points differ | Note the code, call support
 T01: Switch time odd | Note the code, call support
 K01: Not provisioned | Run provision on this terminal
 K02: Wrong switch | Certificate bad. Call support
+K03: Other master key | Empty the store, then restart
 P01: Cancelled | Nothing booked
 P02: Time is over | Nothing booked
 P10: Amount is 0 | Key the amount, then OK

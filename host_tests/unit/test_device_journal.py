@@ -1,4 +1,4 @@
-"""What `journal` makes of an export: the states the firmware sees, and every loss, change and gap that it must notice."""
+"""What `journal` makes of an export: the states the firmware sees; every loss, change and gap it must notice."""
 
 from __future__ import annotations
 

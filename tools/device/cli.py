@@ -22,6 +22,7 @@ from tools.device.errors import DeviceError
 from tools.device.journal import journal
 from tools.device.members import MEMBER_MAX, read_list
 from tools.device.output import Output
+from tools.device.partition import partition
 from tools.device.personalise import PersonalisationDesk, Plan, Wish
 from tools.device.reader import CardRelay
 from tools.device.report import Report
@@ -64,6 +65,7 @@ def main(context: click.Context, as_json: bool, debug: bool) -> None:  # noqa: A
 
 main.add_command(keys)
 main.add_command(journal)
+main.add_command(partition)
 
 
 @main.group()

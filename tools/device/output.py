@@ -30,7 +30,7 @@ class Output:
     """`as_json` also writes events on stdout."""
 
     def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
+        self.as_json = as_json
         self._people = Console(stderr=True, highlight=False)
 
     def say(self, text: str) -> None:
@@ -39,7 +39,7 @@ class Output:
 
     def event(self, name: str, **members: Any) -> None:
         """A line for programs."""
-        if self._as_json:
+        if self.as_json:
             click.echo(json.dumps({"v": _FORMAT, "event": name, **members}))
 
     def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
