@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 DEFAULT_REPORT = Path("build/cards.jsonl")
 DEFAULT_WAIT_S = 60
+_DEBUG = "tools.device.debug"
 
 
 class _Commands(click.Group):
@@ -43,7 +44,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DeviceError as error:
-            if ctx.params.get("debug"):
+            if ctx.meta.get(_DEBUG):
                 raise
             ctx.obj.fail(error)
             ctx.exit(error.exit_code)
@@ -56,8 +57,9 @@ class _Commands(click.Group):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 @click.pass_context
-def main(context: click.Context, as_json: bool, debug: bool) -> None:  # noqa: ARG001 (read by _Commands)
+def main(context: click.Context, as_json: bool, debug: bool) -> None:
     """Work with a terminal that is connected to this computer."""
+    context.meta[_DEBUG] = debug
     context.obj = Output(as_json)
 
 
