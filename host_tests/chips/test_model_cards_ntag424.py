@@ -177,7 +177,8 @@ def test_card_level_has_no_keys_and_no_files():
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [("0500", 0x9140), ("00", 0x917E), ("000102FF", 0x91AF), ("0002AA", 0x917E)]
+    ("body", "status"),
+    [("0500", 0x9140), ("00", 0x917E), ("000102FF", 0x91AF), ("0002AA", 0x917E), ("0007" + "00" * 7, 0x917E)],
 )
 def test_first_part_is_checked(body, status):
     pcd = Pcd(card())
@@ -226,6 +227,9 @@ def test_power_loss_and_selection_end_the_session():
     pcd.card.reset()
     pcd.plain(0x51)
     assert pcd.sw == 0x91AE
+    pcd.lost().card.reset()
+    pcd.read(NDEF, 0, 1)
+    assert pcd.sw == 0x919D  # card level again
     pcd = opened()
     pcd.raw(APPLICATION)
     pcd.plain(0x51)
