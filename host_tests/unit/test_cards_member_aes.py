@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from drivers.rc522_errors import ParityError
-from firmware.cards.aes_member import UnderKeys
+from firmware.cards.aes_proof import UnderKeys
 from firmware.core.errors import CardLeft, CardTimeout, CardUnreadable, CardUnsupported
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData, Reply
 from host_tests.unit.reader_kit import (
