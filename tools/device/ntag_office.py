@@ -1,4 +1,4 @@
-"""Personalises NTAG213/215/216: payload pages, then password and PACK, then PROT, and AUTH0 as the last write.
+"""Personalises NTAG213/215/216: payload pages, password and PACK, PROT, a try of the password, and AUTH0 last.
 
 AUTH0 alone switches the protection on (NT2H1311 section 8.5.7), so until the last page is written the tag is open and
 no terminal trusts it; from then on it is complete. Which state a tag is in shows in its readable pages. A tag that
@@ -74,7 +74,7 @@ class NtagOffice(CardOffice):
         if not (self._protected and self._config_right()):
             wanted += [
                 Step("password and PACK", f"pages {first + 2}, {first + 3}", shown),
-                Step("PROT: reading needs the password", f"page {first + 1}"),
+                Step("PROT: reading needs the password; it is tried", f"page {first + 1}"),
                 Step(f"AUTH0 {_PAYLOAD_PAGE}: protection begins", f"page {first}, the last write"),
             ]
         return wanted
@@ -95,6 +95,11 @@ class NtagOffice(CardOffice):
         access = bytes([config[4] | _PROT]) + config[5:8]
         await self._write(first + 1, access)
         same((await self._read(first))[4:8], access, "ACCESS reads back differently")
+        # A password that did not hold would lock the tag for good: it has to open before it begins to count.
+        try:
+            await self._unlock()
+        except ForeignCard:
+            raise VerifyFailed("its password does not hold") from None
         await self._write(first, config[:3] + bytes([_PAYLOAD_PAGE]))
 
     async def verify(self, member_no: int) -> None:
