@@ -18,7 +18,7 @@ import click
 from tools.device import report as results
 from tools.device.batch import Batch
 from tools.device.card_kinds import FAMILIES, Stage
-from tools.device.errors import DeviceError
+from tools.device.errors import DeviceError, ReportUnfit
 from tools.device.members import MEMBER_MAX, read_list
 from tools.device.output import Output
 from tools.device.personalise import PersonalisationDesk, Plan, Wish
@@ -244,3 +244,13 @@ def personalise_verify(output: Output, wait_s: float, **way: Any) -> None:
             raise problem
 
     _at_desk(output, _Way(**way), None, work)
+
+
+@personalise.command("finished")
+@click.argument("report", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_REPORT)
+def personalise_finished(report: Path) -> None:
+    """What the switch shall know: a line `UID MEMBER --way WAY` for each finished card of REPORT."""
+    if not report.exists():
+        raise ReportUnfit(f"{report} is not there")
+    for line in Report(report, 0).finished():
+        click.echo(f"{line['uid']} {line['member']} --way {line['way']}")
