@@ -219,6 +219,21 @@ def test_a_protected_tag_gets_one_password_and_no_more() -> None:
     assert tag.wrong_passwords == 1
 
 
+@pytest.mark.parametrize("kind", ["classic", "ntag213"])
+def test_a_frame_that_came_broken_is_no_refusal(kind: str) -> None:
+    """A spark makes a card answer NAK 1 or 5; that must not brand a good one foreign, locked or damaged."""
+    for member_no in (0, ALI):
+        for n in range(1, 40):
+            card: Any = members_card(kind, member_no) if member_no else blank(kind)
+            command, heard = card.command, iter(range(1, 1000))
+
+            def broken(data: bytes, n: int = n, card: Any = card, command: Any = command, heard: Any = heard) -> Any:
+                return card.bad_frame() if next(heard) == n else command(data)
+
+            card.command = broken
+            assert laid(card).fulfil(Wish(ALI), wait_s=2) in results.DONE, n
+
+
 def test_imitations_and_cards_that_name_nobody_are_refused() -> None:
     refused(make_card("classic-magic", UIDS["classic"]), Wish(ALI), CardCopyable)
     for kind, uid in (("phone", "08010203"), ("desfire", "04DE5F1EACC040"), ("ultralight-ev1", "04A1B2C3D4E5F9")):

@@ -32,7 +32,8 @@ class NtagOffice(CardOffice):
         self._locks = int.from_bytes((await self._read(0))[10:12], "little")
         try:
             payload = await self._read(_PAYLOAD_PAGE)
-        except CardNak:
+        except CardNak as nak:
+            _if_refused(nak)
             return await self._inspect_protected()
         member_no = self.member_of(payload)
         await self._inspect_config(member_no)
@@ -44,7 +45,8 @@ class NtagOffice(CardOffice):
         """An open tag's configuration: as delivered, or half-way to ours."""
         try:
             self._config = await self._read(_CONFIG_PAGE[self.kind])
-        except CardNak:
+        except CardNak as nak:
+            _if_refused(nak)
             self._config = b""
         if not self._config or self._config[3] < _CONFIG_PAGE[self.kind] + _PAGE:
             if not member_no:
@@ -107,8 +109,8 @@ class NtagOffice(CardOffice):
         await self.relay.again()
         try:
             await self._read(_PAYLOAD_PAGE)
-        except CardNak:
-            pass
+        except CardNak as nak:
+            _if_refused(nak)
         else:
             raise VerifyFailed("it can be read without its password")
         try:
@@ -133,7 +135,8 @@ class NtagOffice(CardOffice):
         await self.relay.again()
         try:
             pack = await self.relay.frame(bytes([_PWD_AUTH]) + key[:4], 2)
-        except CardNak:
+        except CardNak as nak:
+            _if_refused(nak)
             raise ForeignCard("it does not take this office's password") from None
         if pack != key[4:6]:
             raise ForeignCard("it answers the password as a copy would")
@@ -153,3 +156,9 @@ class NtagOffice(CardOffice):
 
     async def _write(self, page: int, content: bytes) -> None:
         await self.relay.frame(bytes([_WRITE, page]) + content)
+
+
+def _if_refused(nak: CardNak) -> None:
+    """Go on with what a refusal means; a frame that came broken means nothing and is raised."""
+    if not nak.refused:
+        raise nak

@@ -234,7 +234,9 @@ class PersonalisationDesk:
         if of == identify.TYPE2:
             try:
                 kind = identify.type2_kind(await self._relay.frame(_GET_VERSION, 8))
-            except (CardNak, CardGone):
+            except (CardNak, CardGone) as error:
+                if isinstance(error, CardNak) and not error.refused:
+                    raise
                 await self._relay.again()
                 kind = "ultralight"
             if kind in NTAGS:
