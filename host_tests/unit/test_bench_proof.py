@@ -302,6 +302,7 @@ def test_a_mere_claim_does_not_lock_the_true_card_out(counter, uid, auth):
 def test_a_card_made_anew_begins_again(counter):
     counter.prove(sun(9))
     counter.ledger.set_way(SUN_CARD, "sun")
+    assert counter.spend().rc == "57", "what was proven before is not of this card"
     assert verdict(counter.prove(sun(1))) == PROVEN
     counter.ledger.set_way(SUN_CARD, "group")
     assert counter.spend(auth=2).rc == "00"
