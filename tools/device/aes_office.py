@@ -108,6 +108,7 @@ class AesOffice(CardOffice):
             raise VerifyFailed("its keys are not all changed")
         for number in reversed(_KEYS):
             await self._open(number)
+        same(await self.card.card_uid(), self.uid, "it has another number than it showed")
         await self._open(layout.GROUP_READ)
         same(await self._payload(), self.payload(member_no), "the payload")
 
