@@ -77,7 +77,7 @@ rm -rf "$venv"
 install() {
     made_from=$1
     shift
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
         -r "$made_from" "$@" || {
         say "the packages of $made_from could not be installed; see the lines above (network? disk?), then run make again"
         exit 1
