@@ -58,7 +58,7 @@ mutants: $(READY) ## Break the product in each named way and see its test turn r
 lock: ## Renew every .lock from its .in (exact versions, hashes)
 	@$(PYTHON) -m venv build/lock-venv && build/lock-venv/bin/pip install -q uv==0.13.9
 	@for name in requirements requirements-stubs; do build/lock-venv/bin/uv pip compile -q --universal --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
+		--no-emit-package pydes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
 	@for name in $(PEERS:.lock=); do build/lock-venv/bin/uv pip compile -q --universal --generate-hashes --no-deps \
 		--no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
 

@@ -196,14 +196,14 @@ class Chip(Registers):
         self._doubtful = self._crc = self._crypto = False
         self._send_rate = self._receive_rate = self._timeout_us = 0
         self._dirty = True
+        wanted = self._wanted
+        self.transfer(_WATCHED, wanted)  # what is not set below shall stay as the reset made it
         for register, value in _FIXED:
             self.write(register, value)
         self.write(_RF_CFG, self._gain)
         self.write(_COLL, 0)  # ValuesAfterColl off: bits after a collision read 0 (9.3.1.15)
         self.write(_STATUS2, 0)
         self.write(_COMMAND, _IDLE)  # the receiver on
-        wanted = self._wanted
-        self.transfer(_WATCHED, wanted)  # what is not set below shall stay as the reset made it
         wanted[0] = wanted[_AT_COMMAND] = wanted[_AT_STATUS2] = 0
         wanted[_AT_VERSION] = self.version
         wanted[_AT_RF_CFG] = self._gain & 0x70

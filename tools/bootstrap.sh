@@ -77,7 +77,7 @@ rm -rf "$venv"
 install() {
     made_from=$1
     shift
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
         -r "$made_from" "$@" || {
         say "the packages of $made_from could not be installed; see the lines above (network? disk?), then run make again"
         exit 1
@@ -85,9 +85,9 @@ install() {
 }
 install requirements.lock
 install requirements-stubs.lock --target "$venv/stubs"
-# Foreign drivers for tests and bench (tools/peers/README.md): each alone, and without what they need on their computers.
+# Foreign drivers for tests and bench (tools/peers/README.md): each alone.
 for made_from in tools/peers/*.lock; do
     name=$(basename "$made_from" .lock)
-    install "$made_from" --no-deps --target "$venv/peers/$name"
+    install "$made_from" --target "$venv/peers/$name"
 done
 touch "$venv/.ready"

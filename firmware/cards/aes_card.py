@@ -1,74 +1,59 @@
-"""The commands of NTAG 424 DNA and DESFire EV2/EV3 that the programme uses, over any pipe that carries APDUs.
+"""The commands of NTAG 424 DNA and DESFire EV2/EV3 under keys that the programme uses, over any pipe of APDUs.
 
-Native commands wrapped in ISO 7816-4 (90 cc 00 00 Lc .. 00 -> .. 91 ss), answers in parts (91 AF) joined. Holds the
-session of `ev2` and gives it up at the first error, as the card does. NT4H2421Gx chapter 10; DESFire has the same
-commands. Knows no reader, no key derivation and no programme. Numbers on the card are low byte first.
+Adds to `aes_plain` the session of `ev2`, and gives it up at the first error, as the card does. NT4H2421Gx chapter 10;
+DESFire has the same commands. Knows no reader, no key derivation and no programme.
 """
 
 from micropython import const
 
+from firmware.cards.aes_plain import (
+    GET_VERSION,
+    MORE,
+    OK,
+    OK_MORE,
+    READ_DATA,
+    CardRefused,
+    PlainCard,
+    checked_version,
+    file_part,
+)
 from firmware.cards.ev2 import FULL, MAC, PLAIN, AnswerForged, Handshake, SessionOver
-from firmware.core.errors import CardUnreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Protocol
+    from typing import Callable
 
+    from firmware.cards.aes_plain import Pipe
     from firmware.cards.ev2 import AuthKey, Session
 
-    class Pipe(Protocol):
-        """Carries a command to the card and the whole answer, status word last, back; bounded in time."""
-
-        async def transceive(self, apdu: bytes) -> bytes: ...
-
-
-_SELECT_DF = b"\x00\xa4\x04\x0c"  # by name, no answer data wanted
 _SELECT_APPLICATION = const(0x5A)
-_GET_VERSION = const(0x60)
 _EV2_FIRST = const(0x71)
 _EV2_NON_FIRST = const(0x77)
-_MORE = const(0xAF)
-_READ_DATA = const(0xAD)  # chained by ISO 14443-4, as 8Dh: the one form both cards have
 _WRITE_DATA = const(0x8D)
 _GET_CARD_UID = const(0x51)
 _GET_FILE_SETTINGS = const(0xF5)
 _GET_FILE_COUNTERS = const(0xF6)
 _GET_KEY_VERSION = const(0x64)
 
-_ISO_OK = const(0x9000)
-_OK = const(0x9100)
-_OK_MORE = const(0x91AF)
 AUTHENTICATION_ERROR = const(0x91AE)
-_MAX_PARTS = const(16)  # nothing the programme reads takes more
-_LC_MAX = const(255)
-
-
-class CardRefused(CardUnreadable):
-    """The card refused a command; `status` is its status word (NT4H2421Gx table 23)."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__("status {:04x}".format(status))
-        self.status = status
 
 
 class KeyRefused(CardRefused):
     """The card does not take this key."""
 
 
-class AesCard:
+class AesCard(PlainCard):
     """One selected card. `random` gives that many random bytes, os.urandom on the terminal."""
 
     def __init__(self, pipe: "Pipe", random: "Callable[[int], bytes]") -> None:
-        self._pipe = pipe
+        super().__init__(pipe)
         self._random = random
         self.session: "Session | None" = None
 
     async def select_df(self, name: bytes) -> None:
         """Select an application by its ISO DF name. Ends the session."""
         self.session = None
-        status, _ = await self._exchange(_SELECT_DF + bytes((len(name),)) + name + b"\x00")
-        if status != _ISO_OK:
-            raise CardRefused(status)
+        await super().select_df(name)
 
     async def select_application(self, aid: bytes) -> None:
         """Select a DESFire application by its three bytes as sent; zeros are the card itself. Ends the session."""
@@ -76,11 +61,8 @@ class AesCard:
         await self.send(_SELECT_APPLICATION, aid)
 
     async def version(self) -> bytes:
-        """GetVersion: hardware (vendor, type, subtype, major, minor, size, protocol), software 7 bytes, UID, batch."""
-        data = await self.send(_GET_VERSION, mode=MAC if self.session else PLAIN)
-        if len(data) < 28:
-            raise AnswerForged("version of {} bytes".format(len(data)))
-        return data
+        """`plain_version`, proven when there is a session."""
+        return checked_version(await self.send(GET_VERSION, mode=MAC if self.session else PLAIN))
 
     async def challenge(self, number: int) -> bytes:
         """First part of AuthenticateEV2First with key `number`: the card's 16 bytes, for whoever holds the key."""
@@ -89,8 +71,8 @@ class AesCard:
 
     async def respond(self, part_two: bytes) -> bytes:
         """Second part: 32 bytes for the card, its proof back. Raises KeyRefused."""
-        status, data = await self._command(_MORE, part_two)
-        if status != _OK:
+        status, data = await self._command(MORE, part_two)
+        if status != OK:
             raise (KeyRefused if status == AUTHENTICATION_ERROR else CardRefused)(status)
         return data
 
@@ -112,7 +94,7 @@ class AesCard:
 
     async def read(self, file: int, offset: int, length: int, mode: int) -> bytes:
         """`length` bytes of a data file, all of it from `offset` on for 0. Without a session the mode is PLAIN."""
-        data = await self.send(_READ_DATA, _file_part(file, offset, length), mode=mode)
+        data = await self.send(READ_DATA, file_part(file, offset, length), mode=mode)
         if length and len(data) != length:
             self.session = None
             raise AnswerForged("{} bytes read for {}".format(len(data), length))
@@ -120,7 +102,7 @@ class AesCard:
 
     async def write(self, file: int, offset: int, data: bytes, mode: int) -> None:
         """Write into a data file."""
-        await self.send(_WRITE_DATA, _file_part(file, offset, len(data)), data, mode)
+        await self.send(_WRITE_DATA, file_part(file, offset, len(data)), data, mode)
 
     async def card_uid(self) -> bytes:
         """The true UID, under the session's keys, also of a card that shows a random one."""
@@ -169,34 +151,6 @@ class AesCard:
 
     async def _challenge(self, command: int, body: bytes) -> bytes:
         status, data = await self._command(command, body)
-        if status != _OK_MORE:
+        if status != OK_MORE:
             raise CardRefused(status)
         return data
-
-    async def _whole(self, command: int, body: bytes) -> bytes:
-        """The answer of a command, its parts joined; a MAC at its end is over the whole."""
-        status, data = await self._command(command, body)
-        parts = 1
-        while status == _OK_MORE and parts < _MAX_PARTS:
-            status, more = await self._command(_MORE, b"")
-            data += more
-            parts += 1
-        if status != _OK:
-            raise CardRefused(status)
-        return data
-
-    async def _command(self, command: int, body: bytes) -> "tuple[int, bytes]":
-        size = len(body)
-        if size > _LC_MAX:
-            raise ValueError("command too long")
-        return await self._exchange(bytes((0x90, command, 0, 0)) + (bytes((size,)) + body if size else b"") + b"\x00")
-
-    async def _exchange(self, apdu: bytes) -> "tuple[int, bytes]":
-        answer = await self._pipe.transceive(apdu)
-        if len(answer) < 2:
-            raise AnswerForged("answer without status")
-        return answer[-2] << 8 | answer[-1], bytes(answer[:-2])
-
-
-def _file_part(file: int, offset: int, length: int) -> bytes:
-    return bytes((file,)) + offset.to_bytes(3, "little") + length.to_bytes(3, "little")

@@ -5,8 +5,6 @@ One place for the terminal, which reads, and the card office, which writes.
 
 from micropython import const
 
-from firmware.cards.ev2 import FULL
-
 NTAG424_DF_NAME = b"\xd2\x76\x00\x00\x85\x01\x01"  # ISO DF name of the NDEF application (NT4H2421Gx table 4)
 DESFIRE_AID = b"\xf0\x6a\xf5"  # F56AF0, as it is sent: low byte first
 
@@ -26,5 +24,5 @@ NDEF_READ_SIZE = const(120)
 PAYLOAD_FILE = const(3)
 # A file has one mode for reading and writing. Read in clear, a payload would be all a forger needs, together with a
 # sector key taken from the air, to pass a Classic card off as this AES card.
-PAYLOAD_MODE = FULL
+PAYLOAD_MODE = const(3)  # FULL, coded as in a file's settings and in `ev2`
 DESFIRE_PAYLOAD_SIZE = const(32)

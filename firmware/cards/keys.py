@@ -5,9 +5,11 @@ stands before "VAFA". Knows no reader and no screen. Nothing here may be logged 
 only as an `AuthKey`, which works with it and does not give it away.
 """
 
-from firmware.cards.aes_layout import GROUP_READ
-from firmware.cards.ev2 import AuthKey
 from firmware.core.cmac import Cmac, tag_equal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.cards.ev2 import AuthKey
 
 _DIVERSIFICATION = b"\x01"
 _SYSTEM = b"VAFA"
@@ -30,8 +32,12 @@ class CardKeys:
         key = self._card_key(uid)
         return key[:4], key[4:6]
 
-    def aes_read_key(self, uid: bytes) -> AuthKey:
+    def aes_read_key(self, uid: bytes) -> "AuthKey":
         """The group read key of this AES card, open for one authentication."""
+        # Here, because a terminal that reads AES cards another way has no use for these modules in its heap.
+        from firmware.cards.aes_layout import GROUP_READ
+        from firmware.cards.ev2 import AuthKey
+
         return AuthKey(GROUP_READ, self._card_key(uid + bytes((GROUP_READ,))))
 
     def payload_tag(self, uid: bytes, head: bytes) -> bytes:

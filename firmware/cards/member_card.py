@@ -143,11 +143,7 @@ class MemberCards:
 
     async def _type2(self, uid: bytes) -> CardData:
         keys = self._keys
-        try:
-            version = await ntag.get_version(self._chip)
-        except (Nak, NoAnswer):
-            version = None
-            await self.select_again(uid)
+        version = await self._version(uid)
         kind = type2_kind(version)
         if keys is None or version is None:
             return CardData(uid, kind, AUTH_UID)
@@ -170,6 +166,18 @@ class MemberCards:
         except Nak:
             counter = 0  # the card does not count its taps
         return self._judged(uid, kind, payload, counter)
+
+    async def _version(self, uid: bytes) -> "bytes | None":
+        """GET_VERSION, None for a card that does not know it. Asked twice: a lost answer must not cost a rank."""
+        for _ in range(2):
+            try:
+                return await ntag.get_version(self._chip)
+            except Nak:
+                await self.select_again(uid)
+                break
+            except NoAnswer:
+                await self.select_again(uid)
+        return None
 
     def _judged(self, uid: bytes, kind: str, payload: bytes, counter: int = 0) -> CardData:
         """The card with the rank its payload earns."""

@@ -8,8 +8,12 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from tools.sim.cards.ntag424 import Ntag424App
+
 PLAIN, MAC, FULL = 0, 1, 3
 ZERO = bytes(16)
+UID = bytes.fromhex("04DE5F1EACC040")
+NDEF, PRIVATE = 2, 3
 APPLICATION = bytes.fromhex("00a4040c07d276000085010100")
 
 
@@ -132,3 +136,25 @@ class Pcd:
 
     def _iv(self, label: bytes) -> bytes:
         return cbc(self.enc, ZERO, label + self.ti + self.counter.to_bytes(2, "little") + bytes(8))
+
+
+def card(*random: str) -> Ntag424App:
+    """An NTAG 424 DNA with its application selected; `random` are its random bytes."""
+    app = Ntag424App(UID, script(*random)) if random else Ntag424App(UID)
+    assert app.apdu(APPLICATION) == h("9000")
+    return app
+
+
+def opened(number: int = 0, key: bytes = ZERO, app: Ntag424App | None = None) -> Pcd:
+    """A session with it."""
+    pcd = Pcd(app or card())
+    assert pcd.authenticate(number, key)
+    return pcd
+
+
+def with_sdm(settings: str, app: Ntag424App | None = None) -> Pcd:
+    """Its NDEF file with these settings, and nobody authenticated."""
+    pcd = opened(app=app)
+    pcd.secured(0x5F, b"\x02", h(settings))
+    assert pcd.sw == 0x9100
+    return pcd.lost()

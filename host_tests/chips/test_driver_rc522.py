@@ -351,6 +351,7 @@ def test_an_interrupt_line_that_never_falls_costs_time_and_nothing_else() -> Non
     before = bench.clock.now_us
     assert bench.run(bench.picc.select()).uid.hex() == "9c599b32"
     assert bench.clock.now_us - before < 30_000
+    assert bench.chip.irq_faults == 1 and bench.chip.polls
 
 
 def test_a_uid_whose_check_byte_is_wrong_is_a_frame_error() -> None:

@@ -186,6 +186,36 @@ def test_any_one_disturbed_frame_ends_in_time_and_the_next_tap_works(script: Scr
             assert tap(bench, script) == right, (n, moment, result)
 
 
+@pytest.mark.parametrize("rst", [True, False])
+def test_any_one_disturbed_transaction_of_a_set_up_leaves_a_chip_that_is_set_up(rst: bool) -> None:
+    bench = ReaderBench(rst=rst)
+    faults = bench.board.rc522.faults
+    bench.run(bench.chip.init())
+    as_reset = (0x16, 0x17, 0x18, 0x19, 0x1C, 0x1D, 0x24, 0x27, 0x28, 0x29, 0x36)
+    right = bytes(bench.board.rc522.r[address] for address in as_reset)
+    before = faults.seen
+    bench.run(bench.chip.init())
+    for n in range(1, faults.seen - before + 1):
+        for kind, bit in [*WHOLE, *(flip for i, flip in enumerate(FLIPS) if i < 8 or (i + n) % 6 == 0)]:
+            bench.chip.write(0x16 << 1, 0xF3)  # a register `init` does not write: only a reset puts it right
+            faults.at(n, kind, bit)
+            assert bench.run(bench.chip.init(), limit_ms=100) == 0x92, (n, kind, bit)
+            faults.clear()
+            assert bench.chip.check(), (n, kind, bit)
+            assert bytes(bench.board.rc522.r[address] for address in as_reset) == right, (n, kind, bit)
+
+
+def test_an_authentication_the_chip_did_not_carry_out_is_no_refusal() -> None:
+    bench = started(read_classic, True, True)
+    bench.run(bench.power())
+    target = bench.run(bench.picc.select(wake=True))
+    bench.board.rc522.faults.at(3, "lost")  # the MFAuthent command
+    with pytest.raises(FrameError):
+        bench.run(bench.chip.authenticate(0x60, 4, KEY, target.uid), limit_ms=50)
+    assert not bench.chip.check()
+    assert tap(bench, read_classic) == CONTENT
+
+
 # --- the interrupt line -----------------------------------------------------------------------------------------------
 
 

@@ -93,12 +93,22 @@ def test_an_application_is_deleted_by_its_own_master_key_or_the_cards():
     assert pcd.sw == 0x91AE
     assert pcd.authenticate(0)
     pcd.plain(0xDA, AID + pcd.tag(0xDA, AID))  # its session goes with it: the answer has no MAC
-    assert pcd.sw == 0x9100
+    assert pcd.sw == 0x9100 and pcd.plain(0x6A) == b"" and pcd.sw == 0x9100
     pcd = Pcd(card(card_key=ZERO))
     pcd.plain(0xCA, AID + h("0985"))
     assert pcd.authenticate(0)
     pcd.secured(0xDA, AID, mode=MAC)
     assert pcd.sw == 0x9100 and pcd.secured(0x6A, mode=MAC) == b""
+
+
+def test_an_application_deletes_no_other():
+    pcd = made()
+    pcd.plain(0x5A, bytes(3))
+    pcd.plain(0xCA, h("0102030985"))
+    pcd.plain(0x5A, AID)
+    pcd.authenticate(0)
+    pcd.secured(0xDA, h("010203"), mode=MAC)
+    assert pcd.sw == 0x919D and len(pcd.card.applications) == 2
 
 
 def test_formatting_takes_the_cards_key():

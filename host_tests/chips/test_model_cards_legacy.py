@@ -172,6 +172,7 @@ def test_two_knocks_open_everything_and_a_genuine_card_is_silent():
     raw.field.set_carrier(True)
     raw.clock.advance(5_000)
     assert raw.select(bytes.fromhex("11223344")) == with_crc(b"\x08")
+    assert raw.command(b"\x30\x04") == NAK  # the door has shut
     raw = selected(original)
     raw.command(b"\x50\x00")
     assert raw.exchange(b"\x40", 7) is None and raw.exchange(b"\x43") is None

@@ -372,7 +372,9 @@ def test_a_higher_bit_rate_is_heard_only_where_both_sides_have_it_and_with_a_crc
     raw.write(R.RX_MODE, R.CRC_EN)
     raw.exchange(b"\xe0\x50")
     raw.exchange(bytes([0xD0, 0x11, rate << 2 | rate]))
+    answers = raw.field.answers
     assert raw.exchange(b"\xb2") is None  # R(NAK), at the old rate
+    assert raw.field.answers == answers
     raw.write(R.TX_MODE, R.CRC_EN | rate << 4)
     assert raw.exchange(b"\xb2") is None  # the answer comes at a rate the receiver is not set to
     raw.write(R.RX_MODE, R.CRC_EN | rate << 4)

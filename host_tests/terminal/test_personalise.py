@@ -62,7 +62,7 @@ class Office:
         return [json.loads(line) for line in self.report.read_text().splitlines()] if self.report.exists() else []
 
     def run(
-        self, *arguments: str, meanwhile: Callable[[], object] = lambda: None, timeout_s: float = 30
+        self, *arguments: str, meanwhile: Callable[[], object] = lambda: None, timeout_s: float = 60
     ) -> tuple[int, list[dict[str, Any]], str]:
         """Run the tool while the terminal lives: exit code, its JSON lines, what it told people."""
         process = subprocess.Popen(
@@ -148,7 +148,7 @@ def beside(stage: Stage, work: Callable[[], T]) -> T:
     """Do blocking work of the tool while the terminal lives."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         done = pool.submit(work)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not done.done() and time.monotonic() < deadline:
             stage.run(20)
         return done.result(0)

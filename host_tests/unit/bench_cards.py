@@ -15,6 +15,7 @@ from host_tests.unit.bench_client import (
     NOW,
     TERMINAL,
     Answer,
+    accrual,
     answered,
     furnish,
     inquiry,
@@ -35,6 +36,7 @@ SUN_CARD = "04DE5F1EACC040"
 RELAY_CARD = "04AABBCCDDEEF0"
 GROUP_CARD = "04112233445566"
 CTR, AUTH, SDM, EV2 = 0x08, 0x09, 0x32, 0x33
+PROVEN, COPY, UNDECIDED = ("00", 2), ("59", 0), ("00", 0)  # response code, tag 09
 
 
 def encrypted(key: bytes, data: bytes) -> bytes:
@@ -76,7 +78,9 @@ class Ev2Card:
 class Counter:
     """A desk with the demo's people, one card a way, and a clock that stands until it is told to go on."""
 
-    def __init__(self, database: str = "sqlite://", keys: IssuerKeys | None = OFFICE, *, new: bool = True) -> None:
+    def __init__(
+        self, database: str = "sqlite://", keys: IssuerKeys | None = OFFICE, *, new: bool = True, points: int = 5_000
+    ) -> None:
         self.now = NOW
         self.ledger = Ledger(database)
         if new:
@@ -87,7 +91,7 @@ class Counter:
                 ("omid", RELAY_CARD, "relay"),
                 ("nima", GROUP_CARD, "group"),
             ):
-                self.ledger.add_member(name, points=5_000)
+                self.ledger.add_member(name, points=points)
                 self.ledger.add_card(uid, name, way)
         self.faults = FaultScript()
         self.log = MessageLog(lambda: self.now)
@@ -125,3 +129,18 @@ class Counter:
 def verdict(answer: Answer) -> tuple[str, int | None]:
     """Response code and tag 09."""
     return answer.rc, answer.tags[AUTH][0] if AUTH in answer.tags else None
+
+
+def earn(
+    counter: Counter,
+    seq: int,
+    count: int,
+    at: str = TERMINAL,
+    *,
+    uid: str = GROUP_CARD,
+    auth: int = 2,
+    mti: str = "0200",
+) -> str:
+    """The code of an accrual of 9 points whose terminal says the card's counter."""
+    extra = {CTR: u32(count)} if count else {}
+    return counter.ask(accrual(seq, 9_000, mti, uid=uid, auth=auth, extra=extra, **{"41": at})).rc

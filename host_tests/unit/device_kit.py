@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from drivers.iso14443a import Iso14443A
-from firmware.cards.aes_member import GROUP, AesMembers
+from firmware.cards.aes_member import AesMembers
 from firmware.cards.keys import CardKeys
 from firmware.cards.member_card import MemberCards
 from firmware.core.errors import CardError
@@ -81,7 +81,7 @@ class Desk:
             chip.field_on()
             await asyncio.sleep(0.006)
             keys = CardKeys(group)
-            cards = MemberCards(chip, picc, keys, Log(4), AesMembers(chip, GROUP, keys))
+            cards = MemberCards(chip, picc, keys, Log(4), AesMembers(chip, "group", keys))
             return await cards.read(await picc.select(wake=True))
 
         try:

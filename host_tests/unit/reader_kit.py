@@ -15,7 +15,7 @@ from firmware.core.log import Log
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData, CardSeen, Reply
 from host_tests.chips.reader_bench import ReaderBench
 from tools.issuer.keys import RELAY, IssuerKeys
-from tools.sim.cards import make_card
+from tools.sim.cards import Noise, make_card
 from tools.sim.cards.personal import personalise
 
 GROUP = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -34,6 +34,21 @@ def silver() -> Any:
 
 def aes_card(kind: str = "ntag424", issuer: IssuerKeys = ISSUER) -> Any:
     return personalise(make_card(kind, AES if kind == "ntag424" else DESFIRE), issuer, 1004)
+
+
+class OneFault(Noise):
+    """Only the n-th exchange with a card from now on goes wrong."""
+
+    def __init__(self, n: int, fault: str) -> None:
+        super().__init__()
+        self._left, self._fault = n, fault
+
+    def draw(self) -> str:
+        self._left -= 1
+        return self._fault if self._left == 0 else ""
+
+
+FAULTS = ("deaf", "silence", "crc", "parity", "short")
 
 
 class Authority:

@@ -12,10 +12,12 @@ from click.testing import CliRunner
 
 from firmware import settings
 from firmware.settings import declared_keys
-from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, network
+from host_tests.unit.bench_cards import AUTH, OFFICE, SDM, SUN_CARD, sun
+from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, inquiry, network
 from tools.bench_switch import Ledger
 from tools.bench_switch.cli import main
 from tools.bench_switch.pki import ensure
+from tools.issuer import keyfile
 
 
 @pytest.fixture
@@ -43,10 +45,14 @@ def test_help_of_every_command_works(run):
 def test_members_cards_and_books(run):
     assert "600 points" in run("member", "add", "ali", "--points", "600", "--tier", "gold")
     run("card", "add", ALI, "ali")
+    assert "way sun" in run("card", "add", "04DE5F1EACC040", "ali", "--way", "sun")
     run("card", "block", ALI, "--as", "stolen")
     listed = run("member", "list")
     assert "ali" in listed
     assert f"{ALI} (stolen)" in listed
+    assert "04DE5F1EACC040 (sun)" in listed
+    assert "goes the way relay" in run("card", "way", "04de5f1eacc040", "relay")
+    assert "04DE5F1EACC040 (relay)" in run("member", "list")
     assert "opening" in run("ledger", "show")
     assert "balance 600" in run("ledger", "show", "--member", "ali")
     assert "right" in run("ledger", "check")
@@ -72,6 +78,8 @@ def test_terminal_keys_are_made_into_a_private_file_and_never_printed(run, tmp_p
         (["card", "add", "0102", "ali"], "4, 7 or 10"),
         (["card", "add", ALI, "nobody"], "no member"),
         (["card", "block", ALI], "no card"),
+        (["card", "way", ALI, "sun"], "no card"),
+        (["serve", "--port", "0", "--issuer-keys", "/proc/none"], "/proc/none"),
         (["terminal", "add", "TOOLONGID", "--merchant", "SHOP", "--keys", "KEYS"], "1 to 8"),
         (["terminal", "block", "NOBODY"], "no terminal"),
         (["fault", "set", "silent", "--mti", "sale"], "four digits"),
@@ -140,6 +148,42 @@ def test_serving_answers_obeys_faults_from_outside_and_stops_on_ctrl_c(run, tmp_
     assert output.decode().rstrip().endswith("stopped")
     assert "VAFA0001 0200" in output.decode()
     assert "right" in run("ledger", "check")
+
+
+def test_serving_with_issuer_keys_asks_the_environment_and_verifies_cards(run, tmp_path):
+    path = tmp_path / "issuer.json"
+    keyfile.save(path, OFFICE, "a long passphrase", cost=1 << 14)
+    run("member", "add", "zari", "--points", "600")
+    run("card", "add", SUN_CARD, "zari", "--way", "sun")
+    run("terminal", "add", TERMINAL, "--merchant", "SHOP", "--keys", keys_file(tmp_path))
+    serve = ["serve", "--port", "0", "--pki", str(tmp_path / "pki"), "--issuer-keys", str(path)]
+    assert "environment has no VAFA_NONE" in run(*serve, "--passphrase-env", "VAFA_NONE", code=1)
+    command = [
+        sys.executable,
+        "-m",
+        "tools.bench_switch",
+        "--database",
+        f"sqlite:///{tmp_path}/books/switch.db",
+        *serve,
+    ]
+    command += ["--quiet", "--passphrase-env", "VAFA_OFFICE"]
+    environment = os.environ | {"VAFA_OFFICE": "a long passphrase", "COLUMNS": "200"}
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root, env=environment
+    ) as serving:
+        try:
+            first = serving.stdout.readline().decode()
+            switch = Served("127.0.0.1", int(first.split()[2].rpartition(":")[2]), ensure(tmp_path / "pki"))
+            with Client(switch) as client:
+                assert client.ask(inquiry(SUN_CARD, auth=0, extra={SDM: sun(1)})).tags[AUTH] == b"\2"
+            serving.send_signal(signal.SIGINT)
+            output, errors = serving.communicate(timeout=10)
+        finally:
+            if serving.poll() is None:
+                serving.kill()
+    assert (serving.returncode, errors) == (0, b"")
+    assert OFFICE.sun_mac.hex() not in output.decode()
 
 
 class Served:

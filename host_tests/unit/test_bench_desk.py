@@ -234,6 +234,14 @@ def test_the_check_finds_what_is_wrong_in_the_stored_rows():
     ledger.close()
 
 
+def test_the_tags_are_those_of_the_published_page():
+    page = (Path(__file__).parents[2] / "docs" / "lt87.md").read_text()
+    rows = re.findall(r"^\| ([0-9A-F]{2}) \| ([A-Z][A-Z0-9_]+) \| (\d+)(?:\.\.(\d+))? \|", page, re.MULTILINE)
+    published = {int(tag, 16): (name, int(low), int(high or low)) for tag, name, low, high in rows}
+    ours = {tag: (name.replace("_", ""), low, high) for tag, (name, low, high, _) in tlv.TAGS.items()}
+    assert ours == {tag: (name.replace("_", ""), low, high) for tag, (name, low, high) in published.items()}
+
+
 def published_examples():
     """The messages printed in the protocol's page, by title."""
     page = (Path(__file__).parents[2] / "docs" / "lt87.md").read_text()

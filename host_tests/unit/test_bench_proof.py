@@ -1,7 +1,6 @@
 """A card proves itself to the bench switch once and spends once; copies, replays and late comers do not."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,27 +10,29 @@ from sqlalchemy import event
 
 from host_tests.unit.bench_cards import (
     AUTH,
+    COPY,
     CTR,
     EV2,
     GROUP_CARD,
     OTHER,
+    PROVEN,
     RELAY_CARD,
     SDM,
     SUN_CARD,
+    UNDECIDED,
     Counter,
     Ev2Card,
+    earn,
     sun,
     verdict,
 )
 from host_tests.unit.bench_client import ALI, SARA, STRANGER, accrual, inquiry, reversal, sealed, u32
 from tools.bench_switch import proof
-from tools.bench_switch.schema import GrantRow
 from tools.issuer.keys import IssuerKeys
 
-CALM = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CALM = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PAGE = Path(__file__).parents[2] / "docs" / "lt87.md"
 FOREIGN = IssuerKeys(1, *(bytes([n]) * 16 for n in range(0x21, 0x26)))
-PROVEN, COPY, UNDECIDED = ("00", 2), ("59", 0), ("00", 0)
 
 
 @pytest.fixture
@@ -47,9 +48,10 @@ def counter():
 
 def test_the_published_vectors_of_sun_and_ev2first():
     key = bytes(16)
+    uid, count = bytes.fromhex("04DE5F1EACC040"), bytes.fromhex("3D0000")
     opened = proof.picc_data(key, bytes.fromhex("EF963FF7828658A599F3041510671E88"))
-    assert opened == (bytes.fromhex("04DE5F1EACC040"), bytes.fromhex("3D0000"))
-    assert proof.sun_mac(key, *opened).hex().upper() == "94EED9EE65337086"
+    assert opened == (uid, count)
+    assert proof.sun_mac(key, uid, count).hex().upper() == "94EED9EE65337086"
     rnd_a = bytes.fromhex("13C5DB8A5930439FC3DEF9A4C675360F")
     second = proof.second_part(key, bytes.fromhex("A04C124213C186F22399D33AC2A30215"), rnd_a)
     assert second.hex().upper() == "35C3E05A752E0144BAC0DE51C1F22C56B34408A23D8AEA266CAB947EA8E0118D"
@@ -67,7 +69,9 @@ def test_the_worked_example_of_the_page_is_what_the_switch_computes():
         lines.setdefault(name, bytes.fromhex(said))
     whole, key = lines["tag 32, encrypted"], bytes(16)
     assert (whole[0], whole[1], whole[2]) == (SDM, len(whole) - 2, 1)
-    uid, count = proof.picc_data(key, whole[3:19])
+    opened = proof.picc_data(key, whole[3:19])
+    assert opened is not None
+    uid, count = opened
     assert lines["PICCData"][:11] == b"\xc7" + uid + count
     assert lines["SV2"] == bytes.fromhex("3CC300010080") + uid + count
     assert proof.cmac(key, lines["SV2"]) == lines["session key"]
@@ -262,11 +266,6 @@ def test_a_card_without_the_key_is_a_copy(counter):
 # --- counters ---------------------------------------------------------------------------------------------------------
 
 
-def earn(counter, seq, count, at="VAFA0001", *, uid=GROUP_CARD, auth=2, mti="0200"):
-    extra = {CTR: u32(count)} if count else {}
-    return counter.ask(accrual(seq, 9_000, mti, uid=uid, auth=auth, extra=extra, **{"41": at})).rc
-
-
 def test_a_counter_below_the_highest_or_shown_by_another_tap_is_a_copys(counter):
     assert counter.ask(inquiry(GROUP_CARD, auth=2, extra={CTR: u32(20)})).rc == "00"
     assert earn(counter, 1, 20) == "00", "the same tap says it twice"
@@ -303,6 +302,7 @@ def test_a_mere_claim_does_not_lock_the_true_card_out(counter, uid, auth):
 def test_a_card_made_anew_begins_again(counter):
     counter.prove(sun(9))
     counter.ledger.set_way(SUN_CARD, "sun")
+    assert counter.spend().rc == "57", "what was proven before is not of this card"
     assert verdict(counter.prove(sun(1))) == PROVEN
     counter.ledger.set_way(SUN_CARD, "group")
     assert counter.spend(auth=2).rc == "00"
@@ -400,77 +400,3 @@ def test_the_card_is_locked_before_its_counter_is_read(counter):
     counter.prove(sun(1))
     first = next(at for at, statement in enumerate(seen) if "card_ways" in statement or "grants" in statement)
     assert any(statement.startswith("UPDATE members") for statement in seen[:first])
-
-
-# --- the database -----------------------------------------------------------------------------------------------------
-
-
-def test_grants_and_counters_survive_a_restart(tmp_path):
-    database = f"sqlite:///{tmp_path}/switch.db"
-    before = Counter(database)
-    assert verdict(before.prove(sun(7))) == PROVEN
-    assert verdict(before.prove(sun(8))) == PROVEN
-    assert before.spend(counter=7).rc == "59", "two taps: the older says a counter below the highest"
-    begun = Ev2Card().end(before.step(Ev2Card().begin()).tags[EV2])
-    before.ledger.close()
-    after = Counter(database, new=False)
-    after._seq = 500
-    assert verdict(after.step(begun)) == UNDECIDED
-    assert verdict(after.prove(sun(7))) == COPY
-    assert verdict(after.prove(sun(8))) == PROVEN
-    assert after.spend(counter=8).rc == "00"
-    assert after.spend(counter=8).rc == "57"
-    assert after.ledger.check() == []
-    after.ledger.close()
-
-
-def test_books_from_before_there_were_proofs_go_on(tmp_path):
-    database = f"sqlite:///{tmp_path}/switch.db"
-    old = Counter(database)
-    with old.ledger._engine.begin() as connection:
-        for table in ("grants", "card_ways"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-    old.ledger.close()
-    counter = Counter(database, new=False)
-    assert set(counter.ledger.ways().values()) == {"legacy"}
-    assert counter.spend(SUN_CARD, auth=1).rc == "00"
-    assert earn(counter, 1, 5, uid=SARA, auth=1) == "00"
-    assert earn(counter, 2, 4, uid=SARA, auth=1) == "59"
-    assert verdict(counter.prove(sun(1))) == PROVEN
-    counter.ledger.close()
-
-
-def at_once(counter, requests):
-    with ThreadPoolExecutor(len(requests)) as pool:
-        return list(pool.map(counter.ask, requests))
-
-
-def test_one_grant_spent_by_many_at_once_pays_once(tmp_path):
-    counter = Counter(f"sqlite:///{tmp_path}/switch.db")
-    counter.prove(sun(1))
-    answers = at_once(counter, [counter.spending(counter=1) for _ in range(8)])
-    assert sorted(answer.rc for answer in answers) == ["00"] + ["57"] * 7
-    assert counter.ledger.balance("zari") == 4_500
-    assert counter.ledger.check() == []
-    counter.ledger.close()
-
-
-def test_one_reading_shown_at_two_terminals_at_once_is_proven_at_one(tmp_path):
-    counter = Counter(f"sqlite:///{tmp_path}/switch.db")
-    requests = [inquiry(SUN_CARD, auth=0, extra={SDM: sun(1)}, **{"41": at}) for at in ("VAFA0001", OTHER)] * 4
-    said = {}
-    for request, answer in zip(requests, at_once(counter, requests), strict=True):
-        said.setdefault(request["41"], set()).add(verdict(answer))
-    assert sorted(said.values(), key=str) == sorted([{PROVEN}, {COPY}], key=str)
-    counter.ledger.close()
-
-
-def test_the_check_finds_a_grant_that_was_used_for_nothing(counter):
-    counter.prove(sun(1))
-    request = counter.spending(counter=1)
-    assert counter.ask(request).rc == "00"
-    with counter.ledger._session() as session:
-        session.get_one(GrantRow, 1).used_seq = 999
-    assert counter.ledger.check() == ["VAFA0001: SEQ 999 used a grant and is no redemption of its card"]
-    with counter.ledger._session() as session:
-        session.get_one(GrantRow, 1).used_seq = int(request["11"]) - 1

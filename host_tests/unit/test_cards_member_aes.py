@@ -9,16 +9,18 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from drivers.rc522_errors import ParityError
-from firmware.cards.aes_member import UnderKeys
+from firmware.cards.aes_proof import UnderKeys
 from firmware.core.errors import CardLeft, CardTimeout, CardUnreadable, CardUnsupported
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData, Reply
 from host_tests.unit.reader_kit import (
     AES,
     DESFIRE,
+    FAULTS,
     GROUP,
     ISSUER,
     STRANGER,
     Authority,
+    OneFault,
     Shop,
     aes_card,
     outcome,
@@ -375,6 +377,16 @@ def test_noise_makes_no_card_a_copy_and_no_key_is_tried_twice_on_a_tap(way: str)
         assert ran.count(0x71) <= 1
         good += whole(told)
     assert good >= 22
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("way", ["sun", "group", "relay"])
+def test_any_single_fault_of_the_air_costs_a_card_nothing(way: str, fault: str) -> None:
+    for exchange in range(1, 14):
+        shop = Shop(way=way)
+        shop.authority.takes_ms = 10
+        shop.field.noise = OneFault(exchange, fault)
+        assert whole(shop.tap(aes_card(), prove=True))
 
 
 @pytest.mark.parametrize("command", [0x71, 0xAF, 0xAD])

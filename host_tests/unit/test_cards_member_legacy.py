@@ -10,7 +10,7 @@ import pytest
 from firmware.cards.identify import is_odd, is_random
 from firmware.core.errors import CardUnsupported
 from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
-from host_tests.unit.reader_kit import GOLD, GROUP, SILVER, Shop, gold, outcome, silver, summary
+from host_tests.unit.reader_kit import FAULTS, GOLD, GROUP, SILVER, OneFault, Shop, gold, outcome, silver, summary
 from tools.sim.cards import Noise, make_card
 from tools.sim.cards.personal import personalise
 
@@ -63,6 +63,15 @@ def test_noise_calls_no_genuine_card_a_copy_and_seldom_lowers_one(each: float, w
         ranks.append(told.auth if isinstance(told, CardData) else told)
     assert ranks.count(AUTH_LEGACY) >= whole
     assert ranks.count(AUTH_UID) <= 2  # all others are told to tap again
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("make", [gold, silver])
+def test_any_single_fault_of_the_air_costs_a_card_nothing(make: Any, fault: str) -> None:
+    for exchange in range(1, 18):
+        shop = Shop()
+        shop.field.noise = OneFault(exchange, fault)
+        assert summary(shop.tap(make(), prove=True))[1] == AUTH_LEGACY
 
 
 def test_the_counter_of_an_ntag_that_counts_travels_with_the_tap_and_rises() -> None:

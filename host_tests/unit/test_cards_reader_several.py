@@ -141,3 +141,25 @@ def test_a_collision_that_resolves_to_one_card_was_a_spark(resting: bool) -> Non
     assert sparks == 0
     assert shop.reader.two_cards == 0
     assert len(shop.seen) == 1
+
+
+def test_the_console_is_told_what_happened_since_the_start() -> None:
+    shop = Shop()
+    one, other = gold(), silver()
+
+    async def story() -> None:
+        shop.field.lay(one)
+        shop.field.lay(other)
+        await told(shop)
+        shop.field.clear()
+        await asyncio.sleep(1)
+        shop.field.lay(one)
+        shop.field.pull_at_frame(one, 4)
+        await outcome(shop.reader)
+        shop.field.lay(make_card("classic-magic", "11223344").imitate(one))  # type: ignore[attr-defined]
+        await outcome(shop.reader, 1_000, True)
+
+    shop.open(story)
+    assert shop.reader.status() == (
+        "reader ok version 92 set up again 0 line faults 0 two cards 1 left early 1 unreadable 0 suspicious 1"
+    )

@@ -168,6 +168,31 @@ def test_a_wrong_passphrase_is_told_before_the_terminal_is_touched(reader: Reade
     assert (done.exit_code, events(done)[0]["code"]) == (2, "D14")
 
 
+def test_finished_cards_are_bound_at_the_switch_from_the_report(reader: Reader, key_file: Path, tmp_path: Path) -> None:
+    from tools.bench_switch.cli import main as switch
+    from tools.bench_switch.ledger import Ledger
+
+    report, database = tmp_path / "cards.jsonl", f"sqlite:///{tmp_path}/books.db"
+    cards = [(blank("ntag424"), ALI), (blank("classic"), SARA)]
+    for card, member in cards:
+        reader.field.clear()
+        reader.field.lay(card)
+        assert run("personalise", "card", member, *way(key_file, report), "--yes").exit_code == 0
+    reader.field.clear()
+    reader.field.lay(cards[1][0])
+    assert run("personalise", "card", ALI, *way(key_file, report), "--yes").exit_code == 5
+    done = CliRunner().invoke(cli.main, ["personalise", "finished", str(report)])
+    assert done.stdout == f"{cards[0][0].uid.hex().upper()} {ALI} --way sun\n9C599B32 {SARA} --way legacy\n"
+    for name, number in (("ali", ALI), ("sara", SARA)):
+        CliRunner().invoke(switch, ["--database", database, "member", "add", name, "--number", str(number)])
+    for line in done.stdout.splitlines():
+        bound = CliRunner().invoke(switch, ["--database", database, "card", "add", *line.split()])
+        assert bound.exit_code == 0, bound.output
+    books = Ledger(database)
+    assert {card.uid for card in books.cards()} == {card.uid.hex().upper() for card, _ in cards}
+    books.close()
+
+
 # --- keys -----------------------------------------------------------------------------------------------------------
 
 

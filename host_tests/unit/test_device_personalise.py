@@ -219,6 +219,21 @@ def test_a_protected_tag_gets_one_password_and_no_more() -> None:
     assert tag.wrong_passwords == 1
 
 
+@pytest.mark.parametrize("kind", ["classic", "ntag213"])
+def test_a_frame_that_came_broken_is_no_refusal(kind: str) -> None:
+    """A spark makes a card answer NAK 1 or 5; that must not brand a good one foreign, locked or damaged."""
+    for member_no in (0, ALI):
+        for n in range(1, 40):
+            card: Any = members_card(kind, member_no) if member_no else blank(kind)
+            command, heard = card.command, iter(range(1, 1000))
+
+            def broken(data: bytes, n: int = n, card: Any = card, command: Any = command, heard: Any = heard) -> Any:
+                return card.bad_frame() if next(heard) == n else command(data)
+
+            card.command = broken
+            assert laid(card).fulfil(Wish(ALI), wait_s=2) in results.DONE, n
+
+
 def test_imitations_and_cards_that_name_nobody_are_refused() -> None:
     refused(make_card("classic-magic", UIDS["classic"]), Wish(ALI), CardCopyable)
     for kind, uid in (("phone", "08010203"), ("desfire", "04DE5F1EACC040"), ("ultralight-ev1", "04A1B2C3D4E5F9")):
@@ -249,6 +264,46 @@ def test_a_url_needs_its_host() -> None:
     with pytest.raises(HostMissing):
         desk.fulfil(Wish(ALI), wait_s=0)
     assert image(card) == before
+
+
+def test_a_card_begun_for_another_host_is_finished_for_this_one_and_looked_at_without_any() -> None:
+    card = blank("ntag424")
+    desk = laid(card)
+    desk.desk.url_host = "another.vafa.test"
+    desk.field.pull_at_frame(card, 32)
+    with pytest.raises(NoCard):
+        desk.fulfil(Wish(ALI), wait_s=0)
+    desk.begin_anew()
+    desk.field.lay(card)
+    desk.desk.url_host = ""
+    state, _ = desk.run(desk.desk.judge(desk.run(desk.relay.find())))
+    assert (state.stage, state.member_no) == (Stage.STARTED, ALI)
+    desk.desk.url_host = HOST
+    assert desk.fulfil(Wish(ALI)) == results.WRITTEN
+    assert image(card) == image(members_card("ntag424", ALI))
+
+
+def test_a_card_changed_while_a_person_is_asked_is_not_written() -> None:
+    card, other = blank("ntag213"), blank("ntag215")
+    desk = laid(card)
+
+    def agree(plan: Any) -> bool:
+        desk.line.close()  # the terminal takes its field away meanwhile
+        desk.field.remove(card)
+        desk.field.lay(other)
+        return True
+
+    before = image(card), image(other)
+    found = desk.run(desk.relay.find())
+    with pytest.raises(NoCard):
+        desk.run(desk.desk.fulfil(found, Wish(ALI), 0, agree))
+    assert (image(card), image(other)) == before
+    desk.field.remove(other)
+    desk.field.lay(card)
+    asked: list[Any] = []
+    found = desk.run(desk.relay.find())
+    result = desk.run(desk.desk.fulfil(found, Wish(ALI), 0, lambda plan: not asked.append(plan)))
+    assert result == results.WRITTEN and len(asked) == 1 and not desk.told
 
 
 def test_a_card_that_moves_away_is_waited_for_and_no_other_is_taken_in_its_place() -> None:
@@ -322,6 +377,57 @@ def test_verification_finds_what_does_not_hold() -> None:
     desk = laid(card)
     state, problem = desk.run(desk.desk.judge(desk.run(desk.relay.find())))
     assert state.stage is Stage.DONE and isinstance(problem, VerifyFailed)
+
+
+def noted_writes(card: Any, lost: int = -1) -> list[int]:
+    """Addresses of what a card's memory is asked to store, as they come; nothing is stored at `lost`."""
+    written: list[int] = []
+    program = card.program
+
+    def store(memory: bytearray, at: int, data: bytes) -> None:
+        written.append(at)
+        if at != lost:
+            program(memory, at, data)
+
+    card.program = store
+    return written
+
+
+def test_what_begins_to_protect_a_card_is_written_last() -> None:
+    classic, tag = blank("classic"), blank("ntag213")
+    trailer, auth0 = 7 * 16, 0x29 * 4
+    for card, last in ((classic, trailer), (tag, auth0)):
+        written = noted_writes(card)
+        assert laid(card).fulfil(Wish(ALI)) == results.WRITTEN
+        assert written[-1] == last and written.count(last) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost"),
+    [("classic", 4 * 16), ("ntag213", 6 * 4), ("ntag213", 0x2A * 4), ("ntag213", 0x2B * 4), ("ntag213", 0x2C * 4)],
+    ids=["block", "page", "ACCESS", "PWD", "PACK"],
+)
+def test_a_card_whose_memory_does_not_hold_is_not_protected_and_can_be_finished(kind: str, lost: int) -> None:
+    card = blank(kind)
+    program = card.program
+    written = noted_writes(card, lost)
+    desk = laid(card)
+    with pytest.raises(VerifyFailed):
+        desk.fulfil(Wish(ALI), wait_s=0)
+    assert not {7 * 16, 0x29 * 4} & set(written)
+    assert [line["result"] for line in desk.report.lines] == [results.BEGUN, results.FAILED]
+    card.program = program
+    assert desk.fulfil(Wish(ALI)) == results.WRITTEN
+    assert image(card) == image(members_card(kind, ALI))
+
+
+def test_nothing_counts_as_written_that_does_not_verify() -> None:
+    card = blank("ntag213")
+    noted_writes(card, 0x29 * 4)
+    desk = laid(card)
+    with pytest.raises(VerifyFailed):
+        desk.fulfil(Wish(ALI), wait_s=0)
+    assert [line["result"] for line in desk.report.lines] == [results.BEGUN, results.FAILED]
 
 
 def test_the_field_is_off_when_the_relay_is_closed() -> None:

@@ -65,6 +65,7 @@ def test_defaults_fill_what_is_not_given(tmp_path: Path) -> None:
     assert loaded.number("redeem_threshold") == 500
     assert loaded.flag("offline_earn") is True
     assert loaded.text("terminal_id") == "T0000001"
+    assert loaded.text("aes_way") == "sun"
     assert loaded.secret_bytes("mac_out") == b"\x11" * 16
     assert loaded.secret_text("wifi_psk") == "a long password"
 
@@ -88,6 +89,9 @@ def test_a_missing_setting_is_named(tmp_path: Path, missing: str) -> None:
         ("max_amount", 10**12),
         ("offline_earn", 1),
         ("language", "xx"),
+        ("aes_way", "SUN"),
+        ("aes_way", "on"),
+        ("aes_way", True),
         ("point_value", 1.5),
     ],
 )
@@ -119,6 +123,13 @@ def test_missing_and_damaged_files_are_settings_errors(tmp_path: Path) -> None:
         (tmp_path / "settings.json").write_text(damage)
         with pytest.raises(SettingsError):
             load(path)
+
+
+def test_a_setting_with_choices_takes_each_and_names_them_when_it_is_none(tmp_path: Path) -> None:
+    for way in settings.AES_WAYS:
+        assert settings.load(folder(tmp_path, {**PLAIN, "aes_way": way})).text("aes_way") == way
+    with pytest.raises(SettingsError, match="aes_way: one of off sun group relay"):
+        settings.load(folder(tmp_path, {**PLAIN, "aes_way": "none"}))
 
 
 def test_a_name_nobody_declared_is_listed_and_harms_nothing(tmp_path: Path) -> None:

@@ -6,90 +6,38 @@ files; on the screen a key is only ever shown by its check value.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.ciphers import algorithms
-from cryptography.hazmat.primitives.cmac import CMAC
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from tools.bench_switch.faults import KINDS, Fault, FaultError
-from tools.bench_switch.ledger import Ledger, LedgerError
+from tools.bench_switch.cli_kit import (
+    books_of,
+    check_value,
+    issuer_keys,
+    make_folder,
+    new_console,
+    new_table,
+    plain_errors,
+    who,
+)
+from tools.bench_switch.faults import KINDS, Fault
+from tools.bench_switch.grants import LEGACY, WAYS
+from tools.bench_switch.ledger import LedgerError
 from tools.bench_switch.log import NOTE, Entry
-from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME, PkiError
+from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME
 from tools.bench_switch.programme import TIER_NAMES
 from tools.bench_switch.server import BenchSwitch
 
 DEFAULT_DATABASE = "sqlite:///build/bench-switch.db"
 DEFAULT_PORT = 8583
 CARD_GROUP_FILE = "card-group.hex"
-
-
-@contextlib.contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Faults a person can mend, as one line instead of a traceback."""
-    try:
-        yield
-    except (LedgerError, FaultError, PkiError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error}") from error
-    except ModuleNotFoundError as error:
-        raise click.ClickException(f"this database needs the Python module {error.name!r}, which is missing") from error
-    except ArgumentError as error:
-        raise click.ClickException(f"not a database URL: {error}") from error
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise click.ClickException(f"the database does not work: {cause}") from error
-
-
-@contextlib.contextmanager
-def _books(database: str) -> Iterator[Ledger]:
-    with _plain_errors():
-        _make_folder(database)
-        ledger = Ledger(database)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-
-
-def _make_folder(database: str) -> None:
-    if database.startswith("sqlite:///") and ":memory:" not in database:
-        Path(database.removeprefix("sqlite:///").partition("?")[0]).parent.mkdir(parents=True, exist_ok=True)
-
-
-def _console() -> Console:
-    return Console(highlight=False)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left")
-    return table
-
-
-def _check_value(key_hex: str) -> str:
-    """The key check value: first three bytes of CMAC over a zero block."""
-    cmac = CMAC(algorithms.AES(bytes.fromhex(key_hex)))
-    cmac.update(bytes(16))
-    return cmac.finalize()[:3].hex().upper()
-
-
-def _who(text: str) -> str | int:
-    return int(text) if text.isdigit() else text
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -111,15 +59,32 @@ def main(context: click.Context, database: str) -> None:
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="0 takes a free one.")
 @click.option("--pki", "pki_folder", default=str(DEFAULT_FOLDER), show_default=True, help="CA and server certificate.")
 @click.option("--name", default=DEFAULT_SWITCH_NAME, show_default=True, help="The name in the certificate.")
+@click.option(
+    "--issuer-keys",
+    "issuer_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The card office's key file; without it no card can prove itself.",
+)
+@click.option("--passphrase-env", metavar="NAME", help="Take its passphrase from this environment variable.")
 @click.option("--quiet", is_flag=True, help="Do not print each message.")
 @click.pass_obj
-def serve(database: str, host: str, port: int, pki_folder: str, name: str, quiet: bool) -> None:
+def serve(
+    database: str,
+    host: str,
+    port: int,
+    pki_folder: str,
+    name: str,
+    issuer_file: Path | None,
+    passphrase_env: str | None,
+    quiet: bool,
+) -> None:
     """Serve until Ctrl-C."""
-    console = _console()
+    console = new_console()
     stop = threading.Event()
-    with _plain_errors():
-        _make_folder(database)
-        switch = BenchSwitch(database, pki_folder, host, port, switch_name=name)
+    with plain_errors():
+        make_folder(database)
+        keys = issuer_keys(issuer_file, passphrase_env)
+        switch = BenchSwitch(database, pki_folder, host, port, switch_name=name, issuer_keys=keys)
         try:
             switch.start()
         except OSError as error:
@@ -165,7 +130,7 @@ def member() -> None:
 @click.pass_obj
 def member_add(database: str, name: str, number: int | None, points: int, tier: str) -> None:
     """Add a member."""
-    with _books(database) as ledger:
+    with books_of(database) as ledger:
         number = ledger.add_member(name, number, points, TIER_NAMES.index(tier))
     click.echo(f"member {number} {name}: {points} points")
 
@@ -174,17 +139,17 @@ def member_add(database: str, name: str, number: int | None, points: int, tier: 
 @click.pass_obj
 def member_list(database: str) -> None:
     """List members with cards and points."""
-    with _books(database) as ledger:
-        members, balances = ledger.members(), ledger.balances()
+    with books_of(database) as ledger:
+        members, balances, ways = ledger.members(), ledger.balances(), ledger.ways()
         cards: dict[int, list[str]] = {}
         for card in ledger.cards():
-            state = "" if card.state == "active" else f" ({card.state})"
-            cards.setdefault(card.member_id, []).append(card.uid + state)
-    table = _table(f"{len(members)} members", "number", "name", "cards", "#points")
+            marks = [word for word in (ways[card.uid], card.state) if word not in (LEGACY, "active")]
+            cards.setdefault(card.member_id, []).append(card.uid + (f" ({', '.join(marks)})" if marks else ""))
+    table = new_table(f"{len(members)} members", "number", "name", "cards", "#points")
     for row, points in zip(members, balances.values(), strict=True):
         name = row.name or "(provisional)"
         table.add_row(str(row.member_no or "-"), escape(name), ", ".join(cards.get(row.id, [])), f"{points:,}")
-    _console().print(table)
+    new_console().print(table)
 
 
 @main.group()
@@ -195,12 +160,26 @@ def card() -> None:
 @card.command("add")
 @click.argument("uid")
 @click.argument("member")
+@click.option(
+    "--way", type=click.Choice(WAYS), default=LEGACY, show_default=True, help="sun and relay cards prove themselves."
+)
 @click.pass_obj
-def card_add(database: str, uid: str, member: str) -> None:
+def card_add(database: str, uid: str, member: str, way: str) -> None:
     """Bind card UID (hex) to MEMBER (name or number)."""
-    with _books(database) as ledger:
-        ledger.add_card(uid, _who(member))
-    click.echo(f"card {uid.upper()} belongs to {member}")
+    with books_of(database) as ledger:
+        ledger.add_card(uid, who(member), way)
+    click.echo(f"card {uid.upper()} belongs to {member}, way {way}")
+
+
+@card.command("way")
+@click.argument("uid")
+@click.argument("way", type=click.Choice(WAYS))
+@click.pass_obj
+def card_way(database: str, uid: str, way: str) -> None:
+    """Card UID goes this WAY from now on; its counter begins again, so a card wrongly suspected works again."""
+    with books_of(database) as ledger:
+        ledger.set_way(uid, way)
+    click.echo(f"card {uid.upper()} goes the way {way}")
 
 
 @card.command("block")
@@ -209,7 +188,7 @@ def card_add(database: str, uid: str, member: str) -> None:
 @click.pass_obj
 def card_block(database: str, uid: str, state: str) -> None:
     """Block card UID (answers 41 or 43), or make it active again."""
-    with _books(database) as ledger:
+    with books_of(database) as ledger:
         ledger.set_card(uid, state)
     click.echo(f"card {uid.upper()} is {state}")
 
@@ -233,7 +212,7 @@ def terminal() -> None:
 def terminal_add(database: str, terminal_id: str, merchant: str, keys_path: Path | None) -> None:
     """Make a terminal known."""
     path = keys_path or Path("build/terminals") / f"{terminal_id}.keys.json"
-    with _books(database) as ledger:
+    with books_of(database) as ledger:
         known = path.exists()
         keys = _read_keys(path) if known else _new_keys()
         card_group = "" if known else _card_group(path.parent / CARD_GROUP_FILE)
@@ -241,7 +220,7 @@ def terminal_add(database: str, terminal_id: str, merchant: str, keys_path: Path
         if not known:
             keys = {**keys, "card_group": card_group, "wifi_psk": ""}
             _write_secret(path, json.dumps(keys, indent=1))
-    values = f"{_check_value(str(keys['mac_out']))} {_check_value(str(keys['mac_in']))}"
+    values = f"{check_value(str(keys['mac_out']))} {check_value(str(keys['mac_in']))}"
     click.echo(f"terminal {terminal_id}: KID {keys['kid']}, check values {values}, keys in {path}")
 
 
@@ -279,14 +258,14 @@ def _read_keys(path: Path) -> dict[str, str | int]:
 @click.pass_obj
 def terminal_list(database: str) -> None:
     """List terminals; keys are shown by their check values."""
-    with _books(database) as ledger:
+    with books_of(database) as ledger:
         rows = ledger.terminals()
-    table = _table(f"{len(rows)} terminals", "id", "merchant", "#KID", "out", "in", "#highest SEQ", "state")
+    table = new_table(f"{len(rows)} terminals", "id", "merchant", "#KID", "out", "in", "#highest SEQ", "state")
     for row in rows:
-        checks = (_check_value(row.mac_out), _check_value(row.mac_in))
+        checks = (check_value(row.mac_out), check_value(row.mac_in))
         state = "blocked" if row.blocked else "active"
         table.add_row(row.terminal_id, row.merchant_id, str(row.kid), *checks, str(row.high_seq), state)
-    _console().print(table)
+    new_console().print(table)
 
 
 @terminal.command("block")
@@ -295,7 +274,7 @@ def terminal_list(database: str) -> None:
 @click.pass_obj
 def terminal_block(database: str, terminal_id: str, off: bool) -> None:
     """Answer 58 to everything from this terminal."""
-    with _books(database) as ledger:
+    with books_of(database) as ledger:
         ledger.block_terminal(terminal_id, not off)
     click.echo(f"terminal {terminal_id} is {'active' if off else 'blocked'}")
 
@@ -311,16 +290,16 @@ def ledger() -> None:
 @click.pass_obj
 def ledger_show(database: str, member: str | None, last: int) -> None:
     """Show the last transactions, the accounts and the balances."""
-    console = _console()
-    with _books(database) as books:
+    console = new_console()
+    with books_of(database) as books:
         if member is not None:
-            table = _table(f"postings of {member}", "#transaction", "#points")
-            for posting in books.postings(_who(member)):
+            table = new_table(f"postings of {member}", "#transaction", "#points")
+            for posting in books.postings(who(member)):
                 table.add_row(str(posting.transaction_id), f"{posting.points:+,}")
             console.print(table)
-            console.print(f"balance {books.balance(_who(member)):,}")
+            console.print(f"balance {books.balance(who(member)):,}")
             return
-        table = _table("transactions", "#id", "terminal", "#SEQ", "MTI", "verb", "UID", "#amount", "#points", "rc")
+        table = new_table("transactions", "#id", "terminal", "#SEQ", "MTI", "verb", "UID", "#amount", "#points", "rc")
         for row in books.transactions(last=last):
             texts = (row.terminal_id or "office", str(row.seq or ""), row.mti, row.verb, row.uid)
             table.add_row(str(row.id), *texts, f"{row.amount:,}", f"{row.points:+,}", row.rc)
@@ -333,7 +312,7 @@ def ledger_show(database: str, member: str | None, last: int) -> None:
 @click.pass_obj
 def ledger_check(database: str) -> None:
     """Check the books; exit code 1 when something is wrong."""
-    with _books(database) as books:
+    with books_of(database) as books:
         problems = books.check()
         count = len(books.transactions())
     for problem in problems:
@@ -362,7 +341,7 @@ def fault_set(
     database: str, kind: str, count: int, mti: str | None, when: str, ms: int, rc: str, n: int, seconds: int
 ) -> None:
     """Let the next requests meet the fault KIND."""
-    with _books(database) as books:
+    with books_of(database) as books:
         books.script_fault(Fault(kind, count, mti, when, ms, rc, n, seconds))
     click.echo(f"the next {count} {mti or 'request'}(s): {kind}")
 
@@ -371,7 +350,7 @@ def fault_set(
 @click.pass_obj
 def fault_list(database: str) -> None:
     """List the faults that wait."""
-    with _books(database) as books:
+    with books_of(database) as books:
         waiting = books.scripted_faults()
     for one in waiting:
         click.echo(f"{one.count} x {one.kind} on {one.mti or 'any request'}")
@@ -383,6 +362,6 @@ def fault_list(database: str) -> None:
 @click.pass_obj
 def fault_clear(database: str) -> None:
     """Forget all faults that wait."""
-    with _books(database) as books:
+    with books_of(database) as books:
         books.clear_faults()
     click.echo("none")

@@ -44,6 +44,7 @@ from tools.bench_switch.schema import (
     Base,
     CardRow,
     FaultRow,
+    GrantRow,
     MemberRow,
     PostingRow,
     TerminalRow,
@@ -146,7 +147,7 @@ class Ledger:
             session.add(WayRow(uid=uid_hex, way=way))
 
     def set_way(self, uid: bytes | str, way: str) -> None:
-        """A card made anew: it goes this way from now on, and its counter may begin anywhere."""
+        """A card made anew: it goes this way from now on, its counter may begin anywhere, its open grants are gone."""
         uid_hex = _uid(uid)
         _check_way(way)
         with self._session() as session:
@@ -155,6 +156,7 @@ class Ledger:
                 raise LedgerError(f"no card {uid_hex}")
             lock_member(session, card.member_id)
             session.merge(WayRow(uid=uid_hex, way=way, counter=-1, terminal_id=None))
+            session.execute(delete(GrantRow).where(GrantRow.uid == uid_hex, GrantRow.used_seq.is_(None)))
 
     def set_card(self, uid: bytes | str, state: str) -> None:
         """Block a card as lost or stolen, or make it active again."""

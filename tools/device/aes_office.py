@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 _NOT_FOUND = (0x91A0, 0x91F0, 0x6A82)  # no such application, no such file
 _KEYS = range(layout.AES_KEYS)
+_OFFSETS = 9  # three of three bytes at the end of the NDEF file's settings
+_PAYLOAD_FILE_SIZE = 128
 
 
 class AesOffice(CardOffice):
@@ -106,6 +108,7 @@ class AesOffice(CardOffice):
             raise VerifyFailed("its keys are not all changed")
         for number in reversed(_KEYS):
             await self._open(number)
+        same(await self.card.card_uid(), self.uid, "it has another number than it showed")
         await self._open(layout.GROUP_READ)
         same(await self._payload(), self.payload(member_no), "the payload")
 
@@ -159,11 +162,12 @@ class Ntag424Office(AesOffice):
         if self._finished:
             return await self._inspect_finished()
         self._settings = {file: await self.card.file_settings(file) for file in self._DELIVERED}
-        wanted = self._wanted()
+        # Where SUN data lie in the file follows from the host, so a card begun for another host is ours as well.
+        ours = {layout.NDEF_FILE: _sun_told(0, 0)[:-_OFFSETS], layout.PAYLOAD_FILE: self._payload_told()}
         for file, settings in self._settings.items():
-            if settings not in (self._DELIVERED[file], wanted[file]):
+            if settings != self._DELIVERED[file] and not settings.startswith(ours[file]):
                 raise ForeignCard(f"file {file} has the settings of another office")
-        if self._settings[layout.PAYLOAD_FILE] == wanted[layout.PAYLOAD_FILE]:
+        if self._settings[layout.PAYLOAD_FILE] == self._payload_told():
             await self._open(layout.CARD_MASTER)
             return self.state(Stage.STARTED, await self._payload())
         if any(self.versions):
@@ -171,7 +175,8 @@ class Ntag424Office(AesOffice):
         ndef = (await self.card.read(layout.NDEF_FILE, 0, layout.NDEF_READ_SIZE, PLAIN)).rstrip(b"\0")
         if not ndef:
             return self.state(Stage.BLANK)
-        return self.state(Stage.STARTED if self._ndef()[0].startswith(ndef) else Stage.USED)
+        begun = bool(self.host) and self._ndef()[0].startswith(ndef)
+        return self.state(Stage.STARTED if begun else Stage.USED)
 
     async def _inspect_finished(self) -> CardState:
         """Ours shows in its SUN data, which only keys 2 and 3 of this office can make."""
@@ -181,6 +186,11 @@ class Ntag424Office(AesOffice):
         await self._open(layout.GROUP_READ)
         state = self.state(Stage.DONE, await self._payload())
         return state if state.member_no else self.state(Stage.STARTED)
+
+    def check_writable(self) -> None:
+        """Raises HostMissing."""
+        if not self._finished:
+            self._ndef()
 
     def steps(self, state: CardState) -> list[Step]:
         """All, or only the payload of a finished card."""
@@ -195,14 +205,15 @@ class Ntag424Office(AesOffice):
         ]
 
     async def _contents(self, member_no: int) -> None:
-        """Every step whether done before or not, but for settings: those are changed only when they differ."""
-        wanted = self._wanted()
+        """SUN is switched on last: settings that are right say that the content is."""
         content, picc_data_at, mac_at = self._ndef()
-        await self.card.write(layout.NDEF_FILE, 0, content, PLAIN)
-        if self._settings[layout.PAYLOAD_FILE] != wanted[layout.PAYLOAD_FILE]:
+        signs = self._settings[layout.NDEF_FILE] == _sun_told(picc_data_at, mac_at)
+        if not signs:
+            await self.card.write(layout.NDEF_FILE, 0, content, PLAIN)
+        if self._settings[layout.PAYLOAD_FILE] != self._payload_told():
             await office.change_file_settings(self.card, layout.PAYLOAD_FILE, office.payload_settings())
         await self.card.write(layout.PAYLOAD_FILE, 0, self.payload(member_no), FULL)
-        if self._settings[layout.NDEF_FILE] != wanted[layout.NDEF_FILE]:
+        if not signs:
             settings = office.sun_settings(picc_data_at, mac_at)
             await office.change_file_settings(self.card, layout.NDEF_FILE, settings)
 
@@ -213,18 +224,20 @@ class Ntag424Office(AesOffice):
         if said is None or verified_uid(self.keys, said) != self.uid:
             raise VerifyFailed("its SUN data do not verify")
 
+    @staticmethod
+    def _payload_told() -> bytes:
+        return office.settings_as_told(office.payload_settings(), _PAYLOAD_FILE_SIZE)
+
     def _ndef(self) -> tuple[bytes, int, int]:
         try:
             return office.ndef_file(self.host)
         except (ValueError, UnicodeError) as error:
             raise HostMissing(str(error)) from None
 
-    def _wanted(self) -> dict[int, bytes]:
-        _, picc_data_at, mac_at = self._ndef()
-        return {
-            layout.NDEF_FILE: office.settings_as_told(office.sun_settings(picc_data_at, mac_at), layout.NDEF_SIZE),
-            layout.PAYLOAD_FILE: office.settings_as_told(office.payload_settings(), 128),
-        }
+
+def _sun_told(picc_data_at: int, mac_at: int) -> bytes:
+    """The settings of the NDEF file as the card tells them when SUN is on."""
+    return office.settings_as_told(office.sun_settings(picc_data_at, mac_at), layout.NDEF_SIZE)
 
 
 class DesfireOffice(AesOffice):

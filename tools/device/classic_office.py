@@ -3,7 +3,7 @@
 Until the trailer is written the sector opens with the transport key alone, so no terminal trusts it; from then on it is
 complete. A trailer torn half-way can lock the sector for good (access bits and their inverses no longer agree, MF1S50
 section 8.7): that is found and told, not repaired. Which state a card is in is asked with the key it should have, as
-terminals do, and where that is refused once with the transport key: Classic has no other way, and counts no wrong keys.
+terminals do, and where that is refused with the transport key: Classic has no other way, and counts no wrong keys.
 The terminal's chip does Crypto1, so this card's two sector keys pass through it; the group key does not.
 """
 
@@ -19,6 +19,7 @@ _TRANSPORT_ACCESS = bytes.fromhex("ff0780")
 # Key A reads, key B reads and writes data, key B alone changes keys and access; GPB 69h as delivered (section 8.7).
 _ACCESS = bytes.fromhex("78778869")
 _BLANK = bytes(16)
+_AUTH_TRIES = 2
 
 
 class ClassicOffice(CardOffice):
@@ -28,7 +29,8 @@ class ClassicOffice(CardOffice):
         """Raises CardCopyable, CardDamaged, CardLocked, ForeignCard."""
         if await self.relay.copyable():
             raise CardCopyable()
-        if await self._opens("a", self._key_a):
+        self._ours = await self._opens("a", self._key_a)
+        if self._ours:
             return await self._inspect_ours()
         if not await self._opens("a", TRANSPORT_KEY):
             raise ForeignCard("neither this office's key nor the maker's opens it")
@@ -43,7 +45,9 @@ class ClassicOffice(CardOffice):
         try:
             payload = await self.relay.read_block(BLOCK)
             access = (await self.relay.read_block(TRAILER))[6:10]
-        except CardNak:
+        except CardNak as nak:
+            if not nak.refused:
+                raise
             raise CardDamaged("its sector opens and can no longer be read") from None
         if access != _ACCESS:
             raise CardDamaged("its access bits are not what was written")
@@ -78,7 +82,9 @@ class ClassicOffice(CardOffice):
             same((await self.relay.read_block(TRAILER))[6:10], _ACCESS, "the access bits")
             await self._open("b", self._key_b)
             same(await self.relay.read_block(BLOCK), self.payload(member_no), "the payload by key B")
-        except CardNak:
+        except CardNak as nak:
+            if not nak.refused:
+                raise
             raise CardDamaged("its sector opens and can no longer be read") from None
 
     @property
@@ -92,23 +98,23 @@ class ClassicOffice(CardOffice):
     async def _open(self, which: str, key: bytes) -> None:
         """From a fresh selection, so that nothing of a former session is left."""
         await self.relay.again()
-        try:
-            await self.relay.authenticate(which, BLOCK, key)
-        except KeyRefused:
-            await self.relay.again()  # refused and gone look alike: a card that left is CardGone here
-            raise VerifyFailed("it does not open with its key") from None
+        if not await self._opens(which, key):
+            raise VerifyFailed("it does not open with its key")
 
     async def _opens(self, which: str, key: bytes) -> bool:
-        self._ours = key != TRANSPORT_KEY
-        try:
-            await self.relay.authenticate(which, BLOCK, key)
-        except KeyRefused:
-            await self.relay.again()
-            return False
-        return True
+        """Whether a selected card opens. Twice, because a spark looks like a wrong key, and Classic counts none."""
+        for _ in range(_AUTH_TRIES):
+            try:
+                await self.relay.authenticate(which, BLOCK, key)
+                return True
+            except KeyRefused:
+                await self.relay.again()  # refused and gone look alike: a card that left is CardGone here
+        return False
 
     async def _read(self, block: int) -> bytes:
         try:
             return await self.relay.read_block(block)
-        except CardNak:
+        except CardNak as nak:
+            if not nak.refused:
+                raise
             raise CardLocked("its sector cannot be read") from None

@@ -18,7 +18,7 @@ import click
 from tools.device import report as results
 from tools.device.batch import Batch
 from tools.device.card_kinds import FAMILIES, Stage
-from tools.device.errors import DeviceError
+from tools.device.errors import DeviceError, ReportUnfit
 from tools.device.journal import journal
 from tools.device.members import MEMBER_MAX, read_list
 from tools.device.output import Output
@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 DEFAULT_REPORT = Path("build/cards.jsonl")
 DEFAULT_WAIT_S = 60
+_DEBUG = "tools.device.debug"
 
 
 class _Commands(click.Group):
@@ -45,7 +46,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DeviceError as error:
-            if ctx.params.get("debug"):
+            if ctx.meta.get(_DEBUG):
                 raise
             ctx.obj.fail(error)
             ctx.exit(error.exit_code)
@@ -58,8 +59,9 @@ class _Commands(click.Group):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 @click.pass_context
-def main(context: click.Context, as_json: bool, debug: bool) -> None:  # noqa: ARG001 (read by _Commands)
+def main(context: click.Context, as_json: bool, debug: bool) -> None:
     """Work with a terminal that is connected to this computer."""
+    context.meta[_DEBUG] = debug
     context.obj = Output(as_json)
 
 
@@ -246,3 +248,13 @@ def personalise_verify(output: Output, wait_s: float, **way: Any) -> None:
             raise problem
 
     _at_desk(output, _Way(**way), None, work)
+
+
+@personalise.command("finished")
+@click.argument("report", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_REPORT)
+def personalise_finished(report: Path) -> None:
+    """What the switch shall know: a line `UID MEMBER --way WAY` for each finished card of REPORT."""
+    if not report.exists():
+        raise ReportUnfit(f"{report} is not there")
+    for line in Report(report, 0).finished():
+        click.echo(f"{line['uid']} {line['member']} --way {line['way']}")

@@ -1,4 +1,4 @@
-"""Personalises NTAG213/215/216: payload pages, then password and PACK, then PROT, and AUTH0 as the last write.
+"""Personalises NTAG213/215/216: payload pages, password and PACK, PROT, a try of the password, and AUTH0 last.
 
 AUTH0 alone switches the protection on (NT2H1311 section 8.5.7), so until the last page is written the tag is open and
 no terminal trusts it; from then on it is complete. Which state a tag is in shows in its readable pages. A tag that
@@ -32,7 +32,8 @@ class NtagOffice(CardOffice):
         self._locks = int.from_bytes((await self._read(0))[10:12], "little")
         try:
             payload = await self._read(_PAYLOAD_PAGE)
-        except CardNak:
+        except CardNak as nak:
+            _if_refused(nak)
             return await self._inspect_protected()
         member_no = self.member_of(payload)
         await self._inspect_config(member_no)
@@ -44,7 +45,8 @@ class NtagOffice(CardOffice):
         """An open tag's configuration: as delivered, or half-way to ours."""
         try:
             self._config = await self._read(_CONFIG_PAGE[self.kind])
-        except CardNak:
+        except CardNak as nak:
+            _if_refused(nak)
             self._config = b""
         if not self._config or self._config[3] < _CONFIG_PAGE[self.kind] + _PAGE:
             if not member_no:
@@ -74,7 +76,7 @@ class NtagOffice(CardOffice):
         if not (self._protected and self._config_right()):
             wanted += [
                 Step("password and PACK", f"pages {first + 2}, {first + 3}", shown),
-                Step("PROT: reading needs the password", f"page {first + 1}"),
+                Step("PROT: reading needs the password; it is tried", f"page {first + 1}"),
                 Step(f"AUTH0 {_PAYLOAD_PAGE}: protection begins", f"page {first}, the last write"),
             ]
         return wanted
@@ -95,6 +97,11 @@ class NtagOffice(CardOffice):
         access = bytes([config[4] | _PROT]) + config[5:8]
         await self._write(first + 1, access)
         same((await self._read(first))[4:8], access, "ACCESS reads back differently")
+        # A password that did not hold would lock the tag for good: it has to open before it begins to count.
+        try:
+            await self._unlock()
+        except ForeignCard:
+            raise VerifyFailed("its password does not hold") from None
         await self._write(first, config[:3] + bytes([_PAYLOAD_PAGE]))
 
     async def verify(self, member_no: int) -> None:
@@ -102,8 +109,8 @@ class NtagOffice(CardOffice):
         await self.relay.again()
         try:
             await self._read(_PAYLOAD_PAGE)
-        except CardNak:
-            pass
+        except CardNak as nak:
+            _if_refused(nak)
         else:
             raise VerifyFailed("it can be read without its password")
         try:
@@ -128,7 +135,8 @@ class NtagOffice(CardOffice):
         await self.relay.again()
         try:
             pack = await self.relay.frame(bytes([_PWD_AUTH]) + key[:4], 2)
-        except CardNak:
+        except CardNak as nak:
+            _if_refused(nak)
             raise ForeignCard("it does not take this office's password") from None
         if pack != key[4:6]:
             raise ForeignCard("it answers the password as a copy would")
@@ -148,3 +156,9 @@ class NtagOffice(CardOffice):
 
     async def _write(self, page: int, content: bytes) -> None:
         await self.relay.frame(bytes([_WRITE, page]) + content)
+
+
+def _if_refused(nak: CardNak) -> None:
+    """Go on with what a refusal means; a frame that came broken means nothing and is raised."""
+    if not nak.refused:
+        raise nak

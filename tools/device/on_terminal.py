@@ -53,7 +53,7 @@ def checked(line: str) -> str:
 
 def to_hex(data: "bytes | bytearray | memoryview") -> str:
     """Bytes as a word of a line."""
-    return binascii.hexlify(data).decode() or "-"
+    return bytes(data).hex() or "-"
 
 
 def from_hex(word: str) -> bytes:

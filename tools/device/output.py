@@ -35,7 +35,7 @@ class Output:
 
     def say(self, text: str) -> None:
         """A line for people."""
-        self._people.print(escape(text))
+        self._people.print(escape(text), soft_wrap=True)
 
     def event(self, name: str, **members: Any) -> None:
         """A line for programs."""

@@ -138,15 +138,15 @@ class PersonalisationDesk:
         state = await self._allowed(office, wish)
         return self._planned(office, state, wish)
 
-    async def fulfil(
-        self, found: Found, wish: Wish, wait_s: float, agree: Callable[[Plan], bool] = lambda _: True
-    ) -> str:
+    async def fulfil(self, found: Found, wish: Wish, wait_s: float, agree: Callable[[Plan], bool] | None = None) -> str:
         """Make the card the member's and verify it; `results.WRITTEN` or `results.UNCHANGED`.
 
-        `agree` sees the plan before the first write; a plan it does not like ends as REFUSED, with nothing written.
+        `agree` sees the plan before the first write; a plan it does not like ends as REFUSED, with nothing written. Who
+        is asked takes time, and the field does not wait: afterwards the card is looked at anew.
         """
         tries = 0
         changed = False
+        agreed: Plan | None = None
         while True:
             state = CardState("", found.uid, Stage.BLANK)
             office: CardOffice | None = None
@@ -156,8 +156,12 @@ class PersonalisationDesk:
                 state = await self._allowed(office, wish)
                 plan = self._planned(office, state, wish)
                 if plan.steps:
-                    if not changed and not agree(plan):
-                        return results.REFUSED
+                    if agree is not None and not changed and plan != agreed:
+                        if not agree(plan):
+                            return results.REFUSED
+                        agreed = plan
+                        found = await self.wait_card(wait_s, found.uid)
+                        continue
                     self.report.add(state, results.BEGUN, wish.member_no, office.way)
                     changed = True
                     await office.write(state, wish.member_no)
@@ -230,7 +234,9 @@ class PersonalisationDesk:
         if of == identify.TYPE2:
             try:
                 kind = identify.type2_kind(await self._relay.frame(_GET_VERSION, 8))
-            except (CardNak, CardGone):
+            except (CardNak, CardGone) as error:
+                if isinstance(error, CardNak) and not error.refused:
+                    raise
                 await self._relay.again()
                 kind = "ultralight"
             if kind in NTAGS:

@@ -30,6 +30,7 @@ from tools.device.errors import (
 _PIECE = 96
 _TRIES = 3
 _NUMBERS = 1_000_000
+_BROKEN_FRAME = (1, 5)
 
 
 class Line(Protocol):
@@ -49,7 +50,14 @@ class LineSilent(Exception):
 
 
 class CardNak(CardGarbled):
-    """The card refused with a four-bit code, and fell out of its session."""
+    """The card refused with a four-bit code, and fell out of its session.
+
+    `refused` tells a command that is not allowed from a frame that came broken (MF1S50 table 10, NT2H1311 table 23).
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"it refused with {code}")
+        self.refused = code not in _BROKEN_FRAME
 
 
 class KeyRefused(ForeignCard):
@@ -148,7 +156,7 @@ class CardRelay:
 def _refusal(reason: str) -> DeviceError:
     name, _, detail = reason.partition(" ")
     if name == "nak":
-        return CardNak(f"it refused with {detail}")
+        return CardNak(int(detail))
     kinds: dict[str, type[DeviceError]] = {
         "none": NoCard,
         "several": SeveralCards,

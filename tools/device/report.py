@@ -91,10 +91,19 @@ class Report:
                 line = json.loads(text)
                 if line["event"] == "card":
                     self._note(line)
+                    self.lines.append(line)
             except (ValueError, KeyError, TypeError):
                 if number == len(lines):  # it lacks its line end: the power went while it was written
                     continue
                 raise ReportUnfit(f"line {number} of {path} is none of this tool's") from None
+
+    def finished(self) -> list[dict[str, Any]]:
+        """The line by which each finished card is bound, the newest of each; a card begun anew has none."""
+        newest: dict[str, dict[str, Any]] = {}
+        for line in self.lines:
+            if line["result"] in (BEGUN, *DONE):
+                newest[line["uid"]] = line
+        return [line for line in newest.values() if line["result"] in DONE]
 
     @staticmethod
     def _append(path: Path, text: str) -> None:

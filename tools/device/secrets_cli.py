@@ -134,7 +134,7 @@ class Declined(DeviceError):
 def _show(output: Output, file: Path, shown: IssuerKeys) -> None:
     values = keyfile.check_values(shown)
     output.event("keys", file=str(file), version=shown.version, check=values)
-    output.table(f"{file}: version {shown.version}", ("key", "check value"), list(values.items()))
+    output.table(f"{file.name}: version {shown.version}", ("key", "check value"), list(values.items()))
 
 
 def _terminal_keys(path: Path) -> dict[str, Any]:

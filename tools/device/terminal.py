@@ -14,8 +14,8 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import serial
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
@@ -27,7 +27,7 @@ BAUD = 115_200
 _PROMPT, _SELLS, _LEAVES, _BUSY = b"raw REPL; CTRL-B to exit", b"# Vafa is running", b"restarting", b"not now"
 _PROBE_S = 2.0
 _RESTART_S = 20.0  # USB comes and goes with the restart, a name server and a slow flash included
-_ENTER_S = 10.0
+_ENTER_S = 10
 _ANSWER_S = 6.0  # the longest the program there takes for one request: an APDU with all its extensions of time
 _END_S = 3.0
 
@@ -50,7 +50,7 @@ class TerminalLine:
 
     def __init__(self, transport: SerialTransport, *, leave_selling: bool) -> None:
         self._transport = transport
-        self._serial: serial.Serial = transport.serial
+        self._serial: Any = transport.serial
         self._leave_selling = leave_selling
         self._running = False
 
@@ -135,11 +135,12 @@ def _opened(port: str) -> SerialTransport:
     except (TransportError, OSError, ValueError):
         why = "something else has it open, or you may not use it" if Path(port).exists() else "there is no such port"
         raise PortMissing(f"{port}: {why}") from None
-    transport.serial.write_timeout = _PROBE_S
+    port_there: Any = transport.serial
+    port_there.write_timeout = _PROBE_S
     return transport
 
 
-def _heard(line: serial.Serial, words: tuple[bytes, ...], seconds: float) -> bytes:
+def _heard(line: Any, words: tuple[bytes, ...], seconds: float) -> bytes:
     """The first of these words to arrive, empty for none in time."""
     until, heard = time.monotonic() + seconds, b""
     while time.monotonic() < until:
@@ -150,14 +151,14 @@ def _heard(line: serial.Serial, words: tuple[bytes, ...], seconds: float) -> byt
     return b""
 
 
-def _sells(line: serial.Serial) -> bool:
+def _sells(line: Any) -> bool:
     """Whether the application answers rather than a prompt. Ctrl-A is a byte to it and stops nothing."""
     with _cable():
         line.write(b"\r\x01")
         return _heard(line, (_PROMPT, _SELLS), _PROBE_S) == _SELLS
 
 
-def _ask_for_prompt(line: serial.Serial) -> None:
+def _ask_for_prompt(line: Any) -> None:
     with _cable():
         line.reset_input_buffer()
         line.write(b"\rmaintenance\r")

@@ -29,7 +29,7 @@ class Layable(Protocol):
 class Noise:
     """Chances, each 0..1 and per exchange: `deaf` the card hears nothing, `silence` its answer is lost, `crc` two bits
     of one byte flip (parity stays right), `parity` one bit flips, `short` only three bits arrive. `exact` says which of
-    these befalls the n-th exchange (1 is the first), whatever the chances are."""
+    these befalls the n-th exchange (1 is the first), whatever the chances are, or `nibble`: four bits arrive."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class Noise:
         """Apply a fault to what the reader would hear."""
         if fault == "silence":
             return None
-        if fault == "short":
-            heard.cut_at(3)
+        if fault in ("short", "nibble"):
+            heard.cut_at(3 if fault == "short" else 4)
         elif fault == "crc":
             byte = self._random.randrange(max(1, heard.nbits // 8)) * 8
             heard.bits ^= 0b101 << byte

@@ -3,9 +3,9 @@
 Sections cited are of the MFRC522 data sheet rev 3.9. What the data sheet leaves open is a constructor switch:
 `strips_crc` (RxCRCEn keeps the CRC out of the FIFO), `nibble_is_crc_error` (a 4-bit answer with RxCRCEn is a CRC
 error), `collision_base` ("aligned": CollPos counts from bit 0 of the first FIFO byte, RxAlign included; "frame": from
-the first received bit), `soft_reset_us` (how long after SoftReset writes are lost: the oscillator need not start
-again, but nothing is said; the default is a driver's worst case). `dead` makes every read that byte (00h or FFh: a
-broken bus); `faults` disturbs single transactions. Times in microseconds.
+the first received bit; "untold": CollPosNotValid is always set), `soft_reset_us` (how long after SoftReset writes are
+lost: the oscillator need not start again, but nothing is said; the default is a driver's worst case). `dead` makes
+every read that byte (00h or FFh: a broken bus); `faults` disturbs single transactions. Times in microseconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Rc522:
         crystal_us: int = 500,
         soft_reset_us: int = _WAKE_US,
     ) -> None:
-        if collision_base not in ("aligned", "frame"):
+        if collision_base not in ("aligned", "frame", "untold"):
             raise ValueError("collision_base")
         self._clock, self._field = clock, field
         self.version, self.dead, self.crystal_us = version, dead, crystal_us
@@ -297,7 +297,7 @@ class Rc522:
     def collided(self, bit: int, align: int) -> None:
         """First collision, at the `bit`-th received bit (from 1)."""
         position = bit + align if self.collision_base == "aligned" else bit
-        if position <= 32:
+        if position <= 32 and self.collision_base != "untold":
             self.r[R.COLL] = self.r[R.COLL] & R.VALUES_AFTER_COLL | position & 0x1F
 
     def received(self, data: bytes, last_bits: int, errors: int) -> None:

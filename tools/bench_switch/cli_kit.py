@@ -1,0 +1,98 @@
+"""What the bench switch's commands share: opening the books, one line for an error, tables, the issuer's keys.
+
+Keys are only ever shown by their check value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from cryptography.hazmat.primitives.ciphers import algorithms
+from cryptography.hazmat.primitives.cmac import CMAC
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from tools.bench_switch.faults import FaultError
+from tools.bench_switch.ledger import Ledger, LedgerError
+from tools.bench_switch.pki import PkiError
+from tools.device.errors import DeviceError
+from tools.issuer import keyfile
+from tools.issuer.keys import IssuerKeys
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Faults a person can mend, as one line instead of a traceback."""
+    try:
+        yield
+    except (LedgerError, FaultError, PkiError, DeviceError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error}") from error
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"this database needs the Python module {error.name!r}, which is missing") from error
+    except ArgumentError as error:
+        raise click.ClickException(f"not a database URL: {error}") from error
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise click.ClickException(f"the database does not work: {cause}") from error
+
+
+@contextlib.contextmanager
+def books_of(database: str) -> Iterator[Ledger]:
+    """The books behind a URL, closed again."""
+    with plain_errors():
+        make_folder(database)
+        ledger = Ledger(database)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+def make_folder(database: str) -> None:
+    """The folder an SQLite file lies in."""
+    if database.startswith("sqlite:///") and ":memory:" not in database:
+        Path(database.removeprefix("sqlite:///").partition("?")[0]).parent.mkdir(parents=True, exist_ok=True)
+
+
+def new_console() -> Console:
+    """Output for people."""
+    return Console(highlight=False)
+
+
+def new_table(title: str, *columns: str) -> Table:
+    """A table; a column whose name begins with # holds numbers."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left")
+    return table
+
+
+def check_value(key_hex: str) -> str:
+    """The key check value: first three bytes of CMAC over a zero block."""
+    cmac = CMAC(algorithms.AES(bytes.fromhex(key_hex)))
+    cmac.update(bytes(16))
+    return cmac.finalize()[:3].hex().upper()
+
+
+def who(text: str) -> str | int:
+    """A member as people name one: by number or by name."""
+    return int(text) if text.isdigit() else text
+
+
+def issuer_keys(path: Path | None, environment: str | None) -> IssuerKeys | None:
+    """The keys of the card office's file; its passphrase from the environment variable named, else asked for."""
+    if path is None:
+        return None
+    keyfile.version_of(path)  # what is wrong with the file is told before anybody types
+    if environment is None:
+        return keyfile.load(path, click.prompt("Passphrase", hide_input=True, err=True))
+    if environment not in os.environ:
+        raise click.ClickException(f"the environment has no {environment}")
+    return keyfile.load(path, os.environ[environment])
