@@ -28,6 +28,7 @@ from tools.device.reader import CardRelay
 from tools.device.report import Report
 from tools.device.secrets_cli import Declined, keys, opened, passphrase_options
 from tools.device.terminal import connect
+from tools.device.wipe import wipe
 from tools.issuer.keys import IssuerKeys
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,6 +69,7 @@ def main(context: click.Context, as_json: bool, debug: bool) -> None:
 main.add_command(keys)
 main.add_command(journal)
 main.add_command(partition)
+main.add_command(wipe)
 
 
 @main.group()

@@ -12,7 +12,7 @@ import contextlib
 import io
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ _RESTART_S = 20.0  # USB comes and goes with the restart, a name server and a sl
 _ENTER_S = 10
 _ANSWER_S = 6.0  # the longest the program there takes for one request: an APDU with all its extensions of time
 _END_S = 3.0
+_SILENCE_S = 30.0  # between two lines of a program: sixteen erases at their slowest
 
 
 @contextlib.contextmanager
@@ -105,23 +106,88 @@ class TerminalLine:
         return said[-1] if said else "the relay ended"
 
 
+class TerminalPrompt:
+    """The terminal's Python prompt with a program's functions at hand. `leave_selling` resets it at the end."""
+
+    def __init__(self, transport: SerialTransport, *, leave_selling: bool) -> None:
+        self._transport = transport
+        self._leave_selling = leave_selling
+
+    def begin(self, program: str) -> None:
+        """Send the program, which only defines."""
+        with _cable():
+            self._transport.enter_raw_repl(soft_reset=True, timeout_overall=_ENTER_S)
+        self.run(program, lambda _line: None)
+
+    def run(self, call: str, heard: Callable[[str], object]) -> None:
+        """Run a line of Python there; `heard` gets each line it prints, while this module holds standard output."""
+        rest = b""
+
+        def consume(data: bytes) -> None:
+            nonlocal rest
+            rest += data
+            if rest.endswith(b"\n"):
+                line, rest = rest.decode("ascii", "replace").strip(), b""
+                heard(line)
+
+        with _cable():
+            self._transport.exec_raw_no_follow(call)
+            _, trace = self._transport.follow(timeout=_SILENCE_S, data_consumer=consume)
+        if trace:
+            raise TerminalProgram(trace.decode("ascii", "replace").strip().splitlines()[-1])
+
+    def close(self) -> None:
+        """Leave the prompt or sell again, close the port. Never raises for a cable that is gone."""
+        with contextlib.suppress(CableLost, TerminalSilent), _cable():
+            try:
+                if self._leave_selling:
+                    self._transport.exec_raw_no_follow("import machine; machine.reset()")
+                else:
+                    self._transport.exit_raw_repl()
+                self._transport.serial.flush()
+            finally:
+                self._transport.close()
+
+
 def connect(port: str, *, maintenance: bool) -> TerminalLine:
     """The relay on the terminal at `port`, running. Raises PortMissing, TerminalSells, TerminalSilent.
 
     `maintenance` asks a selling terminal to restart to its prompt, and has it sell again at the end.
     """
-    transport = _opened(port)
-    asked = False
+    transport, asked = _at_prompt(port, maintenance=maintenance)
     try:
-        if _sells(transport.serial):
-            if not maintenance:
-                raise TerminalSells()
-            _ask_for_prompt(transport.serial)
-            asked = True
-            transport = _after_restart(port, transport)
         line = TerminalLine(transport, leave_selling=asked)
         line.begin()
         return line
+    except BaseException:
+        with contextlib.suppress(OSError):
+            transport.close()
+        raise
+
+
+def prompt(port: str, program: Path, setup: str, *, maintenance: bool) -> TerminalPrompt:
+    """The prompt of the terminal at `port`, with the program and the line `setup` run. Raises as `connect` does."""
+    transport, asked = _at_prompt(port, maintenance=maintenance)
+    try:
+        there_now = TerminalPrompt(transport, leave_selling=asked)
+        there_now.begin(program.read_text(encoding="utf-8") + "\n" + setup + "\n")
+        return there_now
+    except BaseException:
+        with contextlib.suppress(OSError):
+            transport.close()
+        raise
+
+
+def _at_prompt(port: str, *, maintenance: bool) -> tuple[SerialTransport, bool]:
+    """The open port of a terminal that does not sell, and whether it was asked to stop."""
+    transport = _opened(port)
+    try:
+        if not _sells(transport.serial):
+            return transport, False
+        if not maintenance:
+            raise TerminalSells()
+        _ask_for_prompt(transport.serial)
+        return _after_restart(port, transport), True
     except BaseException:
         with contextlib.suppress(OSError):
             transport.close()

@@ -1,0 +1,248 @@
+"""`wipe`: empty a terminal's store, told beforehand what would be lost, and only when the command names just that.
+
+Works at the Python prompt (`--maintenance` asks a selling terminal there). The counting and the erasing are done by
+tools/device/wipe_on_terminal.py; here it is decided. Nothing is guessed: a store that does not open is wiped only with
+the terminal's name typed beside it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import click
+
+from tools.device import capture as captures
+from tools.device import wipe_on_terminal as there
+from tools.device.errors import DeviceError, TerminalSilent
+from tools.device.journal import CaptureIncomplete
+from tools.device.output import Output
+from tools.device.terminal import prompt
+
+SETUP = "from firmware.board import this_board\nwiping = Wipe(this_board(), print)"
+COUNTED = frozenset(("journal", "vault", "settings"))  # without one of these what waits cannot be sent any more
+
+
+class UnsentWouldBeLost(DeviceError):
+    """The command does not name the number of transactions it would destroy."""
+
+    code, title, exit_code = "D61", "The journal holds what only this terminal knows", 5
+    next_step = (
+        "Best: connect it and let it send. Else save it first: --save FILE, or `export` at its console. "
+        "To lose it: --discard with just that number."
+    )
+
+
+class StoreDoesNotOpen(DeviceError):
+    """Nobody can say what would be lost."""
+
+    code, title, exit_code = "D62", "The journal does not open, so nobody can count what it holds", 5
+    next_step = "Save it with --save FILE. To lose it: --discard unreadable --serial and the terminal's name."
+
+
+class OtherTerminal(DeviceError):
+    """The typed name is another."""
+
+    code, title, exit_code = "D63", "That is not this terminal's name", 5
+    next_step = "Look which terminal is connected; its name stands on its label and in the console's `status`."
+
+
+class WipeUnfinished(DeviceError):
+    """An earlier wipe was cut short, and this command asks for something else."""
+
+    code, title, exit_code = "D64", "An earlier wipe was not finished", 5
+    next_step = "Give the command again as it was given then; it goes on where it stopped."
+
+
+class FlashNotErased(DeviceError):
+    """Sectors that do not come out blank."""
+
+    code, title, exit_code = "D65", "Some of the flash cannot be erased", 6
+    next_step = "What they held is overwritten with zeros. Replace the terminal: its flash is worn out."
+
+
+class Session(Protocol):
+    """The program on the terminal: `run` calls one of its functions and gives the lines it says."""
+
+    def run(self, call: str, heard: Callable[[str], object]) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass
+class State:
+    """What the terminal said of itself. `code` is why the journal does not open."""
+
+    name: str = ""
+    unique: str = ""
+    code: str = ""
+    waiting: int = 0
+    unanswered: int = 0
+    dead: int = 0
+    high: int = 0
+    known: bool = False
+    agreed: tuple[str, int, tuple[str, ...]] | None = None
+
+    @property
+    def lost(self) -> int:
+        """Transactions a wipe would destroy."""
+        return self.waiting + self.unanswered + self.dead
+
+
+class Wiper:
+    """One terminal at its prompt."""
+
+    def __init__(self, session: Session, say: Callable[[str], object]) -> None:
+        self._session = session
+        self._say = say
+
+    def look(self) -> State:
+        """Count, and change nothing."""
+        state = State()
+
+        def heard(words: list[str]) -> None:
+            if words[0] == "terminal" and len(words) == 3:
+                state.name, state.unique = "" if words[1] == "-" else words[1], words[2]
+            elif words[0] == "unfinished" and len(words) == 4:
+                state.agreed = (words[1], int(words[2]), tuple(words[3].split(",")))
+            elif words[:2] == ["journal", "open"] and len(words) == 6:
+                state.waiting, state.unanswered, state.dead, state.high = (int(word) for word in words[2:])
+                state.known = True
+            elif words[:2] == ["journal", "closed"] and len(words) == 3:
+                state.code, state.known = words[2], True
+            elif words == ["journal", "empty"]:
+                state.known = True
+
+        self._run("wiping.look()", heard)
+        if not state.known or not state.unique:
+            raise TerminalSilent("it did not say what its store holds")
+        return state
+
+    def save(self, path: Path) -> None:
+        """Keep the journal's region in a file that `journal` reads. Raises CaptureIncomplete."""
+        lines: list[str] = []
+        self._session.run("wiping.save()", lines.append)
+        path.write_text("\n".join(lines) + "\n", encoding="ascii")
+        taken = captures.parsed(path.read_bytes())
+        if not taken or not taken[-1].complete:
+            raise CaptureIncomplete(f"{path} does not hold the whole region, so nothing was wiped")
+
+    def wipe(self, what: tuple[str, ...], agreed: str, high: int) -> None:
+        """Erase, telling how far it is. Raises FlashNotErased, TerminalSilent."""
+        over: list[int] = []
+
+        def heard(words: list[str]) -> None:
+            if words[0] == "erased":
+                self._say(f"{words[1]}: {words[2]} of {words[3]} sectors")
+            elif words[0] == "failed":
+                self._say(f"{words[1]}: sector {words[2]} cannot be erased")
+            elif words[0] == "over":
+                over.append(int(words[1]))
+
+        self._run(f"wiping.wipe({what!r}, {agreed!r}, {high})", heard)
+        if not over:
+            raise TerminalSilent("it did not say that it is done")
+        if over[0]:
+            raise FlashNotErased(f"{over[0]} sectors")
+
+    def _run(self, call: str, heard: Callable[[list[str]], object]) -> None:
+        def checked(line: str) -> None:
+            text, _, crc = line.strip().rpartition(" ")
+            with contextlib.suppress(ValueError):
+                if binascii.crc32(text.encode()) == int(crc, 16):
+                    heard(text.split(" "))
+
+        self._session.run(call, checked)
+
+
+def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> tuple[str, int]:
+    """What was agreed to lose, as the flag on the terminal keeps it. Raises when the command does not say it."""
+    if state.agreed is not None:
+        number, high, parts = state.agreed
+        if (discard or "0") == number and what == parts and state.high <= high:
+            return number, high
+        if state.high <= high:
+            raise WipeUnfinished(f"it was: --discard {number}, of {', '.join(parts)}")
+    if not COUNTED & set(what):
+        return "0", 0
+    if state.code:
+        if discard != there.UNREADABLE:
+            raise StoreDoesNotOpen(f"the firmware says {state.code}")
+        if serial != (state.name or state.unique):
+            raise OtherTerminal(f"it says {state.name or state.unique}" if serial else "--serial is missing")
+        return discard, 0
+    if discard != str(state.lost):
+        why = (
+            f"{state.lost} transactions: {state.waiting} wait for the switch, {state.unanswered} had no answer, "
+            f"{state.dead} were refused"
+        )
+        raise UnsentWouldBeLost(why)
+    return discard, state.high
+
+
+@click.command()
+@click.option("--port", required=True, help="The terminal's serial port.")
+@click.option("--maintenance", is_flag=True, help="Ask a selling terminal to its prompt, and restart it at the end.")
+@click.option(
+    "--what",
+    "wanted",
+    multiple=True,
+    type=click.Choice(there.ALL),
+    help="Only this (may be repeated); the vault takes the members with it. Default: everything.",
+)
+@click.option("--discard", default="", metavar="N", help="So many transactions may be lost, or `unreadable`.")
+@click.option("--serial", default="", help="The terminal's name, for a journal that does not open.")
+@click.option(
+    "--save", "save_path", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Save the journal first."
+)
+@click.pass_obj
+def wipe(
+    output: Output,
+    port: str,
+    maintenance: bool,
+    wanted: tuple[str, ...],
+    discard: str,
+    serial: str,
+    save_path: Path | None,
+) -> None:
+    """Empty the terminal's store: journal, members, keys and settings."""
+    what = parts_of(wanted)
+    session = prompt(port, Path(there.__file__), SETUP, maintenance=maintenance)
+    try:
+        wiper = Wiper(session, output.say)
+        state = wiper.look()
+        output.event(
+            "store",
+            terminal=state.name,
+            code=state.code,
+            waiting=state.waiting,
+            unanswered=state.unanswered,
+            refused=state.dead,
+        )
+        if state.code:
+            output.say(f"terminal {state.name or state.unique}: the journal does not open ({state.code})")
+        else:
+            output.say(
+                f"terminal {state.name or state.unique}: {state.waiting} wait for the switch, "
+                f"{state.unanswered} without answer, {state.dead} dead letters"
+            )
+        if save_path is not None:
+            wiper.save(save_path)
+            output.say(f"journal saved in {save_path}; `journal` reads it with the terminal's keys")
+        agreed, high = decided(state, what, discard, serial)
+        wiper.wipe(what, agreed, high)
+    finally:
+        session.close()
+    output.event("result", wiped=list(what))
+    output.say(f"wiped: {', '.join(what)}")
+
+
+def parts_of(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """In their order; members go with the keys."""
+    chosen = set(wanted or there.ALL)
+    if "vault" in chosen:
+        chosen.add("members")
+    return tuple(part for part in there.ALL if part in chosen)

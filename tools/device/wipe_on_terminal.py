@@ -1,0 +1,225 @@
+"""Runs on the terminal at its Python prompt, sent there as text: tells what a wipe would lose, saves, and wipes.
+
+Says lines `words... sum`; sum is CRC-32 of what stands before it. Erased are whole sectors, each looked at afterwards;
+one that does not come out blank is overwritten with zeros and told. What was agreed stands in a file until all is done,
+so that a wipe the power cut short is finished by the same command. The PC imports it, too: its tests run it on a
+modelled flash. No value of a key, card or setting is ever said, except the terminal's own name.
+"""
+
+import json
+import os
+from binascii import crc32, hexlify
+
+from firmware.core.errors import VafaError
+from firmware.store import frames
+from firmware.store.flash import Flash
+from firmware.store.frames import SECTOR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from firmware.board import Board
+    from firmware.store.journal import Journal
+
+# In this order: without keys nothing that is left can be read, and the settings hold the name that is asked for.
+ALL = ("vault", "members", "journal", "settings")
+UNREADABLE = "unreadable"
+_KEYS, _SLOTS, _TRIES = (0, 1), (2, 3), (4, 5)  # sectors of the vault's region
+_PAGE = 256
+
+
+class Raw:
+    """A region that need not hold a store, as the export asks for it."""
+
+    def __init__(self, flash: Flash) -> None:
+        self.sectors = flash.sectors
+        self.generation = 0
+        self.tail = 0
+        self._flash = flash
+
+    def generation_in(self, sector: int) -> int:
+        """By its header; 0 when that cannot be read."""
+        for copy in (0, frames.HEADER):
+            header = frames.parse_header(self._flash.read(sector, copy, frames.HEADER))
+            if header is not None:
+                return header.generation
+        return 0
+
+    def sector_of(self, _generation: int) -> int:
+        """The export begins with the one behind."""
+        return self.sectors - 1
+
+    def room(self) -> int:
+        """Nothing is being written."""
+        return 0
+
+
+class Wipe:
+    """`say` takes a line. `folder` holds the files of provisioning, `flag` what was agreed."""
+
+    def __init__(
+        self, board: "Board", say: "Callable[[str], object]", folder: str = "/config", flag: str = "/wiping"
+    ) -> None:
+        self._board = board
+        self._say = say
+        self._folder = folder
+        self._flag = flag
+        self._buffer = bytearray(SECTOR)
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """What is there, and what was agreed when a wipe was not finished."""
+        try:
+            with open(self._flag) as file:
+                self._tell("unfinished " + file.read())
+        except OSError:
+            pass
+        name = self._name()
+        self._tell("terminal {} {}".format(name or "-", hexlify(self._unique()).decode()))
+        device = self._board.transaction_flash()
+        flash = Flash(device, self._board.page_only, self._buffer)
+        if all([self._blank(flash, sector) for sector in range(flash.sectors)]):
+            self._tell("journal empty")
+            return
+        try:
+            journal = self._opened(device, name)
+        except VafaError as error:
+            self._tell("journal closed " + error.code)
+            return
+        if journal is None:
+            self._tell("journal closed K01")
+            return
+        waiting = [t.seq for t in journal.pending()]
+        unanswered = [t.seq for t in journal.unanswered()]
+        dead = [t.seq for t, _rc in journal.dead()]
+        high = max(waiting + unanswered + dead + [0])
+        self._tell("journal open {} {} {} {}".format(len(waiting), len(unanswered), len(dead), high))
+
+    def save(self) -> None:
+        """Everything in the journal's region as the console's `export` sends it, whether it opens or not."""
+        from firmware.store.export import Export
+
+        flash = Flash(self._board.transaction_flash(), self._board.page_only, self._buffer)
+        export = Export(flash, Raw(flash), True)
+        while True:
+            line = export.line()
+            if line is None:
+                return
+            if line:
+                self._say(line)
+
+    def _unique(self) -> bytes:
+        from machine import unique_id
+
+        return unique_id()
+
+    def _name(self) -> str:
+        """The terminal's id by its settings or their copy, "" when neither can be read."""
+        for raw in (self._settings_file, self._settings_copy):
+            try:
+                name = json.loads(raw())["terminal_id"]
+            except (OSError, ValueError, KeyError, TypeError, VafaError):
+                continue
+            if isinstance(name, str) and name and " " not in name:
+                return name
+        return ""
+
+    def _settings_file(self) -> bytes:
+        with open(self._folder + "/settings.json", "rb") as file:
+            return file.read()
+
+    def _settings_copy(self) -> bytes:
+        from firmware.store.seal import Sealer
+        from firmware.store.slots import Slots
+
+        sealer = Sealer(self._board.own_key(), b"", b"vafa-slots")
+        slots = Slots(self._board.vault_flash(), sealer, 0, self._board.page_only, _SLOTS[0], self._buffer)
+        slots.open()
+        count = slots.get("settings.json") or b"\0"
+        return b"".join([slots.get("settings.json.{}".format(i)) or b"" for i in range(count[0])])
+
+    def _opened(self, device: "Any", name: str) -> "Journal | None":
+        """The journal, by the firmware's own code; None when the terminal has no keys or no name."""
+        from firmware.store.journal import Journal
+        from firmware.store.seal import Sealer
+
+        master = self._master()
+        if not master or not name:
+            return None
+        journal = Journal(device, Sealer(master, name.encode()), 0, self._board.page_only, self._buffer)
+        journal.open()
+        return journal
+
+    def _master(self) -> bytes:
+        """Out of the key store, else out of the file that was to go there."""
+        from binascii import unhexlify
+
+        from firmware.store.seal import Sealer
+        from firmware.store.vault import Vault
+
+        wrapping = Sealer(self._board.own_key(), b"", b"vafa-keys")
+        kept = Vault(self._board.vault_flash(), wrapping, self._board.page_only, self._buffer).load()
+        if kept is not None:
+            return kept.get("tmk", b"")
+        try:
+            with open(self._folder + "/keys.json") as file:
+                return unhexlify(json.load(file)["tmk"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return b""
+
+    # --- wiping -------------------------------------------------------------------------------------------------------
+
+    def wipe(self, what: "tuple[str, ...]", agreed: str, high: int) -> None:
+        """Erase these; `agreed` and `high` are what a second call after a power cut is compared with."""
+        with open(self._flag, "w") as file:
+            file.write("{} {} {}".format(agreed, high, ",".join(what)))
+        failed = 0
+        for part in ALL:
+            if part in what:
+                failed += self._wipe(part)
+        if not failed:
+            os.remove(self._flag)
+        self._tell("over {}".format(failed))
+
+    def _wipe(self, part: str) -> int:
+        board = self._board
+        if part == "members":
+            return self._erase(part, board.member_flash())
+        if part == "journal":
+            device = board.transaction_flash()
+            raw = Raw(Flash(device, board.page_only, self._buffer))
+            # Oldest first: whatever is left still knows the newest number and what was settled.
+            order = sorted([(raw.generation_in(sector), sector) for sector in range(raw.sectors)])
+            return self._erase(part, device, [sector for _, sector in order])
+        self._remove(("keys.json",) if part == "vault" else ("settings.json", "ca.der"))
+        return self._erase(part, board.vault_flash(), list(_KEYS + _TRIES if part == "vault" else _SLOTS))
+
+    def _remove(self, names: "tuple[str, ...]") -> None:
+        for name in names:
+            try:
+                os.remove(self._folder + "/" + name)
+            except OSError:
+                pass  # not there, which is what is wanted
+
+    def _erase(self, part: str, device: "Any", sectors: "list[int] | None" = None) -> int:
+        """How many sectors did not come out blank; those are full of zeros."""
+        flash = Flash(device, self._board.page_only, self._buffer)
+        failed = 0
+        sectors = list(range(flash.sectors)) if sectors is None else sectors
+        for done, sector in enumerate(sectors):
+            if not (self._blank(flash, sector) or flash.erase(sector) or flash.erase(sector)):
+                failed += 1
+                for at in range(0, SECTOR, _PAGE):
+                    flash.program(sector, at, bytes(_PAGE))
+                self._tell("failed {} {}".format(part, sector))
+            if done % 16 == 15 or done + 1 == len(sectors):
+                self._tell("erased {} {} {}".format(part, done + 1, len(sectors)))
+        return failed
+
+    def _blank(self, flash: Flash, sector: int) -> bool:
+        return frames.is_blank(flash.read_sector(sector), 0, SECTOR)
+
+    def _tell(self, text: str) -> None:
+        self._say("{} {:08x}".format(text, crc32(text.encode())))
