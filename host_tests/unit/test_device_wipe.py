@@ -314,10 +314,10 @@ def test_a_sector_that_does_not_erase_is_overwritten_and_told(terminal: Till) ->
     class Stuck(NorPartition):
         """Block 16 can still be programmed."""
 
-        def writeblocks(self, block_num: int, buf: Any, offset: int = 0) -> None:
+        def writeblocks(self, block_num: int, buf: Any, offset: int | None = None) -> None:
             if block_num == 0:
                 for i, byte in enumerate(bytes(buf)):
-                    image[16 * 4096 + offset + i] &= byte
+                    image[16 * 4096 + (offset or 0) + i] &= byte
             else:
                 super().writeblocks(block_num, buf, offset)
 

@@ -111,6 +111,7 @@ class TerminalPrompt:
 
     def __init__(self, transport: SerialTransport, *, leave_selling: bool) -> None:
         self._transport = transport
+        self._serial: Any = transport.serial
         self._leave_selling = leave_selling
 
     def begin(self, program: str) -> None:
@@ -144,7 +145,7 @@ class TerminalPrompt:
                     self._transport.exec_raw_no_follow("import machine; machine.reset()")
                 else:
                     self._transport.exit_raw_repl()
-                self._transport.serial.flush()
+                self._serial.flush()
             finally:
                 self._transport.close()
 

@@ -46,7 +46,7 @@ class Raw:
                 return header.generation
         return 0
 
-    def sector_of(self, _generation: int) -> int:
+    def sector_of(self, generation: int) -> int:
         """The export begins with the one behind."""
         return self.sectors - 1
 
