@@ -140,6 +140,12 @@ def _last_resort(error: BaseException) -> None:
 
 def _start() -> None:
     try:
+        import firmware  # noqa: F401 (is there a program at all?)
+    except ImportError:
+        print("# the program is missing or damaged: copy firmware.bundle to the terminal again, then reset")
+        micropython.kbd_intr(3)
+        return
+    try:
         _run(globals().get("vafa_mode", "normal"))
         return
     except BaseException as error:  # noqa: BLE001 (the last resort: whatever it was, it is written down)

@@ -161,7 +161,7 @@ def measured(files: dict[str, bytes], names: list[str]) -> list[Module]:
 
 def modules() -> list[Module]:
     """All that the product loads."""
-    staged = image.staged_files(image.REPOSITORY)
+    staged = image.compiled_modules(image.REPOSITORY)
     files = {name: data for name, data in staged.items() if name.endswith(".mpy")}
     return measured(files, loaded_modules(image.REPOSITORY))
 

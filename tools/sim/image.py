@@ -1,4 +1,4 @@
-"""Turns a source tree into the LittleFS image a terminal boots from: modules as .mpy, boot.py and main.py as they are.
+"""Turns a source tree into the LittleFS image a terminal boots from: modules as .mpy in a bundle, boot.py and main.py.
 
 Everything is kept under build/ by the hash of its content, so a second start compiles nothing. An image depends on
 nothing but the files: no times are stored. Knows no terminal. Sizes in bytes.
@@ -14,11 +14,14 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from tools.sim.bundle import bundle
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "build"
 BLOCK = 4096
 _TOP = ("boot.py", "main.py")  # run as text: the interpreter's start-up executes them by these names
 _PACKAGES = ("firmware", "drivers", "lib")
+_BUNDLE_READER = "drivers/bundlefs.mpy"
 _SKIPPED = {".md", ".pyi", ".pyc"}
 
 
@@ -60,8 +63,19 @@ def compile_module(source: bytes, name: str) -> bytes:
 
 
 def staged_files(tree: Path) -> dict[str, bytes]:
-    """What goes onto the terminal: path without leading slash -> content."""
+    """What goes onto the terminal: path without leading slash -> content. Modules go into one bundle, if the tree has
+    what reads it; a hundred small files would each take a block."""
     files = {name: (tree / name).read_bytes() for name in _TOP if (tree / name).exists()}
+    modules = compiled_modules(tree)
+    reader = modules.pop(_BUNDLE_READER, None)
+    if reader is None:
+        return {**files, **modules}
+    return {**files, "bundlefs.mpy": reader, "firmware.bundle": bundle(modules)}
+
+
+def compiled_modules(tree: Path) -> dict[str, bytes]:
+    """Every module as .mpy, and what other files lie beside them: path without leading slash -> content."""
+    files: dict[str, bytes] = {}
     for package in _PACKAGES:
         for path in sorted((tree / package).rglob("*")):
             if path.is_dir() or "__pycache__" in path.parts or path.suffix in _SKIPPED:
