@@ -33,7 +33,7 @@ def derived(label: str) -> bytes:
 
 
 def test_the_example_follows_from_the_page_alone() -> None:
-    assert PLACE == pack("<IIIHBB", 0, SALT, GENERATION, AT, 1, 0)
+    assert pack("<IIIHBB", 0, SALT, GENERATION, AT, 1, 0) == PLACE
     head, crc, body = FRAME[:8], unpack_from("<I", FRAME, 8)[0], FRAME[12:]
     assert crc == crc32(body, crc32(head, crc32(pack("<II", SALT, GENERATION))))
     assert body[40:] == cmac(derived("vafa-store-mac"), PLACE + head + body[:40])[:8]
