@@ -399,6 +399,31 @@ def test_each_trouble_has_its_exit_code(tmp_path: Path) -> None:
     assert "a record was altered" in altered.stderr
 
 
+def test_a_journal_of_earlier_firmware_accuses_nobody(tmp_path: Path) -> None:
+    shop = Shop()
+    for copy in (0, 32):
+        shop.nor.image[copy + 4] = 1
+        pack_into("<I", shop.nor.image, copy + 28, crc32(shop.nor.image[copy : copy + 28]))
+    lines = lines_of(shop.journal)
+    result = run(tmp_path, lines, keys={"tmk": "00" * 16, "terminal_id": NAME})
+    assert result.exit_code == 6 and events(result)[-1]["code"] == "D55" and "S09" in str(events(result)[-1]["why"])
+
+
+def test_the_example_of_the_page_is_a_whole_export() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+    example = page.split("For example, one sale")[1].split("```")[1].strip()
+    nor = Nor(4 * 4096, None)
+    journal = Journal(NorPartition(nor, 0, 4, False), SEALER, 0x5A17)
+    journal.open()
+    journal.continue_above(0)
+    journal.append(Transaction(journal.next_seq(), ACCRUAL, OFFLINE, UID, 2, 125000, 125, 1795305600, 2, 1001, 1))
+    assert example.splitlines() == lines_of(journal)
+    taken = captures.parsed(example.encode())[0]
+    assert taken.complete and taken.image() == nor.image
+    rows = audits.audit(taken, SEALER).rows
+    assert [(row.transaction.seq, row.transaction.amount, row.state) for row in rows] == [(1000, 125000, "pending")]
+
+
 @pytest.mark.parametrize("missing", [["capture.txt"], ["keys.json"]])
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, missing: list[str]) -> None:
     for name in {"capture.txt", "keys.json"} - set(missing):

@@ -98,7 +98,7 @@ def audit(capture: Capture, sealer: Sealer) -> Audit:
     except StoreError as error:
         found.code = error.code
         found.rows = _rows(walk, None)
-    if found.refused and not found.frames:
+    if found.refused and not found.frames and not found.code:
         found.code = StoreSealed.code
     return found
 

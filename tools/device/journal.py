@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from firmware.core.errors import StoreSealed
 from firmware.core.types import ACCRUAL, OFFLINE, REDEMPTION, REVERSAL
 from firmware.store.seal import Sealer
 from tools.device import capture as captures
@@ -77,7 +78,7 @@ def journal(output: Output, capture: Path, key_file: Path, terminal: str, full: 
     """Verify and show the journal that the console's `export` sent into the file CAPTURE."""
     taken = captures.read(capture)
     found = audit(taken, _sealer(key_file, terminal))
-    if found.refused and not found.frames:
+    if found.code == StoreSealed.code and not found.frames:
         raise KeysDoNotFit(f"none of its {found.refused} records")
     _show(output, found, full=full)
     if taken.recycled:
@@ -94,12 +95,12 @@ def journal(output: Output, capture: Path, key_file: Path, terminal: str, full: 
     }
     output.event("summary", **summary, code=found.code)
     output.say("  ".join(f"{name.replace('_', ' ')}: {value}" for name, value in summary.items()))
+    if found.code:
+        raise StoreUnread(f"it says {found.code}")
     if found.altered_or_missing:
         raise JournalNotWhole(f"{sum(finding.grave for finding in found.findings)} findings")
     if not taken.complete:
         raise CaptureIncomplete(f"{taken.missing} lines are missing" if taken.missing else "its last line did not come")
-    if found.code:
-        raise StoreUnread(f"it says {found.code}")
 
 
 def _sealer(path: Path, terminal: str) -> Sealer:
