@@ -1,11 +1,11 @@
 """Flash as the ring sees it: sectors that are read, programmed and erased, each write checked by reading it back.
 
 Hides the block protocol and the page-only programming of the Pico, whose ROM routine takes whole aligned 256-byte pages
-(FF leaves a byte as it is). Knows no format. Addresses are (sector, byte offset).
+(FF leaves a byte as it is). Of the format it knows a header when it sees one. Addresses are (sector, byte offset).
 """
 
 from firmware.core.errors import StoreError
-from firmware.store.frames import PAGE, SECTOR, is_blank
+from firmware.store.frames import HEADER, PAGE, SECTOR, is_blank, parse_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,3 +54,14 @@ class Flash:
             return is_blank(self.read_sector(sector), 0, SECTOR)
         except OSError:
             return False
+
+    def start_over(self, header: bytes) -> None:
+        """Erase everything; all there is then is a sector with this header. It is written before the last header that
+        is there goes: a cut leaves what is known as it was, or as this."""
+        kept = any([parse_header(self.read(0, copy, HEADER)) is not None for copy in (0, HEADER)])
+        first = 1 if kept else 0
+        self.erase(first)
+        self.program(first, 0, header)
+        for sector in range(self.sectors):
+            if sector != first:
+                self.erase(sector)

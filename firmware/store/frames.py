@@ -10,6 +10,8 @@ from struct import pack, pack_into, unpack_from
 
 from micropython import const
 
+from firmware.core.errors import StoreError
+
 SECTOR = const(4096)
 PAGE = const(256)
 HEADER = const(32)
@@ -21,6 +23,8 @@ MAX_BODY = const(256)
 _MAGIC = const(0x53464156)  # "VAFS"
 FORMAT = const(2)  # 1 had bodies in the clear
 VERSION = const(1)  # of a frame
+# Positions, generation * 64 + cell, have 32 bits. Flash that takes 100,000 erases wears out long before.
+LAST_GENERATION = const((1 << 26) - 1)
 
 
 class Header:
@@ -41,7 +45,9 @@ class Header:
 
 
 def pack_header(header: Header) -> bytes:
-    """Both copies, 64 bytes, for one program call."""
+    """Both copies, 64 bytes, for one program call. StoreError when the generation could not be told from older ones."""
+    if header.generation > LAST_GENERATION:
+        raise StoreError("generations are used up")
     fields = pack(
         "<IBBHIIIII",
         _MAGIC,

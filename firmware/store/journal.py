@@ -30,6 +30,7 @@ _SECRET = (records.TRANSACTION, records.RESULT, records.DEAD)
 _LINKED = (records.TRANSACTION, records.RESULT)
 
 _SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
+_LAST_SEQ = const(0x7FFFFFFF)  # above are the numbers of sessions
 _SIGN_ON_GAP = const(1000)  # distance a fresh store keeps from what the switch has seen
 
 # Sectors that stay free: for new value; for what must follow it; for acknowledgements.
@@ -172,6 +173,8 @@ class Journal:
             high_seq += _SIGN_ON_GAP - 1
         elif high_seq <= self._handed:
             return
+        if high_seq + _SEQ_BLOCK > _LAST_SEQ:
+            raise StoreError("no sequence numbers above the switch's")
         try:
             for _ in range(2):  # the only frame that knows this number must not be a single one
                 self._raise_ceiling(high_seq + _SEQ_BLOCK)
@@ -183,6 +186,8 @@ class Journal:
 
     def _raise_ceiling(self, ceiling: int) -> None:
         """Never takes the room of acknowledgements, nor, unless one may be due, all that reversals need."""
+        if ceiling > _LAST_SEQ:
+            raise StoreFull("sequence numbers are used up")
         ring = self._ring
         tail = self._tail()
         spare = 0 if self._open else _SPARE_REVERSALS

@@ -42,7 +42,7 @@ class Ring:
     ) -> None:
         self._flash = flash
         self._kind = kind
-        self._salt = salt
+        self.salt = salt
         self._sealer = sealer
         self._secret = secret
         self._linked = linked
@@ -50,6 +50,7 @@ class Ring:
         self._generations = array("I", bytes(4 * self.sectors))  # by sector; 0 holds nothing of ours
         self._highs = array("I", bytes(4 * self.sectors))  # by sector: newest SEQ before it was opened
         self._erased: "set[int]" = set()  # verified blank since power-on
+        self._looked: "set[int]" = set()  # free ones that look blank, which an interrupted erase may do too
         self._bad: "set[int]" = set()
         self._head = 0
         self._at = SECTOR
@@ -96,7 +97,7 @@ class Ring:
         if newest is None:
             self._take_into_use()
             return
-        self._salt = newest.salt
+        self.salt = newest.salt
         for sector in range(self.sectors):
             if salts[sector] != newest.salt:
                 self._generations[sector] = 0
@@ -149,7 +150,7 @@ class Ring:
         if following not in broken or self._generations[following]:
             return False
         raw = self._flash.read_sector(following)
-        crc_seed = frames.seed(self._salt, self.generation + 1)
+        crc_seed = frames.seed(self.salt, self.generation + 1)
         for at in range(FRAMES_AT, SECTOR, frames.ALIGN):
             if frames.frame_length(raw, at, crc_seed):
                 self._head = following
@@ -174,15 +175,26 @@ class Ring:
             self._at = SECTOR
         elif written > end:
             self._at = (written + PAGE - 1) // PAGE * PAGE  # dirt is never programmed again
+            if not self.refused:
+                self._silence(raw, end, written)
         else:
             self._at = end
             if newest:
                 self._harden(newest[0])
 
+    def _silence(self, raw: bytearray, start: int, end: int) -> None:
+        """Zeros over what was torn: its cells may drift, and it must not speak later, among newer frames."""
+        zeros = bytearray(b"\xff" * (end - start))
+        for at in range(start, end, frames.ALIGN):
+            if not frames.is_blank(raw, at, min(at + frames.ALIGN, end)):
+                zeros[at - start : at - start + frames.ALIGN] = bytes(min(frames.ALIGN, end - at))
+        if any([raw[start + i] and not zeros[i] for i in range(end - start)]):
+            self._flash.program(self._head, start, zeros)
+
     def _harden(self, frame: Frame) -> None:
         """Program the newest frame again with the same bits: the cut may have left its cells barely moved."""
         raw = self._flash.read(self._head, frame.at, FRAME_HEAD + len(frame.body))
-        mended = repaired(raw, 0, frames.seed(self._salt, frame.generation))
+        mended = repaired(raw, 0, frames.seed(self.salt, frame.generation))
         self._flash.program(self._head, frame.at, mended or raw)
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -240,7 +252,7 @@ class Ring:
         self, raw: "bytearray | memoryview | bytes", at: int, generation: int, origin: int = 0, mend: bool = True
     ) -> "Frame | None":
         """The committed frame at `raw[at]`, one wrong bit put right, its body opened; None when there is none."""
-        crc_seed = frames.seed(self._salt, generation)
+        crc_seed = frames.seed(self.salt, generation)
         frame = frames.frame_at(raw, at, crc_seed, generation, origin)
         if frame is None and mend:
             mended = repaired(raw, at, crc_seed)
@@ -251,7 +263,7 @@ class Ring:
             return None
         body = bytearray(frame.body)
         head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
-        place = place_of(self._kind, self._salt, generation, frame.at)
+        place = place_of(self._kind, self.salt, generation, frame.at)
         if not self._sealer.open(place, head, body, frame.kind in self._secret):
             self.refused += 1
             return None
@@ -260,6 +272,8 @@ class Ring:
             frame.link, frame.tag = bytes(body[:LINK]), bytes(body[-TAG:])
             body[:LINK] = head[:LINK]  # the SEQ stands in the frame's head
         frame.body = bytes(body)
+        if frame.version != VERSION:
+            frame.kind = 0  # of later firmware, in a layout nobody here reads
         return frame
 
     def sector_of(self, generation: int) -> int:
@@ -312,9 +326,9 @@ class Ring:
             sealed = bytearray(body)
             if linked:
                 sealed[:LINK] = self.chain.link()
-            place = place_of(self._kind, self._salt, self.generation, at)
+            place = place_of(self._kind, self.salt, self.generation, at)
             self._sealer.seal(place, frames.pack_head(kind, VERSION, seq, len(body)), sealed, kind in self._secret)
-            frame = frames.pack_frame(kind, VERSION, seq, sealed, frames.seed(self._salt, self.generation))
+            frame = frames.pack_frame(kind, VERSION, seq, sealed, frames.seed(self.salt, self.generation))
             if self._flash.program(self._head, at, frame):
                 self._at = at + slot
                 if linked:
@@ -353,11 +367,15 @@ class Ring:
                 return True
         return False
 
-    def erase_free(self) -> bool:
-        """Erase one sector that is not needed and may still show what it held; True when it did."""
+    def wipe_free(self) -> bool:
+        """Look at one free sector and erase it if it still shows what it held; False when none is left to look at."""
         for sector in range(self.sectors):
-            if self._generations[sector] < self.tail and sector not in self._erased and sector not in self._bad:
-                self._erase(sector)
+            seen = sector in self._erased or sector in self._looked or sector in self._bad
+            if not seen and self._generations[sector] < self.tail:
+                if frames.is_blank(self._flash.read_sector(sector), 0, SECTOR):
+                    self._looked.add(sector)
+                else:
+                    self._erase(sector)
                 return True
         return False
 
@@ -372,11 +390,11 @@ class Ring:
 
     def _advance(self, keep: int) -> None:
         """Open the next free sector."""
-        if self._free - 1 < keep:
-            raise StoreFull("no free sector")
+        if self._free - 1 < keep or self.generation >= frames.LAST_GENERATION:
+            raise StoreFull("no free sector or no generation left")
         tail = max(self.tail, self.tail_now())
         generation = self.generation + 1
-        header = Header(self._kind, self.sectors, generation, self._salt, tail, self.seq_high, self.seq_ceiling)
+        header = Header(self._kind, self.sectors, generation, self.salt, tail, self.seq_high, self.seq_ceiling)
         for step in range(1, self.sectors + 1):
             sector = (self._head + step) % self.sectors
             if sector in self._bad or self._generations[sector] >= self.tail:
@@ -386,6 +404,7 @@ class Ring:
                 if not self._erase(sector):
                     continue
             self._erased.discard(sector)
+            self._looked.discard(sector)
             if not self._flash.program(sector, 0, frames.pack_header(header)):
                 # One of the two copies may be good all the same: no other sector may bear its generation.
                 self._bad.add(sector)
