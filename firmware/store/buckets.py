@@ -11,7 +11,7 @@ from binascii import crc32
 
 from micropython import const
 
-from firmware.core.errors import StoreError, StoreForeign
+from firmware.core.errors import StoreError, StoreForeign, StoreOutdated
 from firmware.store import frames
 from firmware.store.flash import Flash
 from firmware.store.frames import FRAMES_AT, SECTOR, VERSION, Header
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 KIND = const(6)
 _NONE = const(0xFF)
 _SPARE = const(2)  # sectors free at any time
+# What a sector is. Only one erased since power-on is written to: an interrupted erase may leave one that looks blank.
+_FREE = const(0)  # and may show what it held
+_HOME = const(1)
+_BLANK = const(2)
+_ERASED = const(3)
+_BAD = const(4)
 _IN_SECTOR = const(50)
 _ROOM = const(4)  # records a fresh copy has room for at least
 _SECTORS_MAX = const(250)
@@ -53,22 +59,20 @@ class Buckets:
         self._salt = salt
         self._buckets = sectors - _SPARE
         self._home = bytearray(self._buckets)  # sector of each bucket
-        self._taken = bytearray(sectors)  # whether a bucket lives there
+        self._taken = bytearray(sectors)  # what each sector is
         self._next = 0  # where the search for a free sector begins
-        self._erased = -1  # a free sector that is blank
         self._generation = 0
         self._opened = False
         self._keep_since_utc = 0
         self._look_next = self._buckets  # next bucket to be searched for what is too old
 
-    def open(self) -> None:
+    def open(self, again: bool = False) -> None:
         """Reads one header a sector. A cache of earlier firmware is erased; StoreForeign when it is anything else's."""
         self._opened = False
-        self._erased = -1
         self._generation = 0
         generations = [0] * self._buckets
         for sector in range(self._flash.sectors):
-            self._taken[sector] = 0
+            self._taken[sector] = _FREE
         for bucket in range(self._buckets):
             self._home[bucket] = _NONE
         for sector in range(self._flash.sectors):
@@ -76,17 +80,20 @@ class Buckets:
             if header is None:
                 continue
             if header.kind == KIND and header.format < frames.FORMAT:
-                self.forget_all()
+                if again:
+                    raise StoreOutdated("format {}".format(header.format))
+                self._erase_all()
+                self.open(True)
                 return
             bucket = header.tail
             if header.kind != KIND or header.format != frames.FORMAT or header.sectors != self._flash.sectors:
                 raise StoreForeign("another store or another format")
             if bucket < self._buckets and header.generation > generations[bucket]:
                 if generations[bucket]:
-                    self._taken[self._home[bucket]] = 0
+                    self._taken[self._home[bucket]] = _FREE
                 generations[bucket] = header.generation
                 self._home[bucket] = sector
-                self._taken[sector] = 1
+                self._taken[sector] = _HOME
             self._salt = header.salt
             if header.generation > self._generation:
                 self._generation = header.generation
@@ -119,9 +126,12 @@ class Buckets:
             self._opened = False
 
     def forget(self, uid: bytes) -> None:
-        """Know this card no more and erase every trace of it."""
+        """Know this card no more and erase every trace of it. After a cut in it, the card is known or `idle_work` erases
+        the traces."""
         if self._opened:
             self._rewrite(self._bucket(uid), lambda body: uid_of(body) != uid)
+            while self._wipe_one():
+                pass
 
     def retire(self, before_utc: int) -> None:
         """Forget every card of which the switch told nothing since; `idle_work` does it."""
@@ -129,21 +139,18 @@ class Buckets:
         self._look_next = 0
 
     def idle_work(self) -> bool:
-        """Search one bucket for what is too old, or erase the sector the next copy goes to; True: call again."""
+        """Search one bucket for what is too old, or erase a sector that is free; True: call again."""
         if not self._opened:
             return False
         if self._look_next < self._buckets:
             self._rewrite(self._look_next, lambda body: as_of_utc(body) >= self._keep_since_utc)
             self._look_next += 1
             return True
-        if self._erased >= 0:
-            return False
         sector = self._free_sector()
-        if sector < 0 or not self._flash.erase(sector):
-            self._opened = False
-            return False
-        self._erased = sector
-        return True
+        if sector >= 0 and self._taken[sector] != _ERASED:
+            self._erase(sector)
+            return True
+        return self._wipe_one()
 
     def count(self) -> int:
         """Members that are kept; reads everything."""
@@ -155,10 +162,14 @@ class Buckets:
 
     def forget_all(self) -> None:
         """Erase the partition, whatever it holds, and start anew."""
-        self._opened = False
-        for sector in range(self._flash.sectors - 1, -1, -1):
-            self._flash.erase(sector)
+        self._erase_all()
         self.open()
+
+    def _erase_all(self) -> None:
+        """No place is ever sealed twice, so the salt is another afterwards."""
+        self._opened = False
+        self._salt = (self._salt + 1) & 0xFFFFFFFF
+        self._flash.start_over(frames.pack_header(Header(KIND, self._flash.sectors, 1, self._salt, 0, 0, 0)))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -179,10 +190,8 @@ class Buckets:
             torn = sector == 0 and frames.may_be_torn_header(raw)  # our own first program was cut
             if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
                 raise StoreForeign("partition is not blank and holds no store")
-        self._generation = 1
-        if not self._flash.erase(0) or not self._fill(0, 0, []):
-            raise StoreError("flash takes no header")
-        self._home[0], self._taken[0], self._next = 0, 1, 1
+        self._next = 0
+        self._move(0, [])
 
     def _bodies(self, sector: int) -> "Iterator[tuple[int, bytes]]":
         """(offset, opened body) of each record of a sector, oldest first."""
@@ -201,7 +210,8 @@ class Buckets:
                 assert frame is not None
             body = bytearray(frame.body)
             head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
-            if self._sealer.open(place_of(KIND, header.salt, header.generation, at), head, body, True):
+            known = frame.kind == MEMBER and frame.version == VERSION
+            if known and self._sealer.open(place_of(KIND, header.salt, header.generation, at), head, body, True):
                 yield at, bytes(body)
 
     def _append(self, sector: int, body: bytes) -> bool:
@@ -212,13 +222,13 @@ class Buckets:
         header = frames.parse_header(raw) or frames.parse_header(memoryview(raw)[frames.HEADER :])
         used = frames.last_written(raw, FRAMES_AT, SECTOR) - FRAMES_AT
         at = FRAMES_AT + (used + SLOT - 1) // SLOT * SLOT
-        return header is not None and at <= SECTOR - SLOT and self._program(sector, at, header.generation, body)
+        return header is not None and at <= SECTOR - SLOT and self._program(sector, at, header, body)
 
-    def _program(self, sector: int, at: int, generation: int, body: bytes) -> bool:
+    def _program(self, sector: int, at: int, header: Header, body: bytes) -> bool:
         sealed = bytearray(body)
         head = frames.pack_head(MEMBER, VERSION, 0, len(sealed))
-        self._sealer.seal(place_of(KIND, self._salt, generation, at), head, sealed, True)
-        frame = frames.pack_frame(MEMBER, VERSION, 0, sealed, frames.seed(self._salt, generation))
+        self._sealer.seal(place_of(KIND, header.salt, header.generation, at), head, sealed, True)
+        frame = frames.pack_frame(MEMBER, VERSION, 0, sealed, frames.seed(header.salt, header.generation))
         return self._flash.program(sector, at, frame)
 
     def _newest(self, sector: int) -> "list[bytes]":
@@ -243,7 +253,7 @@ class Buckets:
             self._move(bucket, [body for body in self._newest(old) if wanted(body)])
         except StoreError:
             self._opened = False
-        if not self._flash.erase(old):
+        if not self._erase(old):
             self._opened = False
 
     def _copy(self, bucket: int, body: bytes) -> None:
@@ -257,26 +267,27 @@ class Buckets:
     def _move(self, bucket: int, records: "list[bytes]") -> None:
         old = self._home[bucket]
         for _ in range(self._flash.sectors):
-            sector = self._erased if self._erased >= 0 else self._free_sector()
-            if sector < 0 or (sector != self._erased and not self._flash.erase(sector)):
+            sector = self._free_sector()
+            if sector < 0:
                 break
-            self._erased = -1
+            if self._taken[sector] != _ERASED and not self._erase(sector):
+                continue
             self._generation += 1
             if self._fill(sector, bucket, records):
-                self._home[bucket], self._taken[sector], self._next = sector, 1, sector + 1
+                self._home[bucket], self._taken[sector], self._next = sector, _HOME, sector + 1
                 if old != _NONE:
-                    self._taken[old] = 0
+                    self._taken[old] = _FREE
                 return
-            self._next = sector + 1
+            self._taken[sector] = _BAD
         raise StoreError("no sector takes the members")
 
     def _fill(self, sector: int, bucket: int, records: "list[bytes]") -> bool:
+        header = Header(KIND, self._flash.sectors, self._generation, self._salt, bucket, 0, 0)
         at = FRAMES_AT
         for body in records:
-            if not self._program(sector, at, self._generation, body):
+            if not self._program(sector, at, header, body):
                 return False
             at += SLOT
-        header = Header(KIND, self._flash.sectors, self._generation, self._salt, bucket, 0, 0)
         return self._flash.program(sector, 0, frames.pack_header(header))
 
     def _free_sector(self) -> int:
@@ -284,6 +295,22 @@ class Buckets:
         sectors = self._flash.sectors
         for step in range(sectors):
             sector = (self._next + step) % sectors
-            if not self._taken[sector]:
+            if self._taken[sector] not in (_HOME, _BAD):
                 return sector
         return -1
+
+    def _erase(self, sector: int) -> bool:
+        erased = self._flash.erase(sector)
+        self._taken[sector] = _ERASED if erased else _BAD
+        return erased
+
+    def _wipe_one(self) -> bool:
+        """Look at one free sector and erase it if it still shows what it held; False when none is left to look at."""
+        for sector in range(self._flash.sectors):
+            if self._taken[sector] == _FREE:
+                if frames.is_blank(self._flash.read_sector(sector), 0, SECTOR):
+                    self._taken[sector] = _BLANK
+                else:
+                    self._erase(sector)
+                return True
+        return False

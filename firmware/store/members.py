@@ -13,7 +13,7 @@ from micropython import const
 from firmware.core.errors import StoreError, StoreFull, StoreOutdated, StoreSealed
 from firmware.core.types import Member
 from firmware.store.flash import Flash
-from firmware.store.frames import ALIGN, SECTOR
+from firmware.store.frames import ALIGN, SECTOR, Header, pack_header
 from firmware.store.index import Index
 from firmware.store.member_record import (
     MEMBER,
@@ -41,6 +41,7 @@ _SECRET = (MEMBER,)
 _IN_SECTOR = const(50)
 _AHEAD = const(2)  # sectors erased ahead of need
 _CLEAN_BELOW = const(4)  # free sectors below which cleaning begins, half of all on a small partition
+_WIPE = const(-1)  # the value of `_purge` when only what is free already has to be erased
 _UNITS = const(256)  # of 16 bytes in a sector: a location is sector * 256 + offset / 16
 
 
@@ -81,6 +82,7 @@ class Members:
         StoreForeign when the partition holds anything else.
         """
         self._opened = False
+        self._purge = 0
         self._index.clear()
         ring = self._ring = Ring(self._flash, KIND, self._salt, self._sealer, _SECRET)
         ring.tail_now = lambda: self._oldest
@@ -94,6 +96,8 @@ class Members:
             return
         self._oldest = ring.tail
         self._load_next = ring.generation - 1 if ring.generation > ring.tail else 0
+        if not self._purge:
+            self._purge = _WIPE  # a cut may have come between a card's last record and the erase
         self._opened = True
 
     def get(self, uid: bytes) -> "Member | None":
@@ -111,24 +115,24 @@ class Members:
             if self._index.unused * 8 < self._index.live:
                 self._index.clear()
                 self._load_next = self._ring.generation
-            for _ in range(self._flash.sectors):
-                if self._ring.free() >= _AHEAD or not self._clean():
-                    break
+            self._make_room()
             self._write(member.uid, pack_member(member), 1)
         except StoreError:
             self._opened = False
 
     def forget(self, uid: bytes) -> None:
-        """Know this card no more, at once; `idle_work` then erases every trace of it. Also after a power cut."""
+        """Know this card no more, at once; `idle_work` then erases every trace of it. Also after a power cut. When the
+        flash does not take that, all cards are forgotten."""
         if not self._opened:
             return
         try:
             self._load_all()
             if self._find(uid)[1] is not None:
+                self._make_room()
                 self._write(uid, pack_forgotten(uid), 1)
                 self._purge = self._ring.generation
         except StoreError:
-            self._opened = False
+            self._erase_all()
 
     def retire(self, before_utc: int) -> None:
         """Forget every card of which the switch told nothing since; `idle_work` does it."""
@@ -165,9 +169,10 @@ class Members:
         self.open()
 
     def _erase_all(self) -> None:
+        """No place is ever sealed twice, so the salt is another afterwards."""
         self._opened = False
-        for sector in range(self._flash.sectors - 1, -1, -1):
-            self._flash.erase(sector)
+        self._salt = (self._ring.salt + 1) & 0xFFFFFFFF
+        self._flash.start_over(pack_header(Header(KIND, self._flash.sectors, 1, self._salt, 1, 0, 0)))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -181,6 +186,11 @@ class Members:
 
     def _location(self, frame: "Frame") -> int:
         return self._ring.sector_of(frame.generation) * _UNITS + frame.at // ALIGN
+
+    def _make_room(self) -> None:
+        for _ in range(self._flash.sectors):
+            if self._ring.free() >= _AHEAD or not self._clean():
+                return
 
     def _write(self, uid: bytes, body: bytes, keep: int) -> None:
         old = self._find(uid)[0]
@@ -230,7 +240,7 @@ class Members:
         if self._purge >= ring.generation:  # the open sector too: go on in another
             ring.close_sector()
             ring.append(_MARK, 0, pack("<I", self._oldest) + bytes(TAG), 0)
-        if (self._oldest <= self._purge and self._clean()) or ring.erase_free():
+        if (self._oldest <= self._purge and self._clean()) or ring.wipe_free():
             return True
         self._purge = 0
         return False

@@ -1,0 +1,306 @@
+"""I9: a cut at every flash operation of both member caches, and every sector bad: old or new, never mixed, and gone is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+
+import pytest
+
+from firmware.core.types import Member
+from firmware.store.buckets import Buckets
+from firmware.store.members import Members
+from firmware.store.seal import Sealer
+from host_tests.power.ledger import LONG, RememberingSealer
+from host_tests.power.test_store_counters_and_versions import of_format
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
+
+CACHES = pytest.mark.parametrize("cache", [Members, Buckets])
+KINDS = pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])
+SECTORS = 7
+CARDS = 40
+NOW_UTC = 1_790_000_000
+SEALER = RememberingSealer(bytes(range(16)), b"VAFA0001")
+
+Cache = Members | Buckets
+
+
+def uid(n: int) -> bytes:
+    return sha256(n.to_bytes(4, "big")).digest()[:7]
+
+
+def member(n: int, points: int) -> Member:
+    return Member(uid(n), n, "Sara", points, NOW_UTC - (CARDS - n) * 86_400)
+
+
+def opened(nor: Nor, cache: type, page_only: bool = False, sealer: Sealer = SEALER) -> Cache:
+    members = cache(NorPartition(nor, 0, nor.size // 4096, page_only), sealer, 3, page_only)
+    members.open()
+    return members
+
+
+def rest(members: Cache) -> Cache:
+    for _ in range(3000):
+        if not members.idle_work():
+            return members
+    raise AssertionError("I10: idle work never ends")
+
+
+def copy_of(image: bytes, seed: int = 1) -> Nor:
+    nor = Nor(len(image), seed=seed)
+    nor.image[:] = image
+    return nor
+
+
+def filled(cache: type, page_only: bool = False, puts: int = 330) -> bytes:
+    nor = Nor(SECTORS * 4096)
+    members = rest(opened(nor, cache, page_only))
+    for step in range(puts):
+        members.put(member(step % CARDS, step))
+        if step % 3 == 0:
+            rest(members)
+    return bytes(nor.image)
+
+
+def points_of(members: Cache) -> dict[int, int]:
+    held = {n: members.get(uid(n)) for n in range(CARDS)}
+    assert all(m is None or (m.name, m.member_no) == ("Sara", n) for n, m in held.items()), "I9: a mixture"
+    return {n: m.points for n, m in held.items() if m is not None}
+
+
+def traces(nor: Nor, cache: type) -> set[int]:
+    """Every card of which a record, old or new, opens anywhere on the flash, whatever the cache makes of it."""
+    found: set[bytes] = set()
+
+    class Listening(RememberingSealer):
+        def open(self, place: bytes, head: bytes, body: bytearray, encrypted: bool) -> bool:
+            good = super().open(place, head, body, encrypted)
+            if good and encrypted and body[7] != 0xFF:  # what says that a card is forgotten is no trace of it
+                found.add(bytes(body[9 : 9 + body[8]]))
+            return good
+
+    members = opened(nor, cache, sealer=Listening(bytes(range(16)), b"VAFA0001"))
+    if isinstance(members, Members):
+        for sector in range(SECTORS):
+            generation = members._ring.generation_in(sector)
+            if generation:
+                members._ring.visit(generation, lambda _frame: False)
+    else:
+        for sector in range(SECTORS):
+            list(members._bodies(sector))
+    return {n for n in range(CARDS) if uid(n) in found}
+
+
+def cuts(
+    image: bytes, page_only: bool, cache: type, work: Callable[[Cache], object], every: int
+) -> Iterator[tuple[Nor, bool]]:
+    """The flash after each cut of `work`, in each torn form, and whether `work` returned."""
+    nor = copy_of(image)
+    members = rest(opened(nor, cache, page_only))
+    nor.op_log = []
+    work(members)
+    total = len(nor.op_log)
+    for op in range(1, total + 2, 1 if LONG else every):
+        for torn in list(Torn) if LONG else list(Torn)[op % 2 :: 2]:
+            nor, returned = copy_of(image, seed=op), False
+            members = rest(opened(nor, cache, page_only))
+            nor.cut_at(op, torn)
+            try:
+                work(members)
+                returned = True
+            except PowerCut:
+                pass
+            yield copy_of(bytes(nor.image), seed=op), returned
+
+
+@CACHES
+@KINDS
+def test_a_cut_in_any_operation_of_puts_copies_and_cleaning(cache: type, page_only: bool) -> None:
+    image = filled(cache, page_only)
+    before = points_of(rest(opened(copy_of(image), cache, page_only)))
+    assert len(before) == CARDS
+    progress: dict[int, int] = {}
+
+    def puts(members: Cache) -> None:
+        progress.clear()
+        for step in range(60):
+            progress[step % 9] = 1000 + step
+            members.put(member(step % 9, 1000 + step))
+            if step % 20 == 0:
+                rest(members)
+
+    for nor, _returned in cuts(image, page_only, cache, puts, 5):
+        done = dict(progress)
+        seen = points_of(rest(opened(nor, cache, page_only)))
+        expected = {**before, **done}
+        wrong = {n for n in expected if seen.get(n) != expected[n]}
+        assert len(wrong) <= 1, "I9: more than what was being put is old"
+        for n in wrong:
+            assert seen.get(n) in (before[n], done[n] - 9), "I9: neither old nor new"
+        again = rest(opened(nor, cache, page_only))
+        again.put(member(1, 5000))
+        assert points_of(rest(opened(nor, cache, page_only))) == {**seen, 1: 5000}, "I7 for the cache"
+
+
+@CACHES
+@KINDS
+def test_a_forgotten_card_is_gone_from_every_place_of_the_flash_after_any_cut(cache: type, page_only: bool) -> None:
+    image = filled(cache, page_only)
+    state = {"returned": False}
+
+    def forget(members: Cache) -> None:
+        state["returned"] = False
+        members.forget(uid(3))
+        state["returned"] = True
+        rest(members)
+
+    for nor, _ in cuts(image, page_only, cache, forget, 3):
+        again = rest(opened(nor, cache, page_only))
+        assert not state["returned"] or again.get(uid(3)) is None, "forgotten, and known again after a cut"
+        assert len(points_of(again)) == CARDS - (again.get(uid(3)) is None), "another card was lost"
+        if again.get(uid(3)) is None:
+            assert 3 not in traces(nor, cache), "no longer known, but to be read off the flash"
+        again.forget(uid(3))
+        rest(again)
+        assert 3 not in traces(nor, cache)
+
+
+@CACHES
+def test_no_card_leaves_a_trace_whichever_it_is(cache: type) -> None:
+    image = filled(cache, puts=400)
+    for n in range(CARDS):
+        nor = copy_of(image)
+        members = opened(nor, cache)
+        members.forget(uid(n))
+        rest(members)
+        assert traces(nor, cache) == set(range(CARDS)) - {n}
+
+
+@CACHES
+def test_a_card_is_forgotten_though_nobody_ever_rested(cache: type) -> None:
+    nor = Nor(SECTORS * 4096)
+    members = opened(nor, cache)
+    for step in range(500):
+        members.put(member(step % CARDS, step))
+        if step % 7 == 0:
+            members.forget(uid(step % CARDS))
+            assert members._opened, "the cache closed instead"
+            assert members.get(uid(step % CARDS)) is None
+    gone = {n for n in range(CARDS) if members.get(uid(n)) is None}
+    again = rest(opened(nor, cache))
+    assert {n for n in range(CARDS) if again.get(uid(n)) is None} == gone
+    assert traces(nor, cache) == set(range(CARDS)) - gone
+
+
+@CACHES
+def test_what_is_retired_is_gone_after_any_cut_when_it_is_asked_for_again(cache: type) -> None:
+    image = filled(cache)
+    old = set(range(20))
+
+    def retire(members: Cache) -> None:
+        members.retire(NOW_UTC - 20 * 86_400)
+        rest(members)
+
+    for nor, _ in cuts(image, False, cache, retire, 9):
+        again = rest(opened(nor, cache))
+        assert set(points_of(again)) >= set(range(CARDS)) - old
+        retire(again)
+        assert set(points_of(again)) == set(range(CARDS)) - old
+        assert traces(nor, cache) == set(range(CARDS)) - old
+
+
+@CACHES
+@pytest.mark.parametrize("why", ["asked", "older format", "other keys"])
+def test_a_cut_in_dropping_the_whole_cache_never_makes_it_foreign(cache: type, why: str) -> None:
+    image = filled(cache)
+    other = RememberingSealer(bytes(16), b"VAFA0001") if why == "other keys" else SEALER
+    if why == "older format":
+        nor = copy_of(image)
+        of_format(nor, 1)
+        image = bytes(nor.image)
+
+    def drop(nor: Nor) -> None:
+        members = opened(nor, cache, sealer=other)
+        if why == "asked":
+            members.forget_all()
+
+    for op in range(1, SECTORS + 4):
+        for torn in Torn:
+            nor = copy_of(image, seed=op)
+            nor.cut_at(op, torn)
+            try:
+                drop(nor)
+            except PowerCut:
+                pass
+            left = copy_of(bytes(nor.image))
+            members = rest(opened(left, cache, sealer=other))
+            seen = points_of(members)
+            assert not seen or why == "asked"
+            if op > SECTORS + 2:
+                assert not seen
+            members.put(member(1, 77))
+            assert points_of(rest(opened(left, cache, sealer=other)))[1] == 77
+
+
+@CACHES
+def test_an_emptied_cache_never_seals_at_a_place_it_used_before(cache: type) -> None:
+    used: dict[bytes, bytes] = {}
+
+    class Watching(Sealer):
+        def seal(self, place: bytes, head: bytes, body: bytearray, encrypt: bool) -> None:
+            plain = bytes(body)
+            assert used.setdefault(bytes(place), plain) == plain, "one place, two contents"
+            super().seal(place, head, body, encrypt)
+
+    nor = Nor(SECTORS * 4096)
+    members = opened(nor, cache, sealer=Watching(bytes(range(16)), b"VAFA0001"))
+    for life in range(4):
+        for step in range(150):
+            members.put(member(step % CARDS, 1000 * life + step))
+            rest(members)
+        if life % 2:
+            members = opened(nor, cache, sealer=Watching(bytes(range(16)), b"VAFA0001"))
+        members.forget_all()
+        assert points_of(members) == {}
+
+
+@CACHES
+@pytest.mark.parametrize("fault", ["silent", "raises"])
+@pytest.mark.parametrize("since", [0, 90])
+def test_a_bad_sector_costs_what_it_held_and_the_cache_goes_on(cache: type, fault: str, since: int) -> None:
+    for block in range(SECTORS):
+        nor = Nor(SECTORS * 4096)
+        if since == 0:
+            nor.bad_blocks[block] = fault
+        members = opened(nor, cache)
+        for step in range(400):
+            if step == since:
+                nor.bad_blocks[block] = fault
+            members.put(member(step % 20, step))
+            rest(members)
+            if step % 97 == 0:
+                members = rest(opened(nor, cache))
+        seen = points_of(members)
+        assert {n: seen[n] for n in seen if seen[n] != 380 + n} == {}, f"block {block}: an older state"
+        assert len(seen) == 20, f"block {block}: {20 - len(seen)} cards lost"
+        again = points_of(rest(opened(nor, cache)))
+        assert len(again) == 20, f"block {block}: {20 - len(again)} cards lost by a restart"
+
+
+@CACHES
+def test_every_bit_of_a_cache_may_flip(cache: type) -> None:
+    """I9: one wrong bit costs nothing."""
+    nor = Nor(SECTORS * 4096)
+    members = opened(nor, cache)
+    for step in range(120):
+        members.put(member(step % 12, step))
+    image = bytes(nor.image)
+    truth = points_of(rest(opened(copy_of(image), cache)))
+    assert len(truth) == 12
+    written = [at for at in range(len(image)) if image[at] != 0xFF]
+    headers = [at for at in written if at % 4096 < 64]
+    for n, at in enumerate(headers + (written if LONG else written[:: max(1, len(written) // 150)])):
+        for bit in range(8) if LONG or at in headers[:64] else (n % 8,):
+            flipped = copy_of(image)
+            flipped.image[at] ^= 1 << bit
+            assert points_of(rest(opened(flipped, cache))) == truth, f"byte {at}, bit {bit}"
