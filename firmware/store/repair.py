@@ -16,13 +16,14 @@ from firmware.store.frames import FRAME_HEAD, MAX_BODY, frame_length
 _ALL = const(0xFFFFFFFF)
 _LENGTH_AT = const(4)
 _CRC_AT = const(8)
-_KINDS = const(5)  # frame types in use are 1 to this
+_KINDS = const(5)  # frame types of rings are 1 to this
 _VERSION = const(1)
 
 
-def repaired(raw: "bytearray | memoryview | bytes", at: int, crc_seed: int) -> "bytearray | None":
-    """The frame at `raw[at]` with its one wrong bit put right; None when no single bit explains what stands there."""
-    if at + FRAME_HEAD > len(raw) or not _plausible(raw, at):
+def repaired(raw: "bytearray | memoryview | bytes", at: int, crc_seed: int, kinds: int = _KINDS) -> "bytearray | None":
+    """The frame at `raw[at]`, of a type from 1 to `kinds`, with its one wrong bit put right; None when no single bit
+    explains what stands there."""
+    if at + FRAME_HEAD > len(raw) or not _plausible(raw, at, kinds):
         return None
     _seq, length, _kind, _version, stored = unpack_from("<IHBBI", raw, at)
     end = at + FRAME_HEAD + length
@@ -43,12 +44,12 @@ def repaired(raw: "bytearray | memoryview | bytes", at: int, crc_seed: int) -> "
     return None
 
 
-def _plausible(raw: "bytearray | memoryview | bytes", at: int) -> bool:
+def _plausible(raw: "bytearray | memoryview | bytes", at: int, kinds: int) -> bool:
     """Whether type, version and length are at most one bit from what a frame can have; spares dirt the long way."""
     length, kind, version = unpack_from("<HBB", raw, at + _LENGTH_AT)
     wrong = _bits(version ^ _VERSION)
-    if not 1 <= kind <= _KINDS:
-        wrong += 1 if min([_bits(kind ^ known) for known in range(1, _KINDS + 1)]) == 1 else 2
+    if not 1 <= kind <= kinds:
+        wrong += 1 if min([_bits(kind ^ known) for known in range(1, kinds + 1)]) == 1 else 2
     if length > MAX_BODY:
         wrong += 1 if _bits(length >> 8) == 1 else 2
     return wrong <= 1

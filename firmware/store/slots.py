@@ -14,6 +14,7 @@ from firmware.core.errors import StoreError, StoreForeign
 from firmware.store import frames
 from firmware.store.flash import Flash
 from firmware.store.frames import FRAMES_AT, SECTOR, Header
+from firmware.store.repair import repaired
 from firmware.store.seal import CLEAR, TAG, Sealer, place_of
 
 TYPE_CHECKING = False
@@ -96,13 +97,16 @@ class Slots:
         while at < SECTOR:
             frame = frames.frame_at(raw, at, crc_seed, self._generation)
             if frame is None:
+                mended = repaired(raw, at, crc_seed, _VALUE)
+                frame = frames.frame_at(mended, 0, crc_seed, self._generation) if mended is not None else None
+            if frame is None:
                 at += frames.ALIGN
                 continue
-            at += frames.slot_size(len(frame.body))
-            end = at
             body = bytearray(frame.body)
             head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
-            place = place_of(KIND, self._salt, self._generation, frame.at)
+            place = place_of(KIND, self._salt, self._generation, at)
+            at += frames.slot_size(len(body))
+            end = at
             if frame.kind == _VALUE and self._sealer.open(place, head, body, True):
                 name_length, length = body[CLEAR], body[CLEAR + 1]
                 name = bytes(body[CLEAR + 2 : CLEAR + 2 + name_length]).decode()

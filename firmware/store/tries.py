@@ -7,7 +7,7 @@ cleared bit comes back only with its sector's erase, and a sector is erased only
 
 from micropython import const
 
-from firmware.core.errors import StoreError
+from firmware.core.errors import StoreError, StoreForeign
 from firmware.store import frames
 from firmware.store.flash import Flash
 from firmware.store.frames import Header
@@ -42,16 +42,22 @@ class TryCounter:
         self._settled = 0
 
     def open(self) -> None:
-        """Read; writes only on a blank partition. Raises StoreError when the flash takes nothing."""
+        """Read; writes only on a blank partition. Raises StoreForeign when there is no counter where one must have been
+        or something else is: nobody may get tries from that; StoreError when the flash takes nothing."""
         self._generation = 0
         for sector in (self._first, self._first + 1):
             header = self._header(sector)
             if header is not None and header.generation > self._generation:
                 self._generation, self._sector = header.generation, sector
         if not self._generation:
+            for sector in (self._first, self._first + 1):
+                raw = self._flash.read_sector(sector)
+                torn = sector == self._first and frames.may_be_torn_header(raw)  # our own first program was cut
+                if not frames.is_blank(raw, frames.FRAMES_AT if torn else 0, frames.SECTOR):
+                    raise StoreForeign("try counter is damaged")
             self._begin_sector()
-        self._tries = self._cleared(_TRIES_AT)
-        self._settled = self._cleared(_SUCCESSES_AT)
+        self._tries = self._cleared(_TRIES_AT, True)
+        self._settled = min(self._tries, self._cleared(_SUCCESSES_AT, False))
 
     def failures(self) -> int:
         """Tries since the last success, those a power cut ended included."""
@@ -74,8 +80,11 @@ class TryCounter:
             self._tries = self._settled = 0
 
     def _header(self, sector: int) -> "frames.Header | None":
-        header = frames.parse_header(self._flash.read(sector, 0, frames.HEADER))
-        return header if header is not None and header.kind == KIND else None
+        for copy in (0, frames.HEADER):
+            header = frames.parse_header(self._flash.read(sector, copy, frames.HEADER))
+            if header is not None and header.kind == KIND and header.format == frames.FORMAT:
+                return header
+        return None
 
     def _begin_sector(self) -> None:
         other = self._first + (self._sector == self._first and self._generation > 0)
@@ -85,20 +94,31 @@ class TryCounter:
         self._sector, self._generation = other, self._generation + 1
 
     def _clear(self, row: int, number: int) -> None:
-        mask = 0xFF >> (number % 8 + 1)
-        if not self._flash.program(self._sector, row + number // 8, bytes((mask,))):
+        mask, at = 0xFF >> (number % 8 + 1), row + number // 8
+        # A later bit of the byte may be cleared already, by a fault.
+        if (
+            not self._flash.program(self._sector, at, bytes((mask,)))
+            and self._flash.read(self._sector, at, 1)[0] > mask
+        ):
             raise StoreError("flash takes no counter")
 
-    def _cleared(self, row: int) -> int:
-        """How many bits from the row's beginning are cleared, up to the last one that is: a doubtful bit counts."""
+    def _cleared(self, row: int, to_last: bool) -> int:
+        """How many bits of a row are cleared: up to the last one that is, or up to the first that is not. What a fault
+        did to a single one never makes more tries."""
         raw = self._flash.read(self._sector, row, self._row)
         count = 0
         for i in range(self._row):
             byte = raw[i]
-            if byte != 0xFF:
+            if to_last and byte != 0xFF:
                 last = 8
                 while byte & 1:
                     byte >>= 1
                     last -= 1
                 count = i * 8 + last
+            if not to_last and byte:
+                while not byte & 0x80:
+                    byte <<= 1
+                    count += 1
+                return count
+            count += 0 if to_last else 8
         return count

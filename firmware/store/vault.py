@@ -66,6 +66,8 @@ class Vault:
         counters = [record[0] if record is not None else 0 for record in found]
         older = 0 if counters[0] < counters[1] else 1
         self._counter = max(counters) + 1
+        if self._counter >> 31:
+            raise StoreError("key store was changed too often")
         if not self._write(older, fields):
             raise StoreError("key store takes nothing")
         self._write(1 - older, fields)
