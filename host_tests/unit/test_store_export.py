@@ -11,9 +11,12 @@ import pytest
 
 from firmware.core.types import ACCRUAL, OFFLINE, Transaction
 from firmware.service.console import STOPPED, UNREAD
+from firmware.store.export import Export
+from firmware.store.flash import Flash
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
 from host_tests.unit.test_service_console import Port, console, turns
+from tools.device.wipe_on_terminal import Raw
 from tools.sim.chips.nor import Nor, NorPartition
 
 SECTORS = 8
@@ -136,6 +139,25 @@ def test_a_till_that_sells_meanwhile_leaves_a_state_it_was_in(pace: int) -> None
     assert pending == list(range(newest.transaction.seq - len(pending) + 1, newest.transaction.seq + 1))
 
 
+@pytest.mark.parametrize("sold", [1, 4, 11, 12, 25])
+@pytest.mark.parametrize("more", [0, 1, 3, 10, 70, 140])
+def test_what_is_written_behind_the_last_line_that_was_sent_is_not_passed_over(sold: int, more: int) -> None:
+    till = Till()
+    till.sell(sold)
+    lines = lines_of(till.journal)
+    export = till.journal.export()
+    out = []
+    while len(out) < len(lines) - 1:  # all but the end
+        out.append(export.line())
+        if not out[-1]:
+            out.pop()
+    till.sell(more)
+    while (line := export.line()) is not None:
+        assert line or more > 60, "nothing is looked at between the last record and the end"
+        out += [line] if line else []
+    assert image_of([line for line in out if line]) == till.nor.image
+
+
 def test_what_was_erased_meanwhile_is_told() -> None:
     till = Till()
     till.sell(400)
@@ -160,17 +182,18 @@ def test_a_ring_that_turns_faster_than_it_is_read_is_not_followed_for_ever() -> 
 
 
 def test_a_call_reads_256_bytes_at_most() -> None:
-    for sold in (0, 300, 2000):
+    for sold, everything in ((0, False), (300, False), (2000, False), (100, True)):
         till = Till()
         till.sell(sold)
-        export, most = till.journal.export(), 0
+        flash = Flash(till.flash)
+        export, most = Export(flash, Raw(flash), True) if everything else till.journal.export(), 0
         while True:
             till.flash.read_bytes = 0
             line = export.line()
             most = max(most, till.flash.read_bytes)
             if line is None:
                 break
-        assert 64 <= most <= 256
+        assert 64 <= most <= 256 + 64 * everything, "the headers, which a ring knows by heart"
 
 
 # --- at the console ---------------------------------------------------------------------------------------------------
