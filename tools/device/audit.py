@@ -178,6 +178,8 @@ class _Walk:
         here = (frame.generation, frame.at)
         if frame.kind in LINKED and not self._second_copy(frame):
             self._link(frame, here)
+        if frame.version != frames.VERSION:
+            return  # of later firmware, in a layout nobody here reads; its seal and its link are as ever
         if frame.kind == records.TRANSACTION:
             self.transactions.setdefault(frame.seq, (records.unpack_transaction(frame.body), here))
         elif frame.kind == records.RESULT:
