@@ -99,7 +99,7 @@ class Export:
             length = last_written(raw, 0, len(raw))
             if length:
                 self._pieces += 1
-                text = b2a_base64(raw[:length])[:-1].decode()
+                text = b2a_base64(bytes(raw[:length]))[:-1].decode()
                 return self._told("{:x}.{:x}.{:x} {}".format(self._sector, self._generation, at, text))
         return ""
 
