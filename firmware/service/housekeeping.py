@@ -4,6 +4,7 @@ One bounded piece at a time, and only after the desk has been quiet for a while:
 """
 
 import asyncio
+from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
 _QUIET_MS = const(3000)
 _TURN_MS = const(500)
-_REST_TURNS = const(60)  # after a piece that found nothing to do
-_FIRST_RETIRE_TURNS = const(1200)  # ten minutes after the start, when the clock is likely set
-_RETIRE_TURNS = const(172_800)  # a day
+_PIECE_MS = const(50)  # between two pieces: after a start some hundred sectors are to be read
+_REST_MS = const(30_000)  # after a look that found nothing to do
+_FIRST_RETIRE_MS = const(600_000)  # the clock is likely set by then
+_RETIRE_MS = const(86_400_000)
 
 
 class Housekeeping:
@@ -36,21 +38,23 @@ class Housekeeping:
 
     async def run(self, beat: "Callable[[], None]") -> None:
         """For ever."""
-        rest = 0
-        until_retire = _FIRST_RETIRE_TURNS
+        pause_ms = _TURN_MS
+        retire_at = ticks_add(ticks_ms(), _FIRST_RETIRE_MS)
+        rest_until = ticks_ms()
         while True:
             beat()
-            await asyncio.sleep_ms(_TURN_MS)
-            until_retire -= 1
-            if until_retire <= 0:
-                until_retire = _RETIRE_TURNS
+            await asyncio.sleep_ms(pause_ms)
+            pause_ms = _TURN_MS
+            now = ticks_ms()
+            if ticks_diff(now, retire_at) >= 0:
+                retire_at = ticks_add(now, _RETIRE_MS)
                 self._retire()
-            if rest > 0:
-                rest -= 1
-            elif self._quiet(_QUIET_MS):
+            if ticks_diff(now, rest_until) >= 0 and self._quiet(_QUIET_MS):
                 self._recover()
-                if not self._one_piece():
-                    rest = _REST_TURNS
+                if self._one_piece():
+                    pause_ms = _PIECE_MS
+                else:
+                    rest_until = ticks_add(now, _REST_MS)
 
     def _one_piece(self) -> bool:
         """The first store that has work does one piece of it; False when none has."""

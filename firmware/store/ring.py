@@ -332,7 +332,7 @@ class Ring:
             if self._flash.program(self._head, at, frame):
                 self._at = at + slot
                 if linked:
-                    self.chain.took(sealed[-TAG:])
+                    self.chain.took(bytes(sealed[-TAG:]))
                 return at
             # A frame that is wrong in one bit would be read as a good one, beside the one written next.
             self._flash.program(self._head, at, bytes(FRAME_HEAD))

@@ -133,8 +133,8 @@ S03: Memory is full | Connect to send waiting sales
 S05: Memory fault | Nothing booked. Call service
 S06: Not signed on | Connect once before first sale
 S07: Foreign memory | Do not sell. Call service
-S08: Memory of other keys | Do not sell. Call service
-S09: Memory is too old | Do not sell. Call service
+S08: Foreign keys | Do not sell. Call service
+S09: Old memory | Do not sell. Call service
 S10: Keys do not open | Do not sell. Call service
 L01: No connection | Earning works, redeem later
 L03: Line was cut | It reconnects by itself

@@ -127,9 +127,9 @@ def test_missing_and_damaged_files_are_settings_errors(tmp_path: Path) -> None:
 
 def test_a_setting_with_choices_takes_each_and_names_them_when_it_is_none(tmp_path: Path) -> None:
     for way in settings.AES_WAYS:
-        assert settings.load(folder(tmp_path, {**PLAIN, "aes_way": way})).text("aes_way") == way
+        assert load(folder(tmp_path, {**PLAIN, "aes_way": way})).text("aes_way") == way
     with pytest.raises(SettingsError, match="aes_way: one of off sun group relay"):
-        settings.load(folder(tmp_path, {**PLAIN, "aes_way": "none"}))
+        load(folder(tmp_path, {**PLAIN, "aes_way": "none"}))
 
 
 def test_a_name_nobody_declared_is_listed_and_harms_nothing(tmp_path: Path) -> None:

@@ -39,10 +39,16 @@ def _store() -> Iterable[report.Row]:
 
     for key, value, unit, limit, target in store_costs.rows():
         peer, peer_value = _STORE_PEERS.get(key, ("", None))
-        at_least = key == "store.capacity"
+        at_least = key == "store.capacity" or key.endswith(".held")
         yield report.row(
             key, value, unit, limit=limit, target=target, peer=peer, peer_value=peer_value, at_least=at_least
         )
+
+
+def _rivals() -> Iterable[report.Row]:
+    from tools.bench import store_rivals
+
+    return store_rivals.rows()
 
 
 def _terminal() -> Iterable[report.Row]:
@@ -60,6 +66,7 @@ def _heap() -> Iterable[report.Row]:
 PARTS: dict[str, Callable[[], Iterable[report.Row]]] = {
     "reader": _reader,
     "store": _store,
+    "rivals": _rivals,
     "terminal": _terminal,
     "heap": _heap,
 }
