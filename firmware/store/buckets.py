@@ -126,8 +126,8 @@ class Buckets:
             self._opened = False
 
     def forget(self, uid: bytes) -> None:
-        """Know this card no more and erase every trace of it. After a cut in it, the card is known or `idle_work` erases
-        the traces."""
+        """Know this card no more and erase every trace of it. After a cut in it, the card is known, or `idle_work`
+        erases the traces."""
         if self._opened:
             self._rewrite(self._bucket(uid), lambda body: uid_of(body) != uid)
             while self._wipe_one():

@@ -1,4 +1,4 @@
-"""I9: a cut at every flash operation of both member caches, and every sector bad: old or new, never mixed, and gone is gone."""
+"""I9: a cut at every operation of both member caches, and every sector bad: old or new, never mixed; gone is gone."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_i1_a_frame_that_read_right_at_the_start_stays_when_its_cells_drift(seed
     rng = random.Random(seed)
     weak = {
         at: (old & ~new & 0xFF) & rng.getrandbits(8)
-        for at, (old, new) in enumerate(zip(before, nor.image))
+        for at, (old, new) in enumerate(zip(before, nor.image, strict=True))
         if old != new
     }
     assert sum(bits.bit_count() for bits in weak.values()) > 50

@@ -1,4 +1,4 @@
-"""A life of both stores on flash made of a bytearray, with power cuts; runs on CPython and on the device's interpreter.
+"""A life of every store on flash made of a bytearray, with power cuts; runs on CPython and on the device's interpreter.
 
 Everything random is decided here, so both print the same lines, the images' hashes last. Imports nothing of ours but
 the firmware.
@@ -10,9 +10,13 @@ from hashlib import sha256
 from firmware.core.errors import StoreError
 from firmware.core.types import ACCRUAL, APPROVED, OFFLINE, ONLINE, REDEMPTION, REVERSAL, Member, Result, Transaction
 from firmware.store import records
+from firmware.store.buckets import Buckets
 from firmware.store.journal import Journal
 from firmware.store.members import Members
-from firmware.store.seal import Sealer
+from firmware.store.seal import Sealer, derived_key, place_of
+from firmware.store.slots import Slots
+from firmware.store.tries import TryCounter
+from firmware.store.vault import Vault, VaultDamaged
 
 _SECTORS = 8
 _STEPS = 900
@@ -201,3 +205,115 @@ def run(page_only: bool) -> None:
     print(_members_line(members))
     for image in (flash.image, cache.image):
         print(hexlify(sha256(image).digest()).decode())
+
+
+def _rest(members: "Members | Buckets") -> None:
+    while members.idle_work():
+        pass
+
+
+def sealing() -> None:
+    """Keys, tags and ciphertexts, and what is refused."""
+    print(hexlify(derived_key(bytes(range(16)), b"vafa-store-enc", b"VAFA0001")).decode())
+    rng = Random(11)
+    for length in (32, 48, 64, 208):
+        body = bytearray([rng.below(256) for _ in range(length)])
+        plain, place = bytes(body), place_of(1, 5, rng.below(60000), length)
+        _SEALER.seal(place, b"headhead", body, True)
+        print(hexlify(bytes(body)).decode())
+        altered = bytearray(body)
+        altered[rng.below(length)] ^= 4
+        before = bytes(altered)
+        assert not _SEALER.open(place, b"headhead", altered, True)
+        assert altered == before
+        assert _SEALER.open(place, b"headhead", body, True)
+        assert bytes(body[:-8]) == plain[:-8]
+
+
+def _cache_step(members: "Members | Buckets", rng: Random, kind: int) -> None:
+    n = rng.below(len(_UIDS))
+    if kind < 12:
+        members.put(Member(_UIDS[n], n, "Sara", rng.below(60000) * 10**6, rng.below(60000), 1, n, n))
+    elif kind == 12:
+        members.forget(_UIDS[n])
+    elif kind == 13:
+        members.retire(rng.below(20000))
+    elif kind == 14:
+        _rest(members)
+    else:
+        members.idle_work()
+
+
+def caches(page_only: bool) -> None:
+    """Both caches with cards forgotten and retired, cut at any operation."""
+    for cache in (Members, Buckets):
+        rng = Random(21 + page_only)
+        flash = Flash(page_only)
+        members = cache(flash, _SEALER, 6, page_only)
+        members.open()
+        for step in range(500):
+            if not rng.below(12):
+                flash.cut_in = 1 + rng.below(6)
+            try:
+                _cache_step(members, rng, rng.below(20))
+            except Cut:
+                members = cache(flash, _SEALER, 6, page_only)
+                members.open()
+                _rest(members)
+                print(step, _members_line(members))
+        flash.cut_in = 0
+        members.forget_all()
+        members.put(Member(_UIDS[0], 1, "Sara", 1, 1))
+        print(cache.__name__, hexlify(sha256(flash.image).digest()).decode())
+
+
+def small(page_only: bool) -> None:
+    """Keys, settings and tries, cut at any operation."""
+    rng = Random(31 + page_only)
+    flash = Flash(page_only)
+    failures = cuts = 0
+    for step in range(400):
+        try:
+            vault = Vault(flash, _SEALER, page_only)
+            slots = Slots(flash, _SEALER, 9, page_only, 2)
+            tries = TryCounter(flash, page_only, 4, 16)
+            slots.open()
+            tries.open()
+            if not rng.below(6):
+                flash.cut_in = 1 + rng.below(5)
+            kind = rng.below(10)
+            if kind < 5:
+                slots.put("name-%d" % rng.below(4), b"%d" % step * (1 + rng.below(30)))
+            elif kind == 5:
+                vault.save({"tmk": bytes([step % 256]) * 16, "psk": b"%d" % step})
+            elif kind == 6:
+                vault.load()
+            else:
+                tries.begin()
+                if kind > 7:
+                    tries.settle()
+            failures = tries.failures()
+        except Cut:
+            cuts += 1
+            print(step, "cut")
+        except VaultDamaged as error:
+            print(step, error.code)
+        except StoreError as error:
+            print(step, type(error).__name__)
+    flash.cut_in = 0
+    slots = Slots(flash, _SEALER, 9, page_only, 2)
+    slots.open()
+    print([(name, slots.get(name)) for name in slots.names()], failures, cuts)
+    print(hexlify(sha256(flash.image).digest()).decode())
+    Vault(flash, _SEALER, page_only).zeroise()
+    print(Vault(flash, _SEALER, page_only).load())
+
+
+def everything() -> None:
+    """All of it, for both kinds of flash."""
+    sealing()
+    for page_only in (False, True):
+        run(page_only)
+        caches(page_only)
+        small(page_only)
+    limits()
