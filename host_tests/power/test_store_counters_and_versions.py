@@ -1,4 +1,4 @@
-"""Counters near their end, clocks that jump, other firmware's formats, moved partitions, bytes that look like frames."""
+"""Counters near their end, jumping clocks, other firmware's formats, moved partitions, bytes that look like frames."""
 
 from __future__ import annotations
 

@@ -292,7 +292,7 @@ def test_every_bit_of_a_cache_may_flip(cache: type) -> None:
     """I9: one wrong bit costs nothing."""
     nor = Nor(SECTORS * 4096)
     members = opened(nor, cache)
-    for step in range(120):
+    for step in range(36):
         members.put(member(step % 12, step))
     image = bytes(nor.image)
     truth = points_of(rest(opened(copy_of(image), cache)))

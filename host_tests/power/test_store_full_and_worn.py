@@ -63,12 +63,15 @@ def test_every_cut_while_full() -> None:
 
 @pytest.mark.parametrize("fault", ["silent", "raises"])
 @pytest.mark.parametrize("block", range(6))
-def test_a_sector_that_takes_nothing_is_passed_over(block: int, fault: str) -> None:
+@pytest.mark.parametrize("since", [-1, 0, 70])
+def test_a_sector_that_takes_nothing_is_passed_over(block: int, fault: str, since: int) -> None:
     nor = Nor(6 * 4096)
+    if since < 0:
+        nor.bad_blocks[block] = fault
     ledger = Ledger(open_journal(nor, False))
     ledger.sign_on(0)
     for n in range(400):
-        if n == 70:
+        if n == since:
             nor.bad_blocks[block] = fault
         ledger.settle(ledger.offline_sale(n % 4))
         if n % 9 == 0:
@@ -76,6 +79,7 @@ def test_a_sector_that_takes_nothing_is_passed_over(block: int, fault: str) -> N
     kept = ledger.offline_sale(1)
     journal = open_journal(nor, False)
     assert [t.seq for t in journal.pending()] == [kept]
+    assert journal.gaps() == 0
     assert journal.next_seq() > ledger.handed
 
 

@@ -21,6 +21,12 @@ SALES = (
 MOST_PENDING = 400
 
 
+def in_step(write: Callable[[], None], book: Callable[[], None], batch: bool = False) -> None:
+    """The ledger's call without the states before and after, which grow with the books."""
+    book()
+    write()
+
+
 class Shop:
     """One terminal: a journal, and members that come again."""
 
@@ -28,7 +34,7 @@ class Shop:
         self.page_only = page_only
         self.nor, self.cache_nor = Nor(sectors * 4096), Nor(cache_sectors * 4096)
         self.ledger = Ledger(open_journal(self.nor, page_only))
-        self.ledger.call = lambda write, book, batch=False: (book(), write()) and None  # type: ignore[method-assign]
+        self.ledger.call = in_step  # type: ignore[method-assign]
         self.ledger.sign_on(0)
         self.part = NorPartition(self.cache_nor, 0, cache_sectors, page_only)
         self.make_cache: Callable[[], Members | Buckets] = lambda: cache(self.part, SEALER, 4, page_only)
@@ -125,15 +131,14 @@ def test_sixty_days_erase_nothing_at_the_counter_wear_evenly_and_leak_nothing(
     assert len(shop.ledger.dead) <= 1
     assert shop.ledger.journal.pending_count() == 0
     assert shop.ledger.journal.gaps() == 0
-    turns = shop.ledger.journal._ring.generation / sectors
-    if turns > 3:
-        assert spread(shop.nor) <= 1.6
+    # Each start erases two sectors again, which chance spreads; the ring itself wears all alike.
+    assert max(shop.nor.wear) <= 1.3 * sum(shop.nor.wear) / sectors + 3
     if not LONG:
         return
     with capsys.disabled():
         print(
             f"\n{DAYS} days of {SALES} sales, {sectors} + {cache_sectors} sectors: generation"
-            f" {shop.ledger.journal._ring.generation}, erases {sum(shop.nor.wear)}, wear max/mean {spread(shop.nor):.2f};"
+            f" {shop.ledger.journal._ring.generation}, erases {sum(shop.nor.wear)}, max/mean {spread(shop.nor):.2f};"
             f" cache erases {sum(shop.cache_nor.wear)}, max/mean {spread(shop.cache_nor):.2f};"
             f" inline {shop.inline}/{shop.cache_inline}; in memory at most {max(held)}"
         )

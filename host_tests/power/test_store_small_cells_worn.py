@@ -1,4 +1,4 @@
-"""Keys, settings and the try counter: every bit flipped, every sector bad, two at once; nothing is given away by a fault."""
+"""Keys, settings and the try counter: every bit flipped, every sector bad; nothing is given away by a fault."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from firmware.core.errors import StoreError, StoreForeign
 from firmware.store.slots import Slots
-
 from host_tests.power.ledger import LONG
 from host_tests.power.test_store_small_cells import KINDS, NEW, OLD, every_cut, part, slots, tries, vault
 from tools.sim.chips.nor import Nor, PowerCut, Torn

@@ -1,4 +1,4 @@
-"""All stores of one terminal against plain dictionaries: whatever is done in whatever order, wherever the power goes."""
+"""All stores of one terminal against plain books: whatever is done in whatever order, wherever the power goes."""
 
 from __future__ import annotations
 
