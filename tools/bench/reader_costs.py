@@ -5,14 +5,14 @@ are the foreign drivers of `tools.peers`, measured in the same run on the same c
 operations; then what the best of them does of it stands there and says so: a 7-byte UID is read without its last
 SELECT, and four blocks of a Classic card take the place of 16 pages.
 
-Two ratios, each in the reading that makes it larger where there was a choice:
+Two kinds of ratio; the row is the worst of what could be meant, the others are printed:
 
 * reader.air_ratio: the time from the first bit of the first request to the last bit of the last answer, with all bus
   traffic and waiting between, over the least time the standard allows for the frames the tap needs. Only what the card
   itself takes to think is left out of both. The worst of five taps.
-* reader.overhead_ratio: detect, select, authenticate and read a block; elapsed time from call to return beyond that
-  least time, over the same of the best foreign driver. It pays no chip select, we pay two pin calls for each. The
-  guard times between exchanges are part of the least time: no reader may use them.
+* reader.overhead_ratio, overhead_select_ratio: elapsed time from call to return beyond that least time, over the same
+  of the best foreign driver, the worst over clock rates (tools.bench.reader_overhead). The guard times between
+  exchanges are part of the least time: no reader may use them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any
 
 from rich.console import Console
 
-from tools.bench import reader_heap, reader_limits, reader_taps
-from tools.bench.reader_peers import CLASSIC_READ, DETECT_AND_SELECT, Best, Peers
+from tools.bench import reader_heap, reader_limits, reader_overhead, reader_taps
+from tools.bench.reader_peers import DETECT_AND_SELECT, Best, Peers
 from tools.bench.reader_rig import Cost, Reader, measure
 from tools.bench.reader_taps import READ_16_PAGES, READ_BLOCK
 from tools.bench.report import WIDTH, Row, row
@@ -45,13 +45,8 @@ def _costs() -> dict[str, Cost]:
         # A read costs the same each time, whatever went before: counted after one that opened the card.
         "block": measure(classic(), block, reader_taps.classic_read),
         "pages16": measure(ntag(), pages, reader_taps.ntag_tap),
-        "classic_read": measure(classic(), reader_taps.classic_read),
         "ev2first": reader_taps.ev2first(),
     }
-
-
-def _beyond_ms(milliseconds: float) -> float:
-    return milliseconds - reader_limits.limit_us(reader_limits.CLASSIC_READ) / 1000
 
 
 def _transactions(ours: dict[str, Cost], peers: Peers) -> Iterator[Row]:
@@ -105,10 +100,8 @@ def rows() -> Iterator[Row]:
     console = Console(width=WIDTH)
     console.print("reader.air_ratio by tap: " + ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items()))
     yield row("reader.air_ratio", max(ratios.values()), "of the limit", limit=1, target=1.10)
-    best = peers.milliseconds(*CLASSIC_READ)
-    mine, theirs = _beyond_ms(ours["classic_read"].milliseconds), _beyond_ms(best.value)
-    console.print(
-        f"reader.overhead_ratio: {mine:.3f} ms beyond air for detect and block, {best.name} {theirs:.3f} ms, at 10 MHz"
-    )
-    yield row("reader.overhead_ratio", mine / theirs, "of the peer's", target=0.25, peer=best.name, peer_value=1)
+    for overhead, found in reader_overhead.rows(peers):
+        for reading in found:
+            console.print(f"{overhead.key} ({overhead.unit}): {reading}")
+        yield overhead
     yield from reader_heap.rows()

@@ -1,7 +1,8 @@
 """The foreign drivers of `tools.peers` in the same run, and which of them is best at what.
 
 Every figure is the least of all drivers at both clock rates, so that nobody is measured at a rate that does not suit
-him; transactions and time of one row may come from different drivers. Steps that make one operation are added up.
+him, unless one rate is asked for; transactions and time of one row may come from different drivers. Steps that make
+one operation are added up.
 """
 
 from __future__ import annotations
@@ -38,13 +39,21 @@ class Peers:
         """Fewest chip-select assertions."""
         return self._least(steps, lambda cost: cost.transactions)
 
-    def milliseconds(self, *steps: str) -> Best:
-        """Least time."""
-        best = self._least(steps, lambda cost: cost.us)
+    def milliseconds(self, *steps: str, spi_hz: int | None = None) -> Best:
+        """Least time, of both clock rates or at this one."""
+        best = self._least(steps, lambda cost: cost.us, spi_hz)
         return Best(best.name, best.value / 1000)
 
-    def _least(self, steps: tuple[str, ...], figure: Callable[[peers.Cost], int]) -> Best:
-        able = [run for run in self._runs if all(step in run.costs for step in steps)]
+    def rates_hz(self) -> list[int]:
+        """The clock rates they were measured at."""
+        return sorted({run.spi_hz for run in self._runs})
+
+    def _least(self, steps: tuple[str, ...], figure: Callable[[peers.Cost], int], spi_hz: int | None = None) -> Best:
+        able = [
+            run
+            for run in self._runs
+            if all(step in run.costs for step in steps) and (spi_hz is None or run.spi_hz == spi_hz)
+        ]
         if not able:
             raise ValueError(f"no foreign driver did {steps}")
         totals = [Best(run.name, sum(figure(run.costs[step]) for step in steps)) for run in able]

@@ -17,7 +17,7 @@ from tools.sim import onhost
 from tools.sim.board import SimBoard
 from tools.sim.clock import SimClock
 
-SPI_HZ = 10_000_000
+SPI_HZ = 10_000_000  # the terminal's; the foreign drivers' own is a tenth of it
 FACTORY_KEY = b"\xff" * 6
 SETTLE_S = 0.006  # a card is ready 5 ms after the field or itself came (ISO 14443-3), and the scheduler's grain
 
@@ -39,7 +39,7 @@ class Cost:
 class Reader:
     """Chip driver and card procedures on one board."""
 
-    def __init__(self) -> None:
+    def __init__(self, spi_hz: int = SPI_HZ) -> None:
         from drivers.iso14443a import Iso14443A
         from drivers.rc522 import MFRC522
 
@@ -48,7 +48,7 @@ class Reader:
         self.air = AirTime(self.clock, self.board.field)
         profile = self.board.profile
         spi = self.board.spi()
-        spi.init(baudrate=SPI_HZ)
+        spi.init(baudrate=spi_hz)
         cs, rst, irq = (self.board.pin(n) for n in (profile.rc522_cs, profile.rc522_rst, profile.rc522_irq))
         cs.init(cs.OUT, value=1)
         rst.init(rst.OUT, value=1)
@@ -85,9 +85,9 @@ async def nothing(_reader: Reader) -> None:
     """The field was empty until now: polls have gone by, a card comes."""
 
 
-def measure(card: Any, work: Work, prepare: Work = nothing, *, cold: bool = False) -> Cost:
+def measure(card: Any, work: Work, prepare: Work = nothing, *, cold: bool = False, spi_hz: int = SPI_HZ) -> Cost:
     """Cost of `work` after `prepare` with one card, or None, in the field; `cold`: the field is off until then."""
-    reader = Reader()
+    reader = Reader(spi_hz)
 
     async def run() -> Cost:
         await reader.chip.init()
