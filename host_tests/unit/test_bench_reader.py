@@ -109,7 +109,7 @@ def test_every_target_of_the_reader_is_met_or_known_missed_and_every_peer_is_of_
     targets = {
         "reader.empty_poll.spi": 6, "reader.empty_poll_cycled.spi": 9, "reader.select4.spi": 20,
         "reader.select7.spi": 34, "reader.block.spi": 6, "reader.pages16.spi": 6, "reader.ev2first.spi": 60,
-        "reader.air_ratio": 1.10, "reader.overhead_ratio": 0.25, "reader.poll_heap": 0,
+        "reader.air_ratio": 1.10, "reader.overhead_ratio": 0.25, "reader.poll_heap": 0, "reader.task_poll_heap": 0,
     }  # fmt: skip
     assert {key: row.target for key, row in rows.items() if row.target is not None} == targets
     assert {key for key, row in rows.items() if row.met is False} == MISSED
@@ -134,13 +134,20 @@ def test_no_tap_is_nearer_to_the_limit_than_the_standard_lets_it() -> None:
     assert all(ratio > 1 for ratio in ratios.values())
 
 
-def test_heap_that_polling_keeps_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    leaky = reader_heap._PROGRAM.replace("looks = 0", "looks = 0\nkept = []", 1)
-    leaky = leaky.replace("        chip.field_off()", "        chip.field_off(); kept.append(bytes(100))")
-    monkeypatch.setattr(reader_heap, "_PROGRAM", leaky)
-    growth, garbage = reader_heap.measured(100)
-    assert growth >= 100 * 100
+@pytest.mark.parametrize("program", [reader_heap.DRIVER, reader_heap.TASK])
+def test_heap_that_polling_keeps_is_seen(program: str) -> None:
+    """Whoever polls: each request takes 100 bytes and keeps them."""
+    leaky = program.replace("looks = 0", "looks = 0\nkept = []", 1)
+    leaky = leaky.replace("looks += 1", "looks += 1\n    kept.append(bytes(100)) if looks & 1 else None")
+    growth, garbage = reader_heap.measured(leaky, 100)
+    assert 100 * 112 <= growth <= 100 * 200
     assert garbage > 100
+
+
+def test_the_reader_task_leaves_more_than_the_drivers_poll_and_keeps_nothing() -> None:
+    (held, driver), (task_held, task) = reader_heap.measured(reader_heap.DRIVER), reader_heap.measured(reader_heap.TASK)
+    assert held == task_held == 0
+    assert driver < task < 2 * driver
 
 
 def test_the_table_fits_its_width_without_a_broken_line() -> None:
