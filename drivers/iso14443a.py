@@ -31,6 +31,9 @@ _LEVEL_BITS = const(40)  # four bytes of the UID and their XOR
 
 _RESET_MS = const(6)  # without field every card forgets its state, and with it every card is ready again: 5 ms and 5 ms
 _FAILURES = const(4)  # of `select_all`: what noise may spoil before it is told
+# A card whose answer was lost is READY, and only reset by the next request (6.3): it answers the one after that.
+_SILENCES = const(3)
+_SILENCES_AFTER_ONE = const(2)  # where a card was alone, nobody is missed
 
 
 class Target:
@@ -50,6 +53,7 @@ class Iso14443A:
     def __init__(self, chip: "MFRC522") -> None:
         self._chip = chip
         self._frame = bytearray(9)
+        self._collided = False  # in this round of `select_all`
 
     async def request(self, wake: bool = False) -> int:
         """REQA, or WUPA which halted cards hear too: ATQA, 0 when several cards answered differently."""
@@ -132,14 +136,15 @@ class Iso14443A:
         await asyncio.sleep_ms(_RESET_MS)
         found: "list[Target]" = []
         failures = silences = 0
-        while len(found) < limit and silences < 2:
+        patience = _SILENCES
+        while len(found) < limit and silences < patience:
             try:
                 target = await self._resolve()
                 if target is None:
-                    # Twice, because a card that noise left half selected is only reset by the first request (6.3).
                     silences += 1
                     continue
                 silences = 0
+                patience = _SILENCES if self._collided else _SILENCES_AFTER_ONE
                 await self.halt()
                 if all(target.uid != one.uid for one in found):  # else it did not hear its HLTA
                     found.append(target)
@@ -149,6 +154,7 @@ class Iso14443A:
                 raise
             except RC522Error as error:
                 failure = error
+            silences, patience = 0, _SILENCES  # somebody spoke
             failures += 1
             if failures > _FAILURES:
                 raise failure
@@ -177,7 +183,8 @@ class Iso14443A:
         cascade = frame[2] == _CASCADE_TAG and code != _SELECT_CL3
         try:
             if not cascade:
-                await chip.exchange(frame, 1, crc=True, timeout_us=PATIENT_US, size=7)
+                if not await chip.exchange(frame, 1, crc=True, timeout_us=PATIENT_US, size=7):
+                    raise FrameError("SAK")  # four bits
             else:
                 # Switching the chip's CRC on and off again would cost four transactions; nine bytes cost less here.
                 crc = crc_a(frame, 7)
@@ -200,6 +207,7 @@ class Iso14443A:
             atqa = await self.request()
         except NoAnswer:
             return None
+        self._collided = not atqa
         uid = first = b""
         for code in (_SELECT_CL1, _SELECT_CL2, _SELECT_CL3):
             level = await self._resolve_level(code)
@@ -229,9 +237,13 @@ class Iso14443A:
             collision = -1
             try:
                 sent = 2 + whole + (1 if bits else 0)
-                await chip.exchange(frame, 5 - whole, last_bits=bits, size=sent, align=bits)
+                if not await chip.exchange(frame, 5 - whole, last_bits=bits, size=sent, align=bits):
+                    raise FrameError("four bits")
             except Collision as error:
+                self._collided = True
                 collision = _earliest(error.position, known, bits)
+            except Nak:
+                raise FrameError("four bits") from None
             reached = _LEVEL_BITS if collision < 0 else collision + 1
             for bit in range(known, reached):
                 at = bit >> 3

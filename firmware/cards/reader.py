@@ -45,6 +45,7 @@ _MISSES_UNTIL_GONE = const(3)
 _READ_TRIES = const(3)
 _GARBLED_UNTIL_TOLD = const(5)
 _CARDS_COUNTED = const(4)
+_RESOLVES = const(2)  # of a field that holds but one card after a collision
 _REVIVE_FIRST_MS = const(200)
 _REVIVE_MAX_MS = const(5000)
 
@@ -267,16 +268,24 @@ class CardReader:
         return not first
 
     async def _only_one(self) -> "Target | None":
-        """After a collision: the one card, selected, when a spark was all it was; else None, and several are told."""
+        """After a collision: the one card, selected, when a spark was all it was; else None, and several are told.
+
+        A spark is believed only when the whole field, resolved twice, holds the same single card both times: one lost
+        answer may hide a card once.
+        """
+        found: "list[bytes]" = []
         try:
-            cards = await self._picc.select_all(_CARDS_COUNTED)
-            if len(cards) == 1:
-                return await self._picc.activate(cards[0].uid)
+            for _ in range(_RESOLVES):
+                cards = await self._picc.select_all(_CARDS_COUNTED)
+                if not cards:
+                    return None
+                found += [card.uid for card in cards if card.uid not in found]
+                if len(found) > 1:
+                    self._tell_several(min(len(found), _CARDS_COUNTED), _SEVERAL + b"".join(sorted(found)))
+                    return None
+            return await self._picc.activate(found[0])
         except (NoAnswer, Collision, FrameError):
             return None
-        if len(cards) > 1:
-            self._tell_several(len(cards), _SEVERAL + b"".join(sorted([card.uid for card in cards])))
-        return None
 
     def _tell_several(self, count: int, which: bytes) -> None:
         """Tell how many lie there, unless just these were told; fewer of them only after three polls."""
