@@ -1,11 +1,11 @@
 """What loaded code takes of the heap, module by module, before anything runs: measured on MicroPython itself.
 
-Every module main.py can reach and does not drop again is imported, one by one, in the order in which they need one
-another; what the heap grew by after a collection is the module's. Twice: from .mpy files, where all of it is in the
-heap, and from a ROM file system, where byte code and the characters of strings stay where they are. The difference is
-`code`, plain bytes that are as large on a board with 32-bit pointers. The rest is `structures`: function and class
-objects, dictionaries of modules and classes, tables of constants and of names. They are made of pointers and take half
-on a board.
+Every module that a running terminal of default settings has loaded (tools.bench.loaded asks one; the boards differ in
+their member cache) is imported, one by one, in the order in which they need one another; what the heap grew by after a
+collection is the module's. Twice: from .mpy files, where all of it is in the heap, and from a ROM file system, where
+byte code and the characters of strings stay where they are. The difference is `code`, plain bytes that are as large on
+a board with 32-bit pointers. The rest is `structures`: function and class objects, dictionaries of modules and classes,
+tables of constants and of names. They are made of pointers and take half on a board.
 
 Frozen into the image, a module leaves less: names and constants are in flash too, and only what its body makes when it
 runs is in the heap. That is measured by running each body once more, already compiled, beside the loaded modules.
@@ -17,11 +17,10 @@ Bytes of a 64-bit heap.
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,9 +28,9 @@ from typing import Any
 
 from mpremote.romfs import VfsRomWriter
 
+from tools.bench.loaded import loaded
 from tools.sim import image
 
-_OURS = ("firmware", "drivers")
 # Modules of the runtime are there before ours, as they are frozen or in C on a board.
 _PROGRAM = """
 import gc, json, sys
@@ -78,46 +77,7 @@ class Module:
     structures: int
 
 
-def loaded_modules(tree: Path) -> list[str]:
-    """Every module main.py reaches, imports within functions too, each after those it needs; less what it drops."""
-    order: list[str] = []
-    seen: set[str] = set()
-
-    def visit(name: str) -> None:
-        path = tree / (name.replace(".", "/") + ".py")
-        if name in seen or not path.exists():
-            return
-        seen.add(name)
-        for needed in _imports(ast.parse(path.read_text())):
-            visit(needed)
-        order.append(name)
-
-    visit("main")
-    dropped = set(_dropped(ast.parse((tree / "main.py").read_text())))
-    return [name for name in order[:-1] if name not in dropped]
-
-
-def _dropped(program: ast.AST) -> Iterator[str]:
-    """Names in `del sys.modules["..."]`."""
-    for node in ast.walk(program):
-        for target in node.targets if isinstance(node, ast.Delete) else ():
-            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-                yield str(target.slice.value)
-
-
-def _imports(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-        return
-    if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in _OURS:
-        yield node.module
-        yield from (f"{node.module}.{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    for child in ast.iter_child_nodes(node):
-        yield from _imports(child)
-
-
-def _measure(place: Path, names: list[str], *, rom: bool) -> list[int]:
+def _measure(place: Path, names: Sequence[str], *, rom: bool) -> list[int]:
     return _run(_PROGRAM.format(rom=rom, place=str(place), names=names))
 
 
@@ -146,7 +106,7 @@ def _rom_image(files: dict[str, bytes]) -> bytes:
     return bytes(writer.finalise())
 
 
-def measured(files: dict[str, bytes], names: list[str]) -> list[Module]:
+def measured(files: dict[str, bytes], names: Sequence[str]) -> list[Module]:
     """These modules, imported in this order from these .mpy files."""
     with TemporaryDirectory() as folder:
         place, rom = Path(folder) / "files", Path(folder) / "rom"
@@ -159,13 +119,13 @@ def measured(files: dict[str, bytes], names: list[str]) -> list[Module]:
     return [Module(name, size, a - b, b) for name, size, a, b in zip(names, sizes, in_heap, in_rom, strict=True)]
 
 
-def modules() -> list[Module]:
-    """All that the product loads."""
+def modules(board: str) -> list[Module]:
+    """All that the product loads on this board."""
     staged = image.compiled_modules(image.REPOSITORY)
     files = {name: data for name, data in staged.items() if name.endswith(".mpy")}
-    return measured(files, loaded_modules(image.REPOSITORY))
+    return measured(files, loaded(board))
 
 
-def frozen_structures() -> int:
+def frozen_structures(board: str) -> int:
     """What is left of all structures when the code is frozen into the image."""
-    return _run(_BODIES.format(tree=str(image.REPOSITORY), names=loaded_modules(image.REPOSITORY)))
+    return _run(_BODIES.format(tree=str(image.REPOSITORY), names=loaded(board)))

@@ -6,9 +6,13 @@ board, buffers and code the same (simulated-terminal measurements: 1.97 to 1.98 
 * peak: what is alive at an idle moment after a collection, at most, less what the machine's overlay took before
   boot.py. What the overlay takes later (open sockets, file handles) is counted as ours.
 * code: byte code and characters of strings of all loaded modules, as they lie in the heap (tools.bench.code_heap).
+  Loaded is what a terminal with `aes_way` sun has loaded when it sells; what main.py can reach beyond that (for other
+  settings, other boards, service) is printed and left out.
 * structures: the objects that loading makes around the code: functions, classes, dictionaries, tables of names.
 * buffers: arrays above 256 bytes that live as long as the terminal.
-* day: the rest; what the program made since: its objects, settings, tasks, main.py, the journal's marks, open flows.
+* day: the rest; what the program made since: its objects, settings, tasks, main.py, the bundle's reader, the journal's
+  marks, open flows. Measured on the S3 and taken for every board; code, structures and buffers are each board's own:
+  the Pico W has another member cache.
 
 Other is structures + day. heap.code_resident is the size of the .mpy files of what is loaded at once, as they are;
 heap.data_peak is buffers + day / 2, which is there wherever the code lies. Code in ROMFS has a code term of 0 (plain
@@ -25,6 +29,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tools.bench import code_heap
+from tools.bench.loaded import left_out
 from tools.bench.report import WIDTH, Row, row
 from tools.sim import onhost, scenario
 from tools.sim.chips.nor import Nor, NorPartition
@@ -45,10 +50,9 @@ _CODE_IN_HEAP = {"s3": True, "pico": True, "esp32": False}
 
 @dataclass(frozen=True)
 class Terms:
-    """All in bytes. `peak` is the 64-bit heap, of which the others but `mpy`, size of files, are parts."""
+    """All in bytes. `peak` is the 64-bit heap, of which the others are parts."""
 
     peak: int
-    mpy: int
     code: int
     structures: int
     buffers: int
@@ -63,9 +67,33 @@ class Terms:
         """Bytes on a 32-bit board, whatever the code's place is."""
         return self.buffers + self.day // 2
 
-    def budget(self, code_in_heap: bool, buffers: int) -> int:
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one board has loaded before the day begins; bytes, structures of a 64-bit heap."""
+
+    mpy: int
+    code: int
+    structures: int
+    frozen: int
+    buffers: int
+
+    def budget(self, day: int, code_in_heap: bool) -> int:
         """Bytes on a 32-bit board."""
-        return (self.code if code_in_heap else 0) + buffers + (self.structures + self.day) // 2
+        return (self.code if code_in_heap else 0) + self.buffers + (self.structures + day) // 2
+
+    def frozen_budget(self, day: int) -> int:
+        """The same, with the code frozen into the image."""
+        return self.buffers + (self.frozen + day) // 2
+
+
+def load(board: str) -> Loaded:
+    """Measured for this board."""
+    modules = code_heap.modules(board)
+    mpy, code, structures = (
+        sum(sizes) for sizes in zip(*((m.mpy, m.code, m.structures) for m in modules), strict=True)
+    )
+    return Loaded(mpy, code, structures, code_heap.frozen_structures(board), buffer_bytes(board))
 
 
 def buffer_bytes(board: str) -> int:
@@ -102,8 +130,8 @@ class _Probed(Stage):
         super().close()
 
 
-def measure() -> Terms:
-    """Terms of the scripted day on the S3."""
+def measure(loaded: Loaded) -> Terms:
+    """Terms of the scripted day on the S3, which has loaded this."""
 
     def make(start: Start) -> Stage:
         return _Probed(start)
@@ -112,38 +140,39 @@ def measure() -> Terms:
     if not report["passed"] or _Probed.last is None:
         raise RuntimeError(f"the day did not pass: {report['failures']}")
     peak = _Probed.last.terminal.heap_peak
-    loaded = code_heap.modules()
-    mpy, code = sum(module.mpy for module in loaded), sum(module.code for module in loaded)
-    return Terms(peak, mpy, code, sum(module.structures for module in loaded), buffer_bytes("s3"))
+    return Terms(peak, loaded.code, loaded.structures, loaded.buffers)
 
 
 def rows() -> Iterator[Row]:
     """One row a board; the terms are printed."""
-    terms = measure()
+    boards = {board: load(board) for board in sorted(set(_BOARD_LAYOUT.values()))}
+    terms = measure(boards["s3"])
     console = Console(width=WIDTH)
     console.print(
         f"heap of the scripted day, 64-bit: peak {terms.peak:,} = code {terms.code:,} + structures "
         f"{terms.structures:,} + buffers {terms.buffers:,} + day {terms.day:,}"
     )
+    for board in boards:
+        console.print(f"  {board:6} left out, not loaded while selling: {' '.join(left_out(board))}")
     for board, heap_kb in HEAP_KB.items():
-        buffers = buffer_bytes(_BOARD_LAYOUT[board])
-        code = terms.code if _CODE_IN_HEAP[board] else 0
-        budget = terms.budget(_CODE_IN_HEAP[board], buffers)
+        loaded = boards[_BOARD_LAYOUT[board]]
+        code = loaded.code if _CODE_IN_HEAP[board] else 0
+        budget = loaded.budget(terms.day, _CODE_IN_HEAP[board])
         console.print(
-            f"  {board:6} code {code / _KB:5.1f} + buffers {buffers / _KB:5.1f} + (structures "
-            f"{terms.structures / _KB:5.1f} + day {terms.day / _KB:5.1f}) / 2 = {budget / _KB:6.1f} KB of {heap_kb} KB"
+            f"  {board:6} code {code / _KB:5.1f} + buffers {loaded.buffers / _KB:5.1f} + (structures "
+            f"{loaded.structures / _KB:5.1f} + day {terms.day / _KB:5.1f}) / 2 = {budget / _KB:6.1f} KB of {heap_kb} KB"
         )
-        yield row(f"heap.budget.{board}", budget / _KB, "KB", target=heap_kb)
-    frozen = code_heap.frozen_structures()
+        yield row(f"heap.budget.{board}", budget / _KB, "KB, aes_way sun", target=heap_kb)
     for board, heap_kb in HEAP_KB.items():
-        buffers = buffer_bytes(_BOARD_LAYOUT[board])
-        budget = buffers + (frozen + terms.day) // 2
+        loaded = boards[_BOARD_LAYOUT[board]]
+        budget = loaded.frozen_budget(terms.day)
         console.print(
-            f"  {board:6} frozen: buffers {buffers / _KB:5.1f} + (structures {frozen / _KB:5.1f} "
+            f"  {board:6} frozen: buffers {loaded.buffers / _KB:5.1f} + (structures {loaded.frozen / _KB:5.1f} "
             f"+ day {terms.day / _KB:5.1f}) / 2 = {budget / _KB:6.1f} KB of {heap_kb} KB"
         )
-        yield row(f"heap.frozen.{board}", budget / _KB, "KB", target=heap_kb)
-    yield row("heap.code_resident", terms.mpy / _KB, "KB", target=90)
-    yield row("heap.code_bytes", terms.code / _KB, "KB")
-    yield row("heap.code_structures", terms.structures / 2 / _KB, "KB")
-    yield row("heap.data_peak", terms.data / _KB, "KB", target=40)
+        yield row(f"heap.frozen.{board}", budget / _KB, "KB, aes_way sun", target=heap_kb)
+    s3 = boards["s3"]
+    yield row("heap.code_resident", s3.mpy / _KB, "KB, S3, aes_way sun", target=90)
+    yield row("heap.code_bytes", s3.code / _KB, "KB, S3, aes_way sun")
+    yield row("heap.code_structures", s3.structures / 2 / _KB, "KB, S3, aes_way sun")
+    yield row("heap.data_peak", terms.data / _KB, "KB, S3", target=40)
