@@ -133,12 +133,15 @@ def slots(nor: Nor, page_only: bool = False) -> Slots:
 
 @KINDS
 def test_a_value_survives_every_cut_as_the_old_or_the_new_and_the_others_stay(page_only: bool) -> None:
-    for filled in (0, 30, 31, 32, 33, 34, 60):  # around the move to the other sector
+    moves = 0
+    for filled, more in ((0, 0), (33, 0), (34, 0), (35, 0), (35, 1), (60, 0)):  # around the move to the other sector
         nor = Nor(2 * 4096)
         before = slots(nor, page_only)
         before.put("language", b"fa")
         for n in range(filled):
             before.put("counter", b"%060d" % n)
+        for _ in range(more):
+            before.put("small", b"x")
         values = {name: before.get(name) for name in before.names()}
         for after in every_cut(bytes(nor.image), lambda n: slots(n, page_only).put("language", b"en")):
             again = slots(after, page_only)
@@ -147,6 +150,10 @@ def test_a_value_survives_every_cut_as_the_old_or_the_new_and_the_others_stay(pa
             assert {name: again.get(name) for name in again.names()} == {**values, "language": language}
             again.put("language", b"xx")
             assert slots(after, page_only).get("language") == b"xx"
+        sector = before._sector
+        before.put("language", b"en")
+        moves += before._sector != sector
+    assert moves == 1
 
 
 def test_a_thousand_changes_cost_few_erases_and_the_newest_counts() -> None:

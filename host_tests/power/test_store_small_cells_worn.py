@@ -203,6 +203,7 @@ def test_a_second_cut_in_mending_keys_or_moving_values_changes_nothing(page_only
     for trial in range(150):
         flash = Nor(2 * 4096, seed=trial)
         flash.image[:] = image
+        before = kept.get("counter")
         for value in (b"a" * 90, b"b" * 90):
             flash.cut_at(rng.randrange(1, 7), rng.choice(list(Torn)))
             try:

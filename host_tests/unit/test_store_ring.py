@@ -32,8 +32,9 @@ def test_frames_of_a_sectors_earlier_life_are_not_read_again() -> None:
     ring.append(7, 1, b"new" + bytes(8), 0)
     start = 4096 - ring.room()
     nor.image[start:1000] = old[start:1000]
-    _, seen = opened(nor)
+    again, seen = opened(nor)
     assert seen == [bytes(40), b"new"]
+    assert again.refused == 0, "it is no frame at all, not one that somebody altered"
 
 
 def test_a_frame_is_read_back_where_it_was_written() -> None:
