@@ -148,11 +148,17 @@ class MemberCards:
         if keys is None or version is None:
             return CardData(uid, kind, AUTH_UID)
         try:
-            if looks_like_ours(await ntag.read_pages(self._chip, ntag.MEMBER_PAGE, 4)):
-                return self.suspect(uid, kind, "payload on an open card")
-            return CardData(uid, kind, AUTH_UID)  # readable by anyone, so it proves nothing
-        except Nak:
-            await self.select_again(uid)  # protected: perhaps by us
+            told = await ntag.read_pages(self._chip, ntag.MARK_PAGE, 4)
+        except Nak as error:
+            if error.code:
+                raise  # it heard noise; only code 0 refuses (NTAG21x 9.3)
+            return CardData(uid, kind, AUTH_UID)
+        closed = told[4:7] == uid[:3]  # page 0: reading rolls over before the first protected page (NTAG21x 10.2)
+        if not closed and looks_like_ours(told[4:]):
+            return self.suspect(uid, kind, "payload on an open card")
+        if not closed or told[:4] != ntag.MARK:
+            # Open, so it proves nothing, or closed and not ours: our password could use up a stranger's AUTHLIM.
+            return CardData(uid, kind, AUTH_UID)
         password, pack = keys.ntag_password(uid)
         try:
             answer = await ntag.authenticate(self._chip, password)

@@ -28,14 +28,19 @@ _PAGE = const(4)
 _READ_PAGES = const(4)
 _FAST_PAGES = const(16)  # what fits the reader's FIFO; one page less when the chip leaves the CRC in it
 
-MEMBER_PAGE = const(4)  # first page of user memory
+# A tag of the programme says so in the open, because a password sent to a stranger's is counted there (AUTHLIM).
+MARK_PAGE = const(4)  # first page of user memory
+MARK = b"VAFA"
+MEMBER_PAGE = const(5)  # first of the four pages of the payload, and of what is protected
 TAP_COUNTER = const(2)  # the one an NTAG21x has
 
 # First configuration page by the storage size byte of GET_VERSION: NTAG210 and MF0UL11, NTAG212 and MF0UL21, NTAG213,
 # NTAG215, NTAG216.
 _CONFIG_PAGES = {0x0B: 0x10, 0x0E: 0x25, 0x0F: 0x29, 0x11: 0x83, 0x13: 0xE3}
 _STORAGE_AT = const(6)
+_COUNTING = (0x29, 0x83, 0xE3)  # those of tags that count their taps: NTAG213, NTAG215, NTAG216
 _PROT = const(0x80)  # ACCESS: reading is protected too
+_COUNTS = const(0x18)  # ACCESS: NFC_CNT_EN and NFC_CNT_PWD_PROT (NTAG21x, table 12)
 _LIMIT = const(0x07)  # ACCESS: AUTHLIM
 
 
@@ -106,7 +111,7 @@ async def read_signature(chip: "MFRC522") -> bytes:
 async def authenticate(chip: "MFRC522", password: bytes) -> bytes:
     """PWD_AUTH: the two PACK bytes the card answers; the caller compares them. Raises Nak for a wrong password.
 
-    A card may count wrong passwords and lock itself for good (AUTHLIM): call this only for one that refused a read.
+    A card may count wrong passwords and lock itself for good (AUTHLIM): call this only for one that says it is ours.
     """
     await chip.exchange(bytes((_PWD_AUTH,)) + password, 2, crc=True, timeout_us=PATIENT_US)
     return bytes(chip.data[:2])
@@ -122,12 +127,14 @@ def protection(config: "bytes | memoryview", first: int, password: bytes, pack: 
 
     `config` is what its first two configuration pages, from page `first` on, hold now; what else stands there stays.
     The password comes first and AUTH0 last: a card pulled in between is still open, and no password is half in force.
-    AUTHLIM is cleared, because a stranger's guesses must not lock a customer's card for good.
+    AUTHLIM is cleared, because a stranger's guesses must not lock a customer's card for good. A tag that can count its
+    taps does so from then on, and tells the count to its password only.
     """
     cfg0, cfg1 = bytes(config[:4]), bytes(config[4:8])
+    access = cfg1[0] & ~_LIMIT & 0xFF | _PROT | (_COUNTS if first in _COUNTING else 0)
     return [
         (first + 2, password),
         (first + 3, pack + b"\x00\x00"),
-        (first + 1, bytes((cfg1[0] & ~_LIMIT & 0xFF | _PROT,)) + cfg1[1:]),
+        (first + 1, bytes((access,)) + cfg1[1:]),
         (first, cfg0[:3] + bytes((auth0,))),
     ]

@@ -383,7 +383,11 @@ def test_a_personalised_tag_gives_its_payload_after_the_password():
     card = personalise(make_card("ntag213", TAG), GROUP, 42)
     key = legacy_key(GROUP, TAG)
     raw = selected(card)
+    assert raw.command(b"\x30\x04")[:8] == b"VAFA" + card.page(0)  # the mark alone is open
+    assert raw.command(b"\x39\x02") == b"\x00"  # and its count is not
+    raw.select(TAG)
     assert raw.command(b"\x1b" + key[:4]) == with_crc(key[4:6])
-    payload = raw.command(b"\x30\x04")[:16]
+    payload = raw.command(b"\x30\x05")[:16]
     assert payload == member_payload(GROUP, TAG, 42)
     assert payload[:8] == b"V\x01\x00\x00\x00\x2a\x00\x00"
+    assert raw.command(b"\x39\x02") == with_crc(b"\x01\x00\x00")

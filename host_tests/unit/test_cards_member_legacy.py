@@ -10,7 +10,23 @@ import pytest
 from firmware.cards.identify import is_odd, is_random
 from firmware.core.errors import CardUnsupported
 from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
-from host_tests.unit.reader_kit import FAULTS, GOLD, GROUP, SILVER, OneFault, Shop, gold, outcome, silver, summary
+from host_tests.unit.device_kit import Desk
+from host_tests.unit.reader_kit import (
+    FAULTS,
+    GOLD,
+    GROUP,
+    ISSUER,
+    SILVER,
+    OneFault,
+    Shop,
+    gold,
+    outcome,
+    silver,
+    summary,
+)
+from host_tests.unit.switch_kit import messages, split, transaction
+from tools.device.personalise import Wish
+from tools.device.report import WRITTEN
 from tools.sim.cards import Noise, make_card
 from tools.sim.cards.personal import personalise
 
@@ -19,10 +35,11 @@ def copy() -> Any:
     return make_card("classic-magic", "11223344").imitate(gold())
 
 
-def counting() -> Any:
-    card = silver()
-    access = card._config + 1
-    card.set_page(access, bytes([card.page(access)[0] | 0x10 | 0x08]) + card.page(access)[1:])  # on, and protected
+def office_made() -> Any:
+    desk, card = Desk(ISSUER), make_card("ntag213", SILVER)
+    desk.field.lay(card)
+    assert desk.fulfil(Wish(1002)) == WRITTEN
+    desk.field.remove(card)
     return card
 
 
@@ -74,10 +91,13 @@ def test_any_single_fault_of_the_air_costs_a_card_nothing(make: Any, fault: str)
         assert summary(shop.tap(make(), prove=True))[1] == AUTH_LEGACY
 
 
-def test_the_counter_of_an_ntag_that_counts_travels_with_the_tap_and_rises() -> None:
+@pytest.mark.parametrize("make", [silver, office_made])
+def test_the_counter_of_a_members_ntag_travels_with_the_tap_and_rises(make: Any) -> None:
     shop = Shop()
-    card = counting()
+    card = make()
+    make_message = messages()
     counters = []
+    sent = []
 
     async def story() -> None:
         for _ in range(3):
@@ -86,18 +106,44 @@ def test_the_counter_of_an_ntag_that_counts_travels_with_the_tap_and_rises() -> 
             assert summary(told) == ("ntag213", AUTH_LEGACY, 1002)
             assert isinstance(told, CardData)
             counters.append(told.counter)
+            sale = make_message.request(transaction(uid=told.uid, auth=told.auth, card_counter=told.counter))
+            sent.append(int.from_bytes(split(sale.raw)[1][0x08], "big"))
             shop.field.remove(card)
             await asyncio.sleep(1)
 
     shop.open(story)
     assert 0 < counters[0] < counters[1] < counters[2]
+    assert sent == counters
 
 
 def test_an_ntag_that_does_not_count_has_counter_0_and_its_rank() -> None:
-    told = Shop().tap(silver())
+    card = silver()
+    card.memory[0x2A * 4] &= ~0x18 & 0xFF
+    told = Shop().tap(card)
     assert summary(told)[1] == AUTH_LEGACY
     assert isinstance(told, CardData)
     assert told.counter == 0
+
+
+@pytest.mark.parametrize(("mark", "auth0"), [(b"", 4), (b"", 5), (b"", 0), (b"VAFA", 4), (b"VAFA", 7), (b"VAFA", 0xFF)])
+def test_taps_never_use_up_the_passwords_of_a_strangers_tag(mark: bytes, auth0: int) -> None:
+    card: Any = make_card("ntag213", SILVER, pages={4: mark} if mark else {})
+    card.protect(b"pass", b"ok", auth0, limit=3)
+    for _ in range(4):
+        shop = Shop()
+        assert summary(shop.tap(card, prove=True)) == ("ntag213", AUTH_UID, 0)
+        assert (card.wrong_passwords, shop.reader.cards.suspicious) == (0, 0)
+
+
+def test_a_members_tag_that_heard_noise_when_it_was_to_show_its_mark_keeps_its_rank() -> None:
+    card = silver()
+    command, reads = card.command, iter(range(100))
+
+    def noisy(data: bytes) -> Any:
+        return card.bad_frame() if data[0] == 0x30 and next(reads) == 0 else command(data)
+
+    card.command = noisy
+    assert summary(Shop().tap(card)) == ("ntag213", AUTH_LEGACY, 1002)
 
 
 def test_an_ultralight_ev1_counts_by_its_uid_without_our_key_and_by_its_payload_with_it() -> None:

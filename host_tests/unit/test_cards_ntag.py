@@ -54,16 +54,31 @@ def test_a_protected_tag_shows_its_payload_to_its_password_only(kind: str) -> No
     payload = ISSUER.payload(UID, 1002)
 
     async def story() -> bytes:
+        await ntag.write_page(desk.chip, ntag.MARK_PAGE, ntag.MARK)
         await ntag.write_pages(desk.chip, ntag.MEMBER_PAGE, payload)
         await desk.protect()
         await desk.again()
         with pytest.raises(Nak):
             await ntag.read_pages(desk.chip, ntag.MEMBER_PAGE, 4)
         await desk.again()
+        assert await ntag.read_pages(desk.chip, ntag.MARK_PAGE, 4) == ntag.MARK + bytes(desk.card.memory[:12])
+        with pytest.raises(Nak):
+            await ntag.read_counter(desk.chip)
+        await desk.again()
         assert await ntag.authenticate(desk.chip, PWD) == PACK
+        assert await ntag.read_counter(desk.chip) == 1
         return await ntag.read_pages(desk.chip, ntag.MEMBER_PAGE, 4)
 
     assert desk.run(story()) == payload
+
+
+@pytest.mark.parametrize(
+    ("first", "before", "after"), [(0x29, 0x03, 0x98), (0x83, 0x40, 0xD8), (0xE3, 0x00, 0x98), (0x10, 0x07, 0x80)]
+)
+def test_what_can_count_its_taps_does_and_no_tag_counts_wrong_passwords(first: int, before: int, after: int) -> None:
+    config = bytes((4, 0, 0, 0xFF, before, 5, 0, 0))
+    written = dict(ntag.protection(config, first, PWD, PACK, ntag.MEMBER_PAGE))
+    assert (written[first + 1], written[first]) == (bytes((after, 5, 0, 0)), bytes((4, 0, 0, 5)))
 
 
 def test_a_tag_pulled_while_it_is_being_protected_is_still_open() -> None:

@@ -28,13 +28,13 @@ def forged_classic() -> Any:
 
 def forged_ntag() -> Any:
     card = silver()
-    card.set_page(5, b"\x00\x00\x00\x00")
+    card.set_page(6, b"\x00\x00\x00\x00")
     return card
 
 
 def open_copy() -> Any:
     pages = member_payload(GROUP, bytes.fromhex(SILVER), 1002)
-    return make_card("ntag213", SILVER, pages={4 + i: pages[i * 4 : i * 4 + 4] for i in range(4)})
+    return make_card("ntag213", SILVER, pages={5 + i: pages[i * 4 : i * 4 + 4] for i in range(4)})
 
 
 def wrong_pack() -> Any:

@@ -212,11 +212,22 @@ def test_locked_cards_are_not_begun() -> None:
         refused(card, Wish(ALI, overwrite=True), CardLocked)
 
 
-def test_a_protected_tag_gets_one_password_and_no_more() -> None:
-    tag: Any = blank("ntag213")
-    tag.protect(b"pass", b"ok", 4, limit=3)
-    refused(tag, Wish(ALI), ForeignCard)
-    assert tag.wrong_passwords == 1
+@pytest.mark.parametrize(("mark", "auth0", "passwords"), [(b"", 4, 0), (b"", 5, 0), (b"VAFA", 4, 0), (b"VAFA", 5, 1)])
+def test_a_protected_tag_gets_one_password_and_only_if_it_says_that_it_is_ours(
+    mark: bytes, auth0: int, passwords: int
+) -> None:
+    tag: Any = make_card("ntag213", UIDS["ntag213"], pages={4: mark} if mark else {})
+    tag.protect(b"pass", b"ok", auth0, limit=3)
+    refused(tag, Wish(ALI, overwrite=True), ForeignCard)
+    assert tag.wrong_passwords == passwords
+
+
+def test_a_tag_that_limits_its_passwords_or_does_not_count_its_taps_is_finished() -> None:
+    for access in (0x80, 0x90, 0x9B):
+        tag = members_card("ntag213", ALI)
+        tag.memory[0x2A * 4] = access
+        assert laid(tag).fulfil(Wish(ALI)) == results.WRITTEN
+        assert image(tag) == image(members_card("ntag213", ALI))
 
 
 @pytest.mark.parametrize("kind", ["classic", "ntag213"])
@@ -404,8 +415,8 @@ def test_what_begins_to_protect_a_card_is_written_last() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "lost"),
-    [("classic", 4 * 16), ("ntag213", 6 * 4), ("ntag213", 0x2A * 4), ("ntag213", 0x2B * 4), ("ntag213", 0x2C * 4)],
-    ids=["block", "page", "ACCESS", "PWD", "PACK"],
+    [("classic", 4 * 16), *(("ntag213", page * 4) for page in (4, 6, 8, 0x2A, 0x2B, 0x2C))],
+    ids=["block", "mark", "page", "last page", "ACCESS", "PWD", "PACK"],
 )
 def test_a_card_whose_memory_does_not_hold_is_not_protected_and_can_be_finished(kind: str, lost: int) -> None:
     card = blank(kind)

@@ -1,9 +1,9 @@
-"""Personalises NTAG213/215/216: payload pages, password and PACK, PROT, a try of the password, and AUTH0 last.
+"""Personalises NTAG213/215/216: payload, open mark, password and PACK, ACCESS, a try of the password, and AUTH0 last.
 
 AUTH0 alone switches the protection on (NT2H1311 section 8.5.7), so until the last page is written the tag is open and
-no terminal trusts it; from then on it is complete. Which state a tag is in shows in its readable pages. A tag that
-refuses to be read gets one password, its own, as terminals do; the wrong-password counter is left off (AUTHLIM 0),
-because a stranger could use it up and kill a customer's card.
+no terminal trusts it; from then on it is complete. Which state a tag is in shows in its readable pages. A protected tag
+gets one password, its own, and only when its open page says that it is the programme's, as terminals do: a stranger's
+might count it and lock itself. Our tags do not count wrong ones (AUTHLIM 0); they count their taps.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from tools.device.reader import CardNak
 
 _READ, _WRITE, _PWD_AUTH = 0x30, 0xA2, 0x1B
 _PAGE = 4
-_PAYLOAD_PAGE = 4
-_PAYLOAD_LOCKS = 0x00F0  # static lock bits of pages 4 to 7 (section 8.5.2)
+_MARK_PAGE, _MARK = 4, b"VAFA"
+_PAYLOAD_PAGE = 5
+_LOCKS = 0x01F0  # static lock bits of pages 4 to 8 (section 8.5.2)
 # First configuration page; AUTH0, ACCESS, PWD and PACK lie on it and the three after it.
 _CONFIG_PAGE = {"ntag213": 0x29, "ntag215": 0x83, "ntag216": 0xE3}
-_PROT, _CFGLCK = 0x80, 0x40
+_CFGLCK = 0x40
+# Of ACCESS: reading protected, taps counted, their count protected; no limit of wrong passwords (section 8.5.7).
+_ACCESS, _ACCESS_MASK = 0x98, 0x9F
 # User memory as delivered: lock control and empty NDEF TLV, only the latter on the larger ones (section 8.5.6).
 _DELIVERED = (bytes.fromhex("0103a00c340300fe"), bytes.fromhex("0300fe"))
 
@@ -31,17 +34,22 @@ class NtagOffice(CardOffice):
         self._protected = False
         self._locks = int.from_bytes((await self._read(0))[10:12], "little")
         try:
-            payload = await self._read(_PAYLOAD_PAGE)
+            told = await self._read(_MARK_PAGE)
         except CardNak as nak:
             _if_refused(nak)
+            raise ForeignCard("it is protected, and does not say that it is the programme's") from None
+        marked = told[:_PAGE] == _MARK
+        if told[_PAGE : _PAGE + 3] == self.uid[:3]:  # page 0: reading rolls over before AUTH0 (section 10.2)
+            if not marked:
+                raise ForeignCard("it is protected, and does not say that it is the programme's")
             return await self._inspect_protected()
-        member_no = self.member_of(payload)
-        await self._inspect_config(member_no)
-        if self.looks_ours(payload):
+        await self._inspect_config(marked)
+        payload = await self._read(_PAYLOAD_PAGE)
+        if marked or self.looks_ours(payload):
             return self.state(Stage.STARTED, payload)
-        return self.state(Stage.BLANK if self._as_delivered(payload) else Stage.USED)
+        return self.state(Stage.BLANK if self._as_delivered(told[:_PAGE] + payload) else Stage.USED)
 
-    async def _inspect_config(self, member_no: int) -> None:
+    async def _inspect_config(self, marked: bool) -> None:
         """An open tag's configuration: as delivered, or half-way to ours."""
         try:
             self._config = await self._read(_CONFIG_PAGE[self.kind])
@@ -49,9 +57,9 @@ class NtagOffice(CardOffice):
             _if_refused(nak)
             self._config = b""
         if not self._config or self._config[3] < _CONFIG_PAGE[self.kind] + _PAGE:
-            if not member_no:
+            if not marked:
                 raise CardLocked("it is protected with a password, and not by this office")
-            await self._unlock()  # AUTH0 was torn: the genuine payload says whose password it is
+            await self._unlock()  # AUTH0 was torn
             self._config = await self._read(_CONFIG_PAGE[self.kind])
 
     async def _inspect_protected(self) -> CardState:
@@ -63,8 +71,8 @@ class NtagOffice(CardOffice):
 
     def check_writable(self) -> None:
         """Raises CardLocked."""
-        if self._locks & _PAYLOAD_LOCKS:
-            raise CardLocked("pages 4 to 7 are locked")
+        if self._locks & _LOCKS:
+            raise CardLocked("pages 4 to 8 are locked")
         if self._config[4] & _CFGLCK and not (self._protected and self._config_right()):
             raise CardLocked("its configuration is locked")
 
@@ -75,8 +83,9 @@ class NtagOffice(CardOffice):
         wanted = [Step("member payload, read back", f"pages {_PAYLOAD_PAGE} to {_PAYLOAD_PAGE + 3}", self._by(shown))]
         if not (self._protected and self._config_right()):
             wanted += [
+                Step("mark of the programme, open", f"page {_MARK_PAGE}"),
                 Step("password and PACK", f"pages {first + 2}, {first + 3}", shown),
-                Step("PROT: reading needs the password; it is tried", f"page {first + 1}"),
+                Step("ACCESS: reading needs the password, taps are counted; it is tried", f"page {first + 1}"),
                 Step(f"AUTH0 {_PAYLOAD_PAGE}: protection begins", f"page {first}, the last write"),
             ]
         return wanted
@@ -91,10 +100,12 @@ class NtagOffice(CardOffice):
         same(await self._read(_PAYLOAD_PAGE), payload, "the payload reads back differently")
         if done:
             return
+        await self._write(_MARK_PAGE, _MARK)
+        same((await self._read(_MARK_PAGE))[:_PAGE], _MARK, "the mark reads back differently")
         first, key, config = _CONFIG_PAGE[self.kind], self.legacy_key(), self._config
         await self._write(first + 2, key[:4])
         await self._write(first + 3, key[4:6] + bytes(2))
-        access = bytes([config[4] | _PROT]) + config[5:8]
+        access = bytes([config[4] & ~_ACCESS_MASK | _ACCESS]) + config[5:8]
         await self._write(first + 1, access)
         same((await self._read(first))[4:8], access, "ACCESS reads back differently")
         # A password that did not hold would lock the tag for good: it has to open before it begins to count.
@@ -105,8 +116,11 @@ class NtagOffice(CardOffice):
         await self._write(first, config[:3] + bytes([_PAYLOAD_PAGE]))
 
     async def verify(self, member_no: int) -> None:
-        """Closed without the password, and with it what terminals want to see."""
+        """Marked, closed without the password, and with it what terminals want to see."""
         await self.relay.again()
+        same(
+            (await self._read(_MARK_PAGE))[: _PAGE + 3], _MARK + self.uid[:3], "the mark, and what is closed behind it"
+        )
         try:
             await self._read(_PAYLOAD_PAGE)
         except CardNak as nak:
@@ -142,7 +156,7 @@ class NtagOffice(CardOffice):
             raise ForeignCard("it answers the password as a copy would")
 
     def _config_right(self) -> bool:
-        return self._config[3] == _PAYLOAD_PAGE and bool(self._config[4] & _PROT)
+        return self._config[3] == _PAYLOAD_PAGE and self._config[4] & _ACCESS_MASK == _ACCESS
 
     def _by(self, shown: str) -> str:
         return shown if self._protected else ""

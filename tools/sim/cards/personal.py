@@ -15,10 +15,13 @@ from tools.sim.cards.desfire import Application, Desfire
 from tools.sim.cards.ev2 import FULL, PLAIN
 from tools.sim.cards.files import StdFile
 from tools.sim.cards.iso14443a import Card
+from tools.sim.cards.ntag import Ntag
 from tools.sim.cards.ntag424 import NDEF_FILE, PRIVATE_FILE, Ntag424
 from tools.sim.cards.type2 import Type2
 
-MEMBER_BLOCK, MEMBER_PAGE = 4, 4
+MEMBER_BLOCK, MEMBER_PAGE = 4, 5
+_OPEN_MARK = {4: b"VAFA"}
+_COUNTER_ON_AND_PROTECTED = 0x18
 SUN_HOST = "card.vafa.test"  # RFC 6761: "test" never resolves in the public DNS
 DESFIRE_AID = bytes.fromhex("F06AF5")  # as sent; the AID is F56AF0
 _ACCESS = bytes.fromhex("78778869")
@@ -41,9 +44,11 @@ def personalise(card: Card, keys: IssuerKeys | bytes, member_no: int, *, host: s
         card.set_block(MEMBER_BLOCK, payload)
         card.set_block(MEMBER_BLOCK | 3, key[:6] + _ACCESS + key[6:12])
     elif isinstance(card, Type2):
-        for i in range(4):
-            card.set_page(MEMBER_PAGE + i, payload[i * 4 : i * 4 + 4])
-        card.protect(key[:4], key[4:6], auth0=MEMBER_PAGE, reads=True)
+        pages = _OPEN_MARK | {MEMBER_PAGE + i: payload[i * 4 : i * 4 + 4] for i in range(4)}
+        for number, content in pages.items():
+            card.set_page(number, content)
+        counting = _COUNTER_ON_AND_PROTECTED if isinstance(card, Ntag) else 0
+        card.protect(key[:4], key[4:6], auth0=MEMBER_PAGE, more=counting)
     elif isinstance(keys, IssuerKeys) and isinstance(card, Ntag424):
         app = card.app
         app.application_keys[:] = _aes_keys(keys, card.uid)

@@ -69,10 +69,12 @@ class Type2(Card):
             raise ValueError("a page has 4 bytes")
         self.memory[number * 4 : number * 4 + 4] = content
 
-    def protect(self, password: bytes, pack: bytes, auth0: int, *, reads: bool = True, limit: int = 0) -> None:
-        """Set PWD, PACK, AUTH0, PROT and AUTHLIM."""
+    def protect(
+        self, password: bytes, pack: bytes, auth0: int, *, reads: bool = True, limit: int = 0, more: int = 0
+    ) -> None:
+        """Set PWD, PACK, AUTH0, PROT and AUTHLIM, and `more` bits of ACCESS."""
         self.set_page(self._config, self.page(self._config)[:3] + bytes([auth0]))
-        access = (self.memory[(self._config + 1) * 4] & 0x78) | (_PROT if reads else 0) | limit & 7
+        access = (self.memory[(self._config + 1) * 4] & 0x78) | (_PROT if reads else 0) | limit & 7 | more
         self.set_page(self._config + 1, bytes([access]) + self.page(self._config + 1)[1:])
         self.set_page(self._config + 2, password)
         self.set_page(self._config + 3, pack + b"\x00\x00")
