@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from host_tests.unit.bench_cards import (
     COPY,
     EV2,
+    GROUP_CARD,
     OTHER,
     PROVEN,
     SDM,
@@ -29,13 +30,20 @@ def test_grants_and_counters_survive_a_restart(tmp_path):
     assert verdict(before.prove(sun(7))) == PROVEN
     assert verdict(before.prove(sun(8))) == PROVEN
     assert before.spend(counter=7).rc == "59", "two taps: the older says a counter below the highest"
+    assert earn(before, 80, 20) == "00"
     begun = Ev2Card().end(before.step(Ev2Card().begin()).tags[EV2])
     before.ledger.close()
     after = Counter(database, new=False)
     after._seq = 500
+    after.now = before.now + 30
+    assert earn(after, 81, 20) == "00"
+    assert after.spend(GROUP_CARD).rc == "59"
     assert verdict(after.step(begun)) == UNDECIDED
     assert verdict(after.prove(sun(7))) == COPY
     assert verdict(after.prove(sun(8))) == PROVEN
+    after.now += 1
+    assert verdict(after.prove(sun(8))) == COPY
+    assert earn(after, 90, 20) == "59", "a counter read before the restart, by a later tap"
     assert after.spend(counter=8).rc == "00"
     assert after.spend(counter=8).rc == "57"
     assert after.ledger.check() == []
@@ -46,7 +54,7 @@ def test_books_from_before_there_were_proofs_go_on(tmp_path):
     database = f"sqlite:///{tmp_path}/switch.db"
     old = Counter(database)
     with old.ledger._engine.begin() as connection:
-        for table in ("grants", "card_ways"):
+        for table in ("grants", "counters_shown", "card_ways"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
     old.ledger.close()
     counter = Counter(database, new=False)
@@ -101,16 +109,16 @@ STEP = st.tuples(
     st.sampled_from(["read", "show", "show", "spend", "spend", "said", "relay", "wait"]),
     st.integers(0, 5),
     st.sampled_from(TERMINALS),
-    st.sampled_from([1, 150, 299, 301]),
+    st.sampled_from([1, 30, 150, 269, 299, 301]),
 )
 
 
 @settings(deadline=None, max_examples=30)
 @given(steps=st.lists(STEP, max_size=20))
 def test_in_any_order_no_reading_pays_twice_and_none_pays_late_or_elsewhere(steps):
-    """A model of one card: readings made, the newest shown, where and until when; proofs not spent yet."""
+    """A model of one card: readings made, the newest shown, where and when; proofs not spent yet."""
     counter = Counter(points=20_000)
-    highest, home, until, readings, paid = 0, "", 0, 1, 0
+    highest, home, since, readings, paid = 0, "", 0, 1, 0
     grants: list[tuple[int, str, int]] = []  # counter, terminal, until; the newest last
     try:
         for step, back, at, seconds in steps:
@@ -123,11 +131,12 @@ def test_in_any_order_no_reading_pays_twice_and_none_pays_late_or_elsewhere(step
                 assert verdict(counter.relay(Ev2Card(SUN_CARD), at)) == PROVEN
                 grants.append((0, at, counter.now + 300))
             elif step == "show":
-                again = (said, at) == (highest, home) and counter.now <= until
+                unused = any(grant[:2] == (said, at) for grant in grants)
+                again = (said, at) == (highest, home) and counter.now <= since + 30 and unused
                 assert verdict(counter.prove(sun(said), at=at)) == (PROVEN if again or said > highest else COPY)
                 if said > highest:
-                    highest, home, until = said, at, counter.now + 300
-                    grants.append((said, at, until))
+                    highest, home, since = said, at, counter.now
+                    grants.append((said, at, since + 300))
             else:
                 said = said if step == "said" else 0
                 fits = [grant for grant in grants if grant[1] == at and counter.now <= grant[2]]

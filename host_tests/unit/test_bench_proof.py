@@ -113,10 +113,17 @@ def test_a_proof_does_not_help_a_terminal_that_says_it_read_a_legacy_card(counte
     assert counter.spend(auth=2).rc == "00"
 
 
-@pytest.mark.parametrize(("uid", "auth"), [(ALI, 1), (ALI, 2), (GROUP_CARD, 1), (GROUP_CARD, 2)])
-def test_legacy_and_group_cards_spend_as_ever(counter, uid, auth):
+@pytest.mark.parametrize(("uid", "auth"), [(ALI, 1), (ALI, 2), (GROUP_CARD, 2)])
+def test_legacy_and_group_cards_spend_on_the_terminals_word(counter, uid, auth):
     assert counter.spend(uid, auth=auth).rc == "00"
     assert counter.spend(uid, auth=0).rc == "57"
+
+
+def test_a_group_card_spends_by_aes_only(counter):
+    assert counter.spend(GROUP_CARD, auth=1).rc == "57"
+    assert counter.spend(GROUP_CARD, 5, auth=1).rc == "57"
+    assert counter.spend(GROUP_CARD, auth=2).rc == "00"
+    assert counter.ledger.balance("nima") == 4_500
 
 
 def test_the_same_bytes_after_a_lost_answer_get_the_same_answer_and_no_second_grant(counter):
@@ -126,20 +133,21 @@ def test_the_same_bytes_after_a_lost_answer_get_the_same_answer_and_no_second_gr
     for _ in range(2):
         again = counter.prove(sun(7))
         assert (verdict(again), again.tags[CTR]) == (PROVEN, u32(7))
-    assert counter.spend(counter=7).rc == "00"
-    assert verdict(counter.prove(sun(7))) == PROVEN, "spent, and still no copy"
-    assert counter.spend(counter=7).rc == "57"
     assert "copy" not in counter.notes()
+    assert counter.spend(counter=7).rc == "00"
+    assert verdict(counter.prove(sun(7))) == COPY, "what was spent by was not lost"
+    assert counter.spend(counter=7).rc == "57"
 
 
 def test_what_was_shown_elsewhere_before_or_too_long_ago_is_a_copys(counter):
     assert verdict(counter.prove(sun(7))) == PROVEN
     assert verdict(counter.prove(sun(7), at=OTHER)) == COPY
     assert verdict(counter.prove(sun(7, plain=True))) == COPY, "the same reading in other bytes"
-    counter.now += 300
+    counter.now += 30
     assert verdict(counter.prove(sun(7))) == PROVEN
     counter.now += 1
     assert verdict(counter.prove(sun(7))) == COPY
+    assert counter.spend(counter=7).rc == "00", "the proof it repeats still holds"
     assert verdict(counter.prove(sun(6))) == COPY
     assert verdict(counter.prove(sun(8), at=OTHER)) == PROVEN
     notes = counter.notes()
@@ -170,8 +178,10 @@ def test_a_refusal_leaves_a_grant_and_a_reversal_does_not_bring_it_back(counter)
     assert counter.ledger.balance("zari") == 5_000
     assert counter.ask(request).rc == "68"
     assert counter.spend(counter=1).rc == "57"
-    assert verdict(counter.prove(sun(1))) == PROVEN
+    assert verdict(counter.prove(sun(1))) == COPY, "it was spent by"
     assert counter.spend(counter=1).rc == "57"
+    assert verdict(counter.prove(sun(2))) == PROVEN
+    assert counter.spend(counter=2).rc == "00"
 
 
 @CALM
@@ -278,6 +288,7 @@ def test_a_counter_below_the_highest_or_shown_by_another_tap_is_a_copys(counter)
     assert earn(counter, 6, 20) == "59"
     assert earn(counter, 3, 19) == "59", "a repeat of a refusal"
     assert counter.notes().count("suspected copy, card ****5566") == 5
+    assert counter.notes().count("suspicious tap of card ****5566: no counter after 20") == 1
 
 
 def test_an_advice_is_booked_whatever_its_counter_and_the_log_tells(counter):

@@ -299,7 +299,14 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
     member = lock_member(session, card.member_id)
     remarks: list[str] = []
     way = session.get(WayRow, value.uid)
-    doubt = grants.doubt(way, value.terminal_id, value.counter)
+    # Between the inquiry and the redemption of one tap a person chooses points: as long as a grant lives.
+    tap_s = grants.LIFE_S if value.verb == REDEMPTION else grants.SAME_TAP_S
+    doubt = grants.doubt(session, way, value.terminal_id, value.counter, now_utc, tap_s)
+    silence = grants.silence(session, way, value.counter, value.auth)
+    if silence and value.verb == REDEMPTION:
+        doubt = silence
+    elif silence:
+        remarks.append(f"suspicious tap of card {grants.masked(value.uid)}: {silence}")
     if doubt and value.advice:
         # A person has seen it approved, and an advice may come long after the taps that followed it.
         remarks.append(f"advice of card {grants.masked(value.uid)}: {doubt}")
@@ -322,7 +329,7 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         row.approval = f"{row.id % 1_000_000:06d}"
         post(session, row, member.id, points, ISSUED if value.verb == ACCRUAL else REDEEMED)
         if not value.advice:
-            grants.believe(session, way, value.uid, value.terminal_id, value.counter, value.auth)
+            grants.believe(session, way, value.uid, value.terminal_id, value.counter, value.auth, now_utc)
     session.flush()
     return Booked(rc, row.points, row.approval, standing_of(session, member, programme), remarks)
 
@@ -330,9 +337,10 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
 def _spend(session: Session, value: Value, member_id: int, way: WayRow | None, now_utc: int) -> str:
     """The code of a redemption nothing else speaks against; the grant of a card that needs one is used up with it."""
     grant = None
+    if grants.needs_aes(way) and value.auth != grants.AUTH_AES:
+        return RC_NOT_FOR_CARD
     if grants.needs_grant(way):
-        if value.auth == grants.AUTH_AES:
-            grant = grants.usable(session, value.uid, value.terminal_id, value.counter, now_utc)
+        grant = grants.usable(session, value.uid, value.terminal_id, value.counter, now_utc)
         if grant is None:
             return RC_NOT_FOR_CARD
     if balance_of(session, member_id) + value.points < 0:

@@ -12,11 +12,12 @@ from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from tools.bench_switch.proof import Verdict
-from tools.bench_switch.schema import GrantRow, WayRow
+from tools.bench_switch.schema import GrantRow, ShownRow, WayRow
 
 LEGACY, GROUP, SUN, RELAYED = "legacy", "group", "sun", "relay"
 WAYS = (LEGACY, GROUP, SUN, RELAYED)
 LIFE_S = 300
+SAME_TAP_S = 30  # so long may what one tap showed be said again: a lost answer, an inquiry and the sale behind it
 
 AUTH_UID, AUTH_LEGACY, AUTH_AES = 0, 1, 2
 
@@ -31,16 +32,50 @@ def needs_grant(way: WayRow | None) -> bool:
     return way is not None and way.way in (SUN, RELAYED)
 
 
-def doubt(way: WayRow | None, terminal_id: str, counter: int) -> str:
-    """Why a counter said of a card cannot be its own, or "". The same terminal may say one tap's counter often."""
+def needs_aes(way: WayRow | None) -> bool:
+    """Whether a card spends only with AUTH 2: its way is one of an AES card's."""
+    return way is not None and way.way != LEGACY
+
+
+def doubt(
+    session: Session, way: WayRow | None, terminal_id: str, counter: int, now_utc: int, tap_s: int = SAME_TAP_S
+) -> str:
+    """Why a counter said of a card cannot be its own, or "".
+
+    One tap's counter may come again from its terminal for `tap_s`. A card that needs a grant is bounded by that alone.
+    """
     if way is None or not counter or counter > way.counter:
         return ""
     if counter < way.counter:
         return f"counter {counter} after {way.counter}"
-    return "" if way.terminal_id == terminal_id else f"counter {counter} was shown at {way.terminal_id}"
+    if way.terminal_id != terminal_id:
+        return f"counter {counter} was shown at {way.terminal_id}"
+    if needs_grant(way):
+        return ""
+    shown = session.get(ShownRow, way.uid)
+    if shown is not None and now_utc <= shown.since_utc + tap_s:
+        return ""
+    return f"counter {counter} was shown here by an earlier tap"
 
 
-def believe(session: Session, way: WayRow | None, uid: str, terminal_id: str, counter: int, auth: int) -> None:
+def silence(session: Session, way: WayRow | None, counter: int, auth: int) -> str:
+    """Why a tap of a card whose counter is believed should have said one, or "".
+
+    A bare UID never has one and never spends, a grant is proof by itself, and EV2First (AUTH 2) has no counter: there
+    only a card that once said one with it is asked for it.
+    """
+    if counter or auth == AUTH_UID or way is None or way.counter < 0 or needs_grant(way):
+        return ""
+    if auth == AUTH_AES:
+        shown = session.get(ShownRow, way.uid)
+        if shown is None or not shown.told:
+            return ""
+    return f"no counter after {way.counter}"
+
+
+def believe(
+    session: Session, way: WayRow | None, uid: str, terminal_id: str, counter: int, auth: int, now_utc: int
+) -> None:
     """Keep a counter a terminal read under a card key, online.
 
     A claim beside a bare UID, or about a card that proves its counter itself, would let anyone lock the true card out.
@@ -52,7 +87,18 @@ def believe(session: Session, way: WayRow | None, uid: str, terminal_id: str, co
         session.add(way)
         session.flush()
     if counter > way.counter:
-        way.counter, way.terminal_id = counter, terminal_id
+        _raise(session, way, terminal_id, counter, now_utc, told=True)
+
+
+def _raise(session: Session, way: WayRow, terminal_id: str, counter: int, now_utc: int, *, told: bool) -> None:
+    """A new highest counter of a card."""
+    way.counter, way.terminal_id = counter, terminal_id
+    shown = session.get(ShownRow, way.uid)
+    if shown is None:
+        shown = ShownRow(uid=way.uid, told=False)
+        session.add(shown)
+    shown.since_utc = now_utc
+    shown.told = shown.told or told
 
 
 def admit(session: Session, uid: str, terminal_id: str, verdict: Verdict, now_utc: int) -> str:
@@ -64,10 +110,10 @@ def admit(session: Session, uid: str, terminal_id: str, verdict: Verdict, now_ut
         session.flush()
     if verdict.digest:
         if verdict.counter == way.counter and _shown(session, uid, terminal_id, verdict, now_utc):
-            return ""  # the answer to it was lost; what it granted may be spent already and stays so
+            return ""  # the answer to it was lost
         if verdict.counter <= way.counter:
             return f"SUN data of counter {verdict.counter} after {way.counter}"
-        way.counter, way.terminal_id = verdict.counter, terminal_id
+        _raise(session, way, terminal_id, verdict.counter, now_utc, told=False)
     session.execute(
         delete(GrantRow).where(GrantRow.uid == uid, GrantRow.used_seq.is_(None), GrantRow.expires_utc < now_utc)
     )
@@ -84,13 +130,14 @@ def admit(session: Session, uid: str, terminal_id: str, verdict: Verdict, now_ut
 
 
 def _shown(session: Session, uid: str, terminal_id: str, verdict: Verdict, now_utc: int) -> bool:
-    """Whether this terminal showed the very same bytes a moment ago."""
+    """Whether this terminal showed the very same bytes a moment ago, and nothing was spent by them."""
     same = select(GrantRow.id).where(
         GrantRow.terminal_id == terminal_id,
         GrantRow.uid == uid,
         GrantRow.counter == verdict.counter,
         GrantRow.digest == verdict.digest,
-        GrantRow.expires_utc >= now_utc,
+        GrantRow.used_seq.is_(None),
+        GrantRow.expires_utc >= now_utc + LIFE_S - SAME_TAP_S,
     )
     return session.scalar(same.limit(1)) is not None
 

@@ -71,9 +71,9 @@ def _examine(session: Session, asked: Asked, verdict: Verdict | None, known: Kno
     """Why this is a copy, or ""; fills in what is proven."""
     if verdict is None:
         way = session.get(WayRow, asked.uid)
-        suspicion = grants.doubt(way, asked.terminal_id, asked.counter)
+        suspicion = grants.doubt(session, way, asked.terminal_id, asked.counter, now_utc)
         if not suspicion:
-            grants.believe(session, way, asked.uid, asked.terminal_id, asked.counter, asked.auth)
+            grants.believe(session, way, asked.uid, asked.terminal_id, asked.counter, asked.auth, now_utc)
         return suspicion
     if verdict.proven is None:
         if verdict.why:

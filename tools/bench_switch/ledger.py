@@ -47,6 +47,7 @@ from tools.bench_switch.schema import (
     GrantRow,
     MemberRow,
     PostingRow,
+    ShownRow,
     TerminalRow,
     TransactionRow,
     WayRow,
@@ -157,6 +158,7 @@ class Ledger:
             lock_member(session, card.member_id)
             session.merge(WayRow(uid=uid_hex, way=way, counter=-1, terminal_id=None))
             session.execute(delete(GrantRow).where(GrantRow.uid == uid_hex, GrantRow.used_seq.is_(None)))
+            session.execute(delete(ShownRow).where(ShownRow.uid == uid_hex))
 
     def set_card(self, uid: bytes | str, state: str) -> None:
         """Block a card as lost or stolen, or make it active again."""

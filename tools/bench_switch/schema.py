@@ -72,6 +72,18 @@ class WayRow(Base):
     terminal_id: Mapped[str | None] = mapped_column(ForeignKey("terminals.terminal_id"))
 
 
+class ShownRow(Base):
+    """When the highest counter of a card was first shown; `told`: a terminal has read the card's counter under a key.
+
+    Apart from `card_ways` for the same reason: books opened before the time was kept go on.
+    """
+
+    __tablename__ = "counters_shown"
+    uid: Mapped[str] = mapped_column(ForeignKey("cards.uid"), primary_key=True)
+    since_utc: Mapped[int] = mapped_column(BigInteger)
+    told: Mapped[bool] = mapped_column(default=False)
+
+
 class GrantRow(Base):
     """One redemption allowed: this card was proven at this terminal, until `expires_utc`; `used_seq` spent it.
 
