@@ -39,13 +39,17 @@ _EXTENSIONS = const(20)
 
 
 class AesMembers:
-    """Reads AES cards through one reader. `keys` are used by the way group only, `authority` by relay."""
+    """Reads AES cards through one reader. `keys` are used by the way group only, `authority` by relay.
+
+    `relays`: a card that is to spend is proven by the switch, which takes the time the switch takes.
+    """
 
     def __init__(
         self, chip: "MFRC522", way: str, keys: "CardKeys | None" = None, authority: "Authority | None" = None
     ) -> None:
         self._iso = IsoDep(chip, _LONGEST_ANSWER, _LIMIT_MS, _EXTENSIONS)
         self._proof: "KeyProof | None" = None
+        self.relays = way not in (SUN, GROUP)
         if way != SUN:
             from firmware.cards.aes_proof import KeyProof
 

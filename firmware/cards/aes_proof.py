@@ -4,7 +4,7 @@
 * relay: for a card that is to spend, the switch makes and checks the cryptograms. AUTH_AES when it says so.
 
 No key is ever tried twice on one tap: the card counts failures. Whatever cannot be proven counts by the UID. Knows no
-radio, no screen and no switch: `authority` carries the relay's steps and raises LinkError. Loaded only where needed.
+radio, no screen and no switch: `authority` carries the relay's steps and raises VafaError. Loaded only where needed.
 """
 
 import os
@@ -14,11 +14,13 @@ from micropython import const
 from drivers.rc522_errors import ChipAbsent, RC522Error
 from firmware.cards.aes_card import AesCard
 from firmware.cards.aes_layout import DESFIRE_AID, NTAG424_DF_NAME, PAYLOAD_FILE, PAYLOAD_MODE, RELAY
+from firmware.cards.aes_plain import NO_SENSE, CardRefused
 from firmware.cards.ev2 import NotGenuine
 from firmware.cards.identify import NTAG424
+from firmware.cards.keys import AES_CARD
 from firmware.cards.payload import SIZE, PayloadForged, member_of_payload
-from firmware.core.errors import CardUnreadable, LinkError
-from firmware.core.types import AUTH_AES, AUTH_UID, CardData
+from firmware.core.errors import CardUnreadable, VafaError
+from firmware.core.types import AUTH_AES, AUTH_UID, CardData, Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +32,12 @@ if TYPE_CHECKING:
 _CHALLENGE = b"\x01"
 _FOR_CARD = b"\x02"
 _ANSWER = b"\x03"
+_CHALLENGE_SIZE = const(16)
 _PART_TWO_SIZE = const(32)
-_COPY = "59"  # DE39: a suspected copy
+_ANSWER_SIZE = const(32)
+# DE39
+_APPROVED = "00"
+_COPY = "59"  # a suspected copy
 
 
 class UnderKeys(CardUnreadable):
@@ -71,7 +77,7 @@ class KeyProof:
         await card.authenticate(keys.aes_read_key(uid))
         payload = await card.read(PAYLOAD_FILE, 0, SIZE, PAYLOAD_MODE)
         try:
-            member_no = member_of_payload(keys, uid, payload)
+            member_no = member_of_payload(keys, AES_CARD, uid, payload)
         except PayloadForged:
             return suspect(uid, kind, "payload MAC does not fit")
         return CardData(uid, kind, AUTH_AES if member_no else AUTH_UID, member_no)
@@ -79,15 +85,28 @@ class KeyProof:
     async def _by_relay(
         self, card: AesCard, uid: bytes, kind: str, authority: "Authority", suspect: "Suspect"
     ) -> CardData:
-        unproven = CardData(uid, kind, AUTH_UID)
-        challenge = await card.challenge(RELAY)
-        try:
-            step, reply = await authority(uid, _CHALLENGE + bytes((RELAY,)) + challenge)
-            if len(step) != 1 + _PART_TWO_SIZE or step[:1] != _FOR_CARD:
-                return suspect(uid, kind, "switch calls it a copy") if reply.rc == _COPY else unproven
-            _, reply = await authority(uid, _ANSWER + await card.respond(step[1:]))
-        except LinkError:
-            return unproven  # the session has logged why
-        if reply.auth == AUTH_AES:
-            return CardData(uid, kind, AUTH_AES, 0, reply.counter)
-        return suspect(uid, kind, "switch calls it a copy") if reply.rc == _COPY else unproven
+        challenge = _of_size(await card.challenge(RELAY), _CHALLENGE_SIZE)
+        step, reply = await _asked(authority, uid, _CHALLENGE + bytes((RELAY,)) + challenge)
+        proven = False
+        if reply.rc == _APPROVED and len(step) == 1 + _PART_TWO_SIZE and step[:1] == _FOR_CARD:
+            answer = _of_size(await card.respond(step[1:]), _ANSWER_SIZE)
+            _, reply = await _asked(authority, uid, _ANSWER + answer)
+            proven = reply.rc == _APPROVED and reply.auth == AUTH_AES
+        if reply.rc == _COPY:
+            return suspect(uid, kind, "switch calls it a copy")
+        return CardData(uid, kind, AUTH_AES, 0, reply.counter) if proven else CardData(uid, kind, AUTH_UID)
+
+
+def _of_size(answer: bytes, size: int) -> bytes:
+    """A cryptogram of the card: what has another size is none, and is not passed on. Raises CardRefused."""
+    if len(answer) != size:
+        raise CardRefused(NO_SENSE)
+    return answer
+
+
+async def _asked(authority: "Authority", uid: bytes, step: bytes) -> "tuple[bytes, Reply]":
+    """One step of the relay; of a switch that gives no usable answer an empty one, which proves nothing."""
+    try:
+        return await authority(uid, step)
+    except VafaError:
+        return b"", Reply("")  # the session has logged why

@@ -13,7 +13,7 @@ from time import ticks_diff, ticks_ms
 from micropython import const
 
 from drivers.iso14443a import Iso14443A
-from drivers.rc522_errors import ChipAbsent, Collision, FrameError, NoAnswer, RC522Error
+from drivers.rc522_errors import ChipAbsent, Collision, NoAnswer, RC522Error
 from firmware.cards.member_card import MemberCards
 from firmware.core.errors import (
     CardError,
@@ -23,13 +23,14 @@ from firmware.core.errors import (
     CardUnsupported,
     ReaderDead,
     TwoCards,
+    VafaError,
 )
 from firmware.core.reference import masked
 from firmware.core.types import CardData, CardSeen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Any, Callable
 
     from drivers.iso14443a import Target
     from drivers.rc522 import MFRC522
@@ -43,6 +44,10 @@ _IDLE_MS = const(1000)  # while there is nothing to do but look after the chip
 _SETTLE_MS = const(6)  # field before the first frame: 5 ms by ISO 14443-3 6.2.4, and one for the scheduler's grain
 _MISSES_UNTIL_GONE = const(3)
 _READ_TRIES = const(3)
+# A tap is read within this, whatever the card does; a relay asks the switch twice, 6 s each at most (Session).
+_TAP_MS = const(3000)
+_RELAYED_TAP_MS = const(15_000)
+_BEAT_MS = const(1000)
 _GARBLED_UNTIL_TOLD = const(5)
 _CARDS_COUNTED = const(4)
 _RESOLVES = const(2)  # of a field that holds but one card after a collision
@@ -70,6 +75,8 @@ class CardReader:
         self._chip = chip
         self._picc = Iso14443A(chip)
         self.cards = MemberCards(chip, self._picc, keys, log, aes)
+        self._relays = aes is not None and aes.relays
+        self._late = False  # this tap has used up its time
         self._log = log
         self._on_seen = on_seen
         self._beat = beat
@@ -228,7 +235,9 @@ class CardReader:
             if only is None:
                 return
             target = only
-        except FrameError:
+        except ChipAbsent:
+            raise
+        except RC522Error:
             # Half in the field, or a foreign emitter: mostly it is better at the next poll.
             self._garbled += 1
             if self._garbled >= _GARBLED_UNTIL_TOLD:
@@ -237,7 +246,7 @@ class CardReader:
         self._garbled = 0
         if self._on_seen is not None:
             self._on_seen(CardSeen(target.uid, target.sak, target.atqa))
-        await self._read(target)
+        await self._read_in_time(target)
 
     async def _still_there(self) -> bool:
         """Whether what was told still lies there, so that there is nothing new to say."""
@@ -252,7 +261,9 @@ class CardReader:
             if only is None:
                 return True
             first = only.first
-        except FrameError:
+        except ChipAbsent:
+            raise
+        except RC522Error:
             first = self._resting
         if first == self._resting:
             self._misses = 0
@@ -284,7 +295,9 @@ class CardReader:
                     self._tell_several(min(len(found), _CARDS_COUNTED), _SEVERAL + b"".join(sorted(found)))
                     return None
             return await self._picc.activate(found[0])
-        except (NoAnswer, Collision, FrameError):
+        except ChipAbsent:
+            raise
+        except RC522Error:
             return None
 
     def _tell_several(self, count: int, which: bytes) -> None:
@@ -298,6 +311,31 @@ class CardReader:
                 return
         if self._told_resting(TwoCards(count), which):
             self.two_cards += 1
+
+    async def _read_in_time(self, target: "Target") -> None:
+        """Read within the time of one tap: a card that stretches every command must not hold the counter."""
+        self._late = False
+        limit_ms = _RELAYED_TAP_MS if self._prove and self._relays else _TAP_MS
+        watch = asyncio.create_task(self._watch(asyncio.current_task(), limit_ms))
+        try:
+            await self._read(target)
+        except asyncio.CancelledError:
+            if not self._late:
+                raise
+            self.unreadable += 1
+            self._told_resting(CardUnreadable("takes too long"), target.first)
+        finally:
+            watch.cancel()
+
+    async def _watch(self, reading: "Any", left_ms: int) -> None:
+        """Signs of life while a card is read, and the end of a reading that takes too long."""
+        while left_ms > 0:
+            await asyncio.sleep_ms(min(left_ms, _BEAT_MS))
+            left_ms -= _BEAT_MS
+            if self._beat is not None:
+                self._beat()
+        self._late = True
+        reading.cancel()
 
     async def _read(self, target: "Target") -> None:
         """Read a selected card and tell the result, or why there is none."""
@@ -322,6 +360,9 @@ class CardReader:
             except CardUnreadable as error:
                 await self._failed_under_keys(target, error)
                 return
+            except VafaError as error:
+                self._log.event("card {}: {}".format(masked(target.uid), type(error).__name__))
+                break
             except ChipAbsent:
                 raise
             except RC522Error as error:
@@ -336,7 +377,9 @@ class CardReader:
         except CardLeft as left:
             self._left(left)
             return
-        except (TwoCards, FrameError):
+        except ChipAbsent:
+            raise
+        except (RC522Error, VafaError):
             pass
         self.unreadable += 1
         self._told_resting(error, target.first)
