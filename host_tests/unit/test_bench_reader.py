@@ -115,8 +115,8 @@ def test_every_target_of_the_reader_is_met_or_known_missed_and_every_peer_is_of_
     assert {key for key, row in rows.items() if row.met is False} == MISSED
     printed = capsys.readouterr().out
     for key, does in (
-        ("reader.overhead_ratio", "detect to block read"),
-        ("reader.overhead_select_ratio", "detect and select"),
+        ("reader.overhead_ratio", "detect to read"),
+        ("reader.overhead_select_ratio", "detect, select"),
     ):
         ratios = [float(line.rsplit(": ", 1)[1]) for line in printed.splitlines() if line.startswith(f"{key} ({does})")]
         assert len(ratios) == 3

@@ -17,16 +17,6 @@ from rich.console import Console
 from tools.bench import report
 from tools.sim import onhost
 
-# Best peers known, as published or as measured with their own code elsewhere.
-_STORE_PEERS: dict[str, tuple[str, float]] = {
-    "store.erases": ("FlashDB TSDB", 0.028),
-    "store.bytes": ("FlashDB TSDB", 110),
-    "store.programs": ("FlashDB TSDB", 4.2),
-    "store.append_ms": ("FlashDB, published", 4.0),
-    "store.capacity": ("any", 5000),
-    "store.boot_bytes": ("FlashDB TSDB", 16_600),
-}
-
 
 def _reader() -> Iterable[report.Row]:
     from tools.bench import reader_costs
@@ -35,11 +25,13 @@ def _reader() -> Iterable[report.Row]:
 
 
 def _store() -> Iterable[report.Row]:
-    from tools.bench import store_costs
+    from tools.bench import store_costs, store_rivals
 
+    peers = store_rivals.store_peers()
     for key, value, unit, limit, target in store_costs.rows():
-        peer, peer_value = _STORE_PEERS.get(key, ("", None))
+        peer, peer_value = peers.get(key, ("", None))
         at_least = key == "store.capacity" or key.endswith(".held")
+        peer_value = None if peer_value is None else round(peer_value, 4)
         yield report.row(
             key, value, unit, limit=limit, target=target, peer=peer, peer_value=peer_value, at_least=at_least
         )

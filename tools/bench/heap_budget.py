@@ -172,7 +172,7 @@ def rows() -> Iterator[Row]:
         )
         yield row(f"heap.frozen.{board}", budget / _KB, "KB, aes_way sun", target=heap_kb)
     s3 = boards["s3"]
-    yield row("heap.code_resident", s3.mpy / _KB, "KB, S3, aes_way sun", target=90)
-    yield row("heap.code_bytes", s3.code / _KB, "KB, S3, aes_way sun")
-    yield row("heap.code_structures", s3.structures / 2 / _KB, "KB, S3, aes_way sun")
+    yield row("heap.code_resident", s3.mpy / _KB, "KB, S3, sun", target=90)
+    yield row("heap.code_bytes", s3.code / _KB, "KB, S3, sun")
+    yield row("heap.code_structures", s3.structures / 2 / _KB, "KB, S3, sun")
     yield row("heap.data_peak", terms.data / _KB, "KB, S3", target=40)

@@ -143,8 +143,8 @@ def measured(program: str = DRIVER, polls: int = POLLS) -> tuple[int, int]:
 def rows() -> Iterator[Row]:
     """Growth and garbage, of the drivers and of the task."""
     growth, garbage = measured(DRIVER)
-    yield row("reader.poll_heap", growth, "B, 1000 polls, driver", limit=0, target=0)
-    yield row("reader.poll_garbage", garbage, "B a poll, driver")
+    yield row("reader.poll_heap", growth, "B/1000, driver", limit=0, target=0)
+    yield row("reader.poll_garbage", garbage, "B/poll, driver")
     growth, garbage = measured(TASK)
-    yield row("reader.task_poll_heap", growth, "B, 1000 polls, task", limit=0, target=0)
-    yield row("reader.task_poll_garbage", garbage, "B a poll, task")
+    yield row("reader.task_poll_heap", growth, "B/1000, task", limit=0, target=0)
+    yield row("reader.task_poll_garbage", garbage, "B/poll, task")

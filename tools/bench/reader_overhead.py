@@ -64,7 +64,7 @@ def operations() -> tuple[Operation, ...]:
     return (
         Operation(
             "reader.overhead_ratio",
-            "detect to block read",
+            "detect to read",
             card,
             reader_taps.classic_read,
             CLASSIC_READ,
@@ -72,7 +72,7 @@ def operations() -> tuple[Operation, ...]:
         ),
         Operation(
             "reader.overhead_select_ratio",
-            "detect and select",
+            "detect, select",
             card,
             reader_taps.select,
             DETECT_AND_SELECT,
