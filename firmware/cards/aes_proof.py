@@ -17,8 +17,7 @@ from firmware.cards.aes_layout import DESFIRE_AID, NTAG424_DF_NAME, PAYLOAD_FILE
 from firmware.cards.aes_plain import NO_SENSE, CardRefused
 from firmware.cards.ev2 import NotGenuine
 from firmware.cards.identify import NTAG424
-from firmware.cards.keys import AES_CARD
-from firmware.cards.payload import SIZE, PayloadForged, member_of_payload
+from firmware.cards.payload import AES_CARD, SIZE, PayloadForged, member_of_payload
 from firmware.core.errors import CardUnreadable, VafaError
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData, Reply
 

@@ -1,10 +1,12 @@
 """Card keys, derived from the terminal group's card key by NXP AN10922; the only module that sees that key.
 
-Message of the derivation: 01h, the card's UID, "VAFA", always padded to 32 bytes; for an AES card the key's number
-stands before "VAFA". Knows no reader and no screen. Nothing here may be logged or shown; the key of an AES card leaves
-only as an `AuthKey`, which works with it and does not give it away.
+Message of the derivation: 01h, the card's UID, one byte, "VAFA", always padded to 32 bytes. The byte is the number of
+an AES card's key, and of other cards their kind, so that a password heard on the air is no sector key. Knows no reader
+and no screen. Nothing here may be logged or shown; the key of an AES card leaves only as an `AuthKey`, which works with
+it and does not give it away.
 """
 
+from firmware.cards.payload import CLASSIC_CARD, NTAG_CARD
 from firmware.core.cmac import Cmac, tag_equal
 
 TYPE_CHECKING = False
@@ -25,11 +27,11 @@ class CardKeys:
 
     def classic_key(self, uid: bytes) -> bytes:
         """Key A of sector 1 of this card, 6 bytes."""
-        return self._card_key(uid)[:6]
+        return self._card_key(uid + CLASSIC_CARD)[:6]
 
     def ntag_password(self, uid: bytes) -> "tuple[bytes, bytes]":
         """(PWD of 4 bytes, PACK of 2 bytes) of this card."""
-        key = self._card_key(uid)
+        key = self._card_key(uid + NTAG_CARD)
         return key[:4], key[4:6]
 
     def aes_read_key(self, uid: bytes) -> "AuthKey":
@@ -40,13 +42,13 @@ class CardKeys:
 
         return AuthKey(GROUP_READ, self._card_key(uid + bytes((GROUP_READ,))))
 
-    def payload_tag(self, uid: bytes, head: bytes) -> bytes:
-        """The 8-byte MAC that binds a payload's first 8 bytes to this card."""
-        return self._mac.tag(_PAYLOAD + uid + head)[:PAYLOAD_TAG_SIZE]
+    def payload_tag(self, kind: bytes, uid: bytes, head: bytes) -> bytes:
+        """The 8-byte MAC that binds a payload's first 8 bytes to this card and its kind."""
+        return self._mac.tag(_PAYLOAD + kind + uid + head)[:PAYLOAD_TAG_SIZE]
 
-    def payload_tag_fits(self, uid: bytes, head: bytes, tag: bytes) -> bool:
+    def payload_tag_fits(self, kind: bytes, uid: bytes, head: bytes, tag: bytes) -> bool:
         """Whether `tag` is the MAC of `head` on this card."""
-        return tag_equal(self.payload_tag(uid, head), tag)
+        return tag_equal(self.payload_tag(kind, uid, head), tag)
 
     def _card_key(self, what: bytes) -> bytes:
         return self._mac.tag_padded_to(_DIVERSIFICATION + what + _SYSTEM, 32)

@@ -13,7 +13,7 @@ from micropython import const
 from drivers.rc522_errors import AuthRefused, Collision, FrameError, Nak, NoAnswer
 from firmware.cards import classic, ntag
 from firmware.cards.identify import CLASSIC, ISO_DEP, TYPE2, family, is_odd, is_random, type2_kind
-from firmware.cards.payload import PayloadForged, looks_like_ours, member_of_payload
+from firmware.cards.payload import CLASSIC_CARD, NTAG_CARD, PayloadForged, looks_like_ours, member_of_payload
 from firmware.core.errors import CardLeft, CardUnsupported, TwoCards
 from firmware.core.reference import masked
 from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SUSPICIOUS = "C06"  # the card carries our format or another's UID, and it is not genuine
 _AUTH_TRIES = const(3)  # a spark looks like a wrong key; a good card must not lose its rank by one
 _WAKE_TRIES = const(4)
+_KNOCKS = const(2)
 _SETTLE_MS = const(6)  # field before the first frame, 5 ms by ISO 14443-3 6.2.4 and one for the scheduler's grain
 # What the oldest kind of rewritable card hears and no maker's card does: seven bits, after which it needs no key.
 _BACKDOOR = b"\x40"
@@ -119,7 +120,7 @@ class MemberCards:
         for _ in range(_AUTH_TRIES):
             try:
                 payload = await classic.read_block(self._chip, uid, classic.MEMBER_BLOCK, keys.classic_key(uid))
-                return self._judged(uid, kind, payload)
+                return self._judged(uid, kind, CLASSIC_CARD, payload)
             except AuthRefused:
                 # Refused and gone look alike, so the card has to show that it is still there.
                 await self.select_again(uid)
@@ -131,14 +132,16 @@ class MemberCards:
         """Whether a halted card answers what none of a maker does. A tripwire: silence proves nothing.
 
         The second command (43h), which opens the card, is not sent: one variant needs none, and the answer is known.
+        Asked twice, each time from the beginning: one lost frame must not let a copy through.
         """
-        await self._picc.halt()
-        try:
-            if await self._chip.exchange(_BACKDOOR, 1, last_bits=7) == 0:
-                return True
-        except (NoAnswer, FrameError, Nak):
-            pass  # silence is as it should be, and noise accuses nobody
-        await self.select_again(uid)
+        for _ in range(_KNOCKS):
+            await self._picc.halt()
+            try:
+                if await self._chip.exchange(_BACKDOOR, 1, last_bits=7) == 0:
+                    return True
+            except (NoAnswer, FrameError, Nak):
+                pass  # silence is as it should be, and noise accuses nobody
+            await self.select_again(uid)
         return False
 
     async def _type2(self, uid: bytes) -> CardData:
@@ -171,7 +174,7 @@ class MemberCards:
             counter = await ntag.read_counter(self._chip)
         except Nak:
             counter = 0  # the card does not count its taps
-        return self._judged(uid, kind, payload, counter)
+        return self._judged(uid, kind, NTAG_CARD, payload, counter)
 
     async def _version(self, uid: bytes) -> "bytes | None":
         """GET_VERSION, None for a card that does not know it. Asked twice: a lost answer must not cost a rank."""
@@ -185,11 +188,11 @@ class MemberCards:
                 await self.select_again(uid)
         return None
 
-    def _judged(self, uid: bytes, kind: str, payload: bytes, counter: int = 0) -> CardData:
-        """The card with the rank its payload earns."""
+    def _judged(self, uid: bytes, kind: str, of: bytes, payload: bytes, counter: int = 0) -> CardData:
+        """The card with the rank its payload earns on one of the kind `of`."""
         assert self._keys is not None
         try:
-            member_no = member_of_payload(self._keys, uid, payload)
+            member_no = member_of_payload(self._keys, of, uid, payload)
         except PayloadForged:
             return self.suspect(uid, kind, "payload MAC does not fit")
         return CardData(uid, kind, AUTH_LEGACY if member_no else AUTH_UID, member_no, counter)

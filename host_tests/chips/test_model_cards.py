@@ -1,7 +1,7 @@
 import pytest
 
 from host_tests.chips.rc522_kit import Raw
-from tools.issuer.keys import diversified_key, legacy_key, member_payload
+from tools.issuer.keys import KIND_CLASSIC, KIND_NTAG, diversified_key, legacy_key, member_payload
 from tools.sim.cards import Noise, make_card
 from tools.sim.cards.frames import with_crc
 from tools.sim.cards.personal import personalise
@@ -368,10 +368,10 @@ def test_diversification_follows_the_published_vectors():
 
 def test_a_personalised_classic_opens_with_its_own_key_only():
     card = personalise(make_card("classic", UID), GROUP, 1_000_001)
-    key = legacy_key(GROUP, UID)[:6]
+    key = legacy_key(GROUP, KIND_CLASSIC, UID)[:6]
     raw = selected(card)
     raw.authenticate(0x60, 4, key, UID)
-    assert raw.command(b"\x30\x04") == with_crc(member_payload(GROUP, UID, 1_000_001))
+    assert raw.command(b"\x30\x04") == with_crc(member_payload(GROUP, KIND_CLASSIC, UID, 1_000_001))
     assert raw.command(b"\xa0\x04") == b"\x04"  # key A reads only
     raw.write(R.STATUS2, 0)
     raw.select(UID)
@@ -381,13 +381,13 @@ def test_a_personalised_classic_opens_with_its_own_key_only():
 
 def test_a_personalised_tag_gives_its_payload_after_the_password():
     card = personalise(make_card("ntag213", TAG), GROUP, 42)
-    key = legacy_key(GROUP, TAG)
+    key = legacy_key(GROUP, KIND_NTAG, TAG)
     raw = selected(card)
     assert raw.command(b"\x30\x04")[:8] == b"VAFA" + card.page(0)  # the mark alone is open
     assert raw.command(b"\x39\x02") == b"\x00"  # and its count is not
     raw.select(TAG)
     assert raw.command(b"\x1b" + key[:4]) == with_crc(key[4:6])
     payload = raw.command(b"\x30\x05")[:16]
-    assert payload == member_payload(GROUP, TAG, 42)
+    assert payload == member_payload(GROUP, KIND_NTAG, TAG, 42)
     assert payload[:8] == b"V\x01\x00\x00\x00\x2a\x00\x00"
     assert raw.command(b"\x39\x02") == with_crc(b"\x01\x00\x00")

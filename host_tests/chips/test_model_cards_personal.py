@@ -9,7 +9,7 @@ from firmware.cards.aes_card import AesCard
 from firmware.cards.ev2 import FULL as PAYLOAD_MODE
 from firmware.cards.ev2 import AuthKey
 from host_tests.chips.aes_kit import APPLICATION, FULL, ZERO, Pcd, cbc, cmac, h
-from tools.issuer.keys import IssuerKeys
+from tools.issuer.keys import KIND_AES, IssuerKeys
 from tools.sim.cards import KINDS, make_card
 from tools.sim.cards.personal import DESFIRE_AID, SUN_HOST, personalise
 
@@ -56,7 +56,7 @@ def test_the_card_offices_commands_reach_the_same_end_on_an_ntag424():
         await card_office.change_file_settings(aes, 2, h("0000E0"))
         await aes.write(2, 0, content, 0)
         await card_office.change_file_settings(aes, 2, card_office.sun_settings(picc_at, mac_at))
-        await aes.write(3, 0, OFFICE.payload(UID, MEMBER), PAYLOAD_MODE)
+        await aes.write(3, 0, OFFICE.payload(KIND_AES, UID, MEMBER), PAYLOAD_MODE)
         await change_all_keys(aes)
 
     asyncio.run(write())
@@ -73,7 +73,7 @@ def test_the_card_offices_commands_reach_the_same_end_on_a_desfire(kind):
         await aes.select_application(DESFIRE_AID)
         await aes.authenticate(AuthKey(0, ZERO))
         await card_office.create_payload_file(aes)
-        await aes.write(3, 0, OFFICE.payload(UID, MEMBER), PAYLOAD_MODE)
+        await aes.write(3, 0, OFFICE.payload(KIND_AES, UID, MEMBER), PAYLOAD_MODE)
         await change_all_keys(aes)
 
     asyncio.run(write())
@@ -101,7 +101,7 @@ def test_the_payload_opens_to_the_group_key_and_to_no_other_of_the_shop(kind):
     pcd.raw(APPLICATION) if kind == "ntag424" else pcd.plain(0x5A, DESFIRE_AID)
     assert not pcd.authenticate(0) and not pcd.authenticate(1)
     assert pcd.authenticate(1, OFFICE.aes_key(1, UID))
-    assert pcd.read(3, 0, 16, FULL) == OFFICE.payload(UID, MEMBER)
+    assert pcd.read(3, 0, 16, FULL) == OFFICE.payload(KIND_AES, UID, MEMBER)
     pcd.write(3, 0, bytes(16), FULL)
     assert pcd.sw == 0x91AE
     for number in (2, 3, 4):

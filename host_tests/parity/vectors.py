@@ -126,10 +126,10 @@ def _cards() -> "dict[str, object]":
     from firmware.cards import card_office, classic, ntag, sun
     from firmware.cards.ev2 import Handshake
     from firmware.cards.keys import CardKeys
-    from firmware.cards.payload import build_payload, member_of_payload
+    from firmware.cards.payload import AES_CARD, CLASSIC_CARD, NTAG_CARD, build_payload, member_of_payload
 
     keys, uid = CardKeys(bytes(range(16))), b"\x04\xa1\xb2\xc3\xd4\xe5\xf6"
-    payload = build_payload(keys, uid, 1001)
+    payloads = [build_payload(keys, kind, uid, 1001) for kind in (CLASSIC_CARD, NTAG_CARD, AES_CARD)]
     content, picc_data_at, mac_at = card_office.ndef_file("cards.example.ir")
     mirrored = content[:mac_at] + b"94EED9EE65337086" + content[mac_at + 16 :]
     mirrored = mirrored[:picc_data_at] + b"ef963ff7828658a599f3041510671e88" + mirrored[picc_data_at + 32 :]
@@ -143,11 +143,11 @@ def _cards() -> "dict[str, object]":
         "card/value of": [classic.value_of(classic.value_block(value, 4)) for value in (0, -1, 1_250, -(1 << 31))],
         "card/trailer": _hex(classic.member_trailer(bytes(range(16)))),
         "card/protection": [
-            [page, _hex(data)] for page, data in ntag.protection(bytes(range(8)), 0x29, b"PWDW", b"PA", 4)
+            [page, _hex(data)] for page, data in ntag.protection(bytes(range(8)), 0x29, b"PWDW", b"PA", 5)
         ],
-        "card/key": _hex(keys.classic_key(uid)),
-        "card/payload": _hex(payload),
-        "card/member": member_of_payload(keys, uid, payload),
+        "card/keys": [_hex(key) for key in (keys.classic_key(uid),) + keys.ntag_password(uid)],
+        "card/payloads": [_hex(payload) for payload in payloads],
+        "card/member": member_of_payload(keys, NTAG_CARD, uid, payloads[1]),
     }
 
 

@@ -13,13 +13,13 @@ from drivers.rc522_errors import AuthRefused, FrameError, Nak, NoAnswer
 from firmware.cards import classic
 from firmware.cards.classic import KEY_A, KEY_B, Sector, access_bytes, member_trailer, value_block, value_of
 from host_tests.chips.reader_bench import ReaderBench
-from tools.issuer.keys import IssuerKeys
+from tools.issuer.keys import KIND_CLASSIC, IssuerKeys
 from tools.sim.cards import make_card
 
 UID = bytes.fromhex("9C599B32")
 FACTORY = b"\xff" * 6
 CONTENT = bytes(range(16))
-LEGACY = IssuerKeys(1, *(bytes([n]) * 16 for n in range(1, 6))).legacy_key(UID)
+LEGACY = IssuerKeys(1, *(bytes([n]) * 16 for n in range(1, 6))).legacy_key(KIND_CLASSIC, UID)
 
 
 class Desk(ReaderBench):

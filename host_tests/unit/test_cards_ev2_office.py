@@ -26,9 +26,9 @@ from firmware.cards.aes_layout import (
 )
 from firmware.cards.ev2 import PLAIN, AuthKey, SessionOver
 from firmware.cards.keys import CardKeys
-from firmware.cards.payload import SIZE, member_of_payload
+from firmware.cards.payload import AES_CARD, SIZE, member_of_payload
 from firmware.cards.sun import sun_data
-from tools.issuer.keys import IssuerKeys, cmac
+from tools.issuer.keys import KIND_AES, IssuerKeys, cmac
 from tools.sim.cards.desfire import DesfireApp
 from tools.sim.cards.ev2 import decrypt
 from tools.sim.cards.ntag424 import Ntag424App
@@ -86,7 +86,7 @@ def ntag424() -> Ntag424App:
         content, picc_data_at, mac_at = card_office.ndef_file(HOST)
         await card.write(NDEF_FILE, 0, content, PLAIN)
         await card_office.change_file_settings(card, NDEF_FILE, card_office.sun_settings(picc_data_at, mac_at))
-        await card.write(PAYLOAD_FILE, 0, ISSUER.payload(UID, 1003), PAYLOAD_MODE)
+        await card.write(PAYLOAD_FILE, 0, ISSUER.payload(KIND_AES, UID, 1003), PAYLOAD_MODE)
         await write_keys(card)
 
     asyncio.run(office())
@@ -104,7 +104,7 @@ def desfire() -> DesfireApp:
         await enter(card)
         await card.authenticate(AuthKey(CARD_MASTER, card_office.FACTORY_KEY))
         await card_office.create_payload_file(card)
-        await card.write(PAYLOAD_FILE, 0, ISSUER.payload(UID, 1003), PAYLOAD_MODE)
+        await card.write(PAYLOAD_FILE, 0, ISSUER.payload(KIND_AES, UID, 1003), PAYLOAD_MODE)
         await write_keys(card)
 
     asyncio.run(office())
@@ -147,7 +147,7 @@ def test_a_terminal_of_the_group_opens_the_payload_and_can_do_nothing_else(finis
         return await card.read(PAYLOAD_FILE, 0, SIZE, PAYLOAD_MODE)
 
     payload = asyncio.run(tap())
-    assert member_of_payload(keys, UID, payload) == 1003
+    assert member_of_payload(keys, AES_CARD, UID, payload) == 1003
     assert payload[2:6] not in overheard(card) and payload[8:] not in overheard(card)
 
     async def misuse(what: Any) -> None:

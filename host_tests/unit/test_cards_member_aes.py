@@ -26,7 +26,7 @@ from host_tests.unit.reader_kit import (
     outcome,
     summary,
 )
-from tools.issuer.keys import member_payload
+from tools.issuer.keys import KIND_AES, member_payload
 from tools.sim.cards import Noise, make_card
 from tools.sim.cards.personal import personalise
 
@@ -91,7 +91,7 @@ def blank_payload(card: Any) -> Any:
 
 
 def foreign_payload(card: Any) -> Any:
-    card.app.application_files[3].memory[:16] = member_payload(GROUP, bytes.fromhex(DESFIRE), 1002)
+    card.app.application_files[3].memory[:16] = member_payload(GROUP, KIND_AES, bytes.fromhex(DESFIRE), 1002)
     return card
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from firmware.cards.identify import is_odd, is_random
+from firmware.cards.keys import CardKeys
 from firmware.core.errors import CardUnsupported
 from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
 from host_tests.unit.device_kit import Desk
@@ -144,6 +145,21 @@ def test_a_members_tag_that_heard_noise_when_it_was_to_show_its_mark_keeps_its_r
 
     card.command = noisy
     assert summary(Shop().tap(card)) == ("ntag213", AUTH_LEGACY, 1002)
+
+
+def classic_in_place_of_silver(key_a: bytes) -> Any:
+    """A card that shows the UID of a member's NTAG and carries what was heard from it."""
+    pages = {4: b"".join(silver().page(5 + i) for i in range(4)), 7: key_a + bytes.fromhex("78778869") + bytes(6)}
+    return make_card("classic", SILVER, blocks=pages)
+
+
+def test_what_was_heard_from_an_ntag_gives_a_classic_of_its_uid_no_rank() -> None:
+    keys, uid = CardKeys(GROUP), bytes.fromhex(SILVER)
+    heard = classic_in_place_of_silver(b"".join(keys.ntag_password(uid)))
+    assert summary(Shop().tap(heard)) == ("classic-1k", AUTH_UID, 0)
+    told = Shop().tap(classic_in_place_of_silver(keys.classic_key(uid)))
+    assert isinstance(told, CardData)
+    assert (told.auth, told.member_no, told.suspect) == (AUTH_UID, 0, True)
 
 
 def test_an_ultralight_ev1_counts_by_its_uid_without_our_key_and_by_its_payload_with_it() -> None:

@@ -9,12 +9,12 @@ import pytest
 from drivers.rc522_errors import Nak, RC522Error
 from firmware.cards import ntag
 from host_tests.chips.reader_bench import ReaderBench
-from tools.issuer.keys import IssuerKeys
+from tools.issuer.keys import KIND_NTAG, IssuerKeys
 from tools.sim.cards import make_card
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 ISSUER = IssuerKeys(1, *(bytes([n]) * 16 for n in range(1, 6)))
-KEY = ISSUER.legacy_key(UID)
+KEY = ISSUER.legacy_key(KIND_NTAG, UID)
 PWD, PACK = KEY[:4], KEY[4:6]
 
 
@@ -51,7 +51,7 @@ class Desk(ReaderBench):
 @pytest.mark.parametrize("kind", ["ntag213", "ntag215", "ntag216"])
 def test_a_protected_tag_shows_its_payload_to_its_password_only(kind: str) -> None:
     desk = Desk(kind)
-    payload = ISSUER.payload(UID, 1002)
+    payload = ISSUER.payload(KIND_NTAG, UID, 1002)
 
     async def story() -> bytes:
         await ntag.write_page(desk.chip, ntag.MARK_PAGE, ntag.MARK)

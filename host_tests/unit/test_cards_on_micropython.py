@@ -15,7 +15,7 @@ import drivers.buzzer, drivers.ds3231, drivers.escpos, drivers.iso14443a, driver
 from drivers.rc522_health import Health, name_of
 import firmware.cards.reader
 from firmware.cards.keys import CardKeys
-from firmware.cards.payload import build_payload
+from firmware.cards.payload import CLASSIC_CARD, build_payload
 
 class Silence:
     raised = False
@@ -57,7 +57,8 @@ silence = Silence()
 chip = MFRC522(silence, lambda value=None: 1, None, line)
 asyncio.run(main())
 keys = CardKeys(bytes(range(16)))
-print(build_payload(keys, b"\\x04\\x01\\x02\\x03", 1001).hex(), keys.classic_key(b"\\x04\\x01\\x02\\x03").hex())
+uid = b"\\x04\\x01\\x02\\x03"
+print(build_payload(keys, CLASSIC_CARD, uid, 1001).hex(), keys.classic_key(uid).hex())
 """
 
 
@@ -78,7 +79,7 @@ def test_the_reader_path_runs_and_an_exchange_takes_little_heap_however_long_it_
     assert long <= short <= 1024  # bytes on a 64-bit host, coroutine frames and the exception; half of it on a board
 
     from firmware.cards.keys import CardKeys
-    from firmware.cards.payload import build_payload
+    from firmware.cards.payload import CLASSIC_CARD, build_payload
 
     keys, uid = CardKeys(bytes(range(16))), b"\x04\x01\x02\x03"
-    assert vectors == f"{build_payload(keys, uid, 1001).hex()} {keys.classic_key(uid).hex()}"
+    assert vectors == f"{build_payload(keys, CLASSIC_CARD, uid, 1001).hex()} {keys.classic_key(uid).hex()}"

@@ -13,7 +13,7 @@ from firmware.cards.reader import POLL_MS
 from firmware.core.errors import CardLeft, CardTimeout, CardUnreadable, CardUnsupported, ReaderDead
 from firmware.core.types import AUTH_LEGACY, AUTH_UID, CardData
 from host_tests.unit.reader_kit import GOLD, GROUP, SILVER, Shop, gold, outcome, silver, summary
-from tools.issuer.keys import member_payload
+from tools.issuer.keys import KIND_CLASSIC, KIND_NTAG, member_payload
 from tools.sim.cards import Noise, make_card
 from tools.sim.cards.personal import personalise
 
@@ -22,7 +22,7 @@ from tools.sim.cards.personal import personalise
 
 def forged_classic() -> Any:
     card = gold()
-    card.set_block(4, member_payload(bytes(16), bytes.fromhex(GOLD), 1001))
+    card.set_block(4, member_payload(bytes(16), KIND_CLASSIC, bytes.fromhex(GOLD), 1001))
     return card
 
 
@@ -33,7 +33,7 @@ def forged_ntag() -> Any:
 
 
 def open_copy() -> Any:
-    pages = member_payload(GROUP, bytes.fromhex(SILVER), 1002)
+    pages = member_payload(GROUP, KIND_NTAG, bytes.fromhex(SILVER), 1002)
     return make_card("ntag213", SILVER, pages={5 + i: pages[i * 4 : i * 4 + 4] for i in range(4)})
 
 

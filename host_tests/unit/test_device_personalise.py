@@ -27,7 +27,7 @@ from tools.device.errors import (
     WrongFamily,
 )
 from tools.device.personalise import Wish
-from tools.issuer.keys import IssuerKeys
+from tools.issuer.keys import KIND_CLASSIC, KIND_NTAG, IssuerKeys
 from tools.sim.cards import make_card
 from tools.sim.cards.personal import personalise
 
@@ -121,7 +121,8 @@ def test_a_plan_names_every_write_and_no_key_and_changes_nothing(kind: str) -> N
     plan = desk.run(desk.desk.plan(desk.run(desk.relay.find()), Wish(ALI)))
     assert image(card) == before and not desk.report.lines
     text = str(plan.steps).lower()
-    secrets = [KEYS.legacy_key(card.uid), *(KEYS.aes_key(n, card.uid) for n in range(5))]
+    secrets = [KEYS.legacy_key(KIND_CLASSIC, card.uid), KEYS.legacy_key(KIND_NTAG, card.uid)]
+    secrets += [*(KEYS.aes_key(n, card.uid) for n in range(5))]
     for key in (*secrets, KEYS.master, KEYS.group, KEYS.sun_meta, KEYS.sun_mac, KEYS.relay):
         assert key.hex()[:8] not in text
     if kind in AES_KINDS:

@@ -24,7 +24,7 @@ from tools.device.errors import CardGarbled, ForeignCard, ForeignData, HostMissi
 from tools.device.reader import CardRelay, Found
 from tools.device.sun_check import verified_uid
 from tools.issuer.keyfile import check_value
-from tools.issuer.keys import PAYLOAD_SIZE, IssuerKeys
+from tools.issuer.keys import KIND_AES, PAYLOAD_SIZE, IssuerKeys
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ _PAYLOAD_FILE_SIZE = 128
 
 class AesOffice(CardOffice):
     """What both cards have in common: five keys with versions, and the payload's file."""
+
+    derived_as = KIND_AES
 
     def __init__(self, relay: CardRelay, found: Found, kind: str, keys: IssuerKeys, host: str) -> None:
         super().__init__(relay, found, kind, keys)

@@ -56,6 +56,7 @@ class CardOffice:
     """One found card and the keys of its office. Call `inspect` before anything else."""
 
     way = "legacy"  # how the switch will know the card: legacy, sun or relay
+    derived_as: int  # kind byte of its keys and payload
 
     def __init__(self, relay: CardRelay, found: Found, kind: str, keys: IssuerKeys) -> None:
         self.relay = relay
@@ -84,7 +85,7 @@ class CardOffice:
 
     def payload(self, member_no: int) -> bytes:
         """What names the member on this card."""
-        return self.keys.payload(self.uid, member_no)
+        return self.keys.payload(self.derived_as, self.uid, member_no)
 
     def member_of(self, payload: bytes) -> int:
         """The member of a genuine payload of this card, else 0."""
@@ -102,7 +103,7 @@ class CardOffice:
 
     def legacy_key(self) -> bytes:
         """The 16 bytes a Classic card or a Type 2 tag takes its keys from."""
-        return self.keys.legacy_key(self.uid)
+        return self.keys.legacy_key(self.derived_as, self.uid)
 
     def legacy_check_value(self) -> str:
         """Their check value, as the plan shows it."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from tools.device.card_kinds import CardOffice, CardState, Stage, Step, same
 from tools.device.errors import CardCopyable, CardDamaged, CardLocked, ForeignCard, VerifyFailed
 from tools.device.reader import CardNak, KeyRefused
+from tools.issuer.keys import KIND_CLASSIC
 
 BLOCK, TRAILER = 4, 7
 TRANSPORT_KEY = b"\xff" * 6
@@ -24,6 +25,8 @@ _AUTH_TRIES = 2
 
 class ClassicOffice(CardOffice):
     """One Classic card."""
+
+    derived_as = KIND_CLASSIC
 
     async def inspect(self) -> CardState:
         """Raises CardCopyable, CardDamaged, CardLocked, ForeignCard."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from tools.device.card_kinds import CardOffice, CardState, Stage, Step, same
 from tools.device.errors import CardLocked, ForeignCard, VerifyFailed
 from tools.device.reader import CardNak
+from tools.issuer.keys import KIND_NTAG
 
 _READ, _WRITE, _PWD_AUTH = 0x30, 0xA2, 0x1B
 _PAGE = 4
@@ -28,6 +29,8 @@ _DELIVERED = (bytes.fromhex("0103a00c340300fe"), bytes.fromhex("0300fe"))
 
 class NtagOffice(CardOffice):
     """One NTAG21x."""
+
+    derived_as = KIND_NTAG
 
     async def inspect(self) -> CardState:
         """Raises CardLocked, ForeignCard."""

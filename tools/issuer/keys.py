@@ -18,6 +18,9 @@ PAYLOAD_SIZE = 16
 CARD_MASTER, GROUP_READ, SUN_META, SUN_MAC, RELAY = range(5)
 AES_KEYS = 5
 
+# The kind byte in what is derived for a card: MIFARE Classic; NTAG21x and Ultralight EV1; NTAG 424 DNA and DESFire.
+KIND_CLASSIC, KIND_NTAG, KIND_AES = 0xA1, 0xA2, 0xA3
+
 _DIVERSIFICATION = b"\x01"
 _SYSTEM = b"VAFA"
 _PAYLOAD_HEAD = b"V\x01"
@@ -52,15 +55,15 @@ def diversified_key(master: bytes, message: bytes) -> bytes:
     return chain.update(padded[:16] + last)[16:]
 
 
-def legacy_key(group: bytes, uid: bytes) -> bytes:
-    """16 bytes of which a Classic card takes its sector keys and an NTAG21x its password and PACK."""
-    return diversified_key(group, _DIVERSIFICATION + uid + _SYSTEM)
+def legacy_key(group: bytes, kind: int, uid: bytes) -> bytes:
+    """16 bytes of which a Classic card takes its sector keys, or an NTAG21x its password and PACK; never the same."""
+    return diversified_key(group, _DIVERSIFICATION + uid + bytes([kind]) + _SYSTEM)
 
 
-def member_payload(group: bytes, uid: bytes, member_no: int) -> bytes:
-    """The 16 bytes that name the member on any card."""
+def member_payload(group: bytes, kind: int, uid: bytes, member_no: int) -> bytes:
+    """The 16 bytes that name the member on a card of this kind."""
     head = _PAYLOAD_HEAD + member_no.to_bytes(4, "big") + b"\x00\x00"
-    return head + cmac(group, _PAYLOAD_LABEL + uid + head)[:8]
+    return head + cmac(group, _PAYLOAD_LABEL + bytes([kind]) + uid + head)[:8]
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,10 +95,10 @@ class IssuerKeys:
             return master  # it hides the UID, so it cannot depend on it
         return diversified_key(master, _DIVERSIFICATION + uid + bytes([number]) + _SYSTEM)
 
-    def legacy_key(self, uid: bytes) -> bytes:
+    def legacy_key(self, kind: int, uid: bytes) -> bytes:
         """`legacy_key` of this group."""
-        return legacy_key(self.group, uid)
+        return legacy_key(self.group, kind, uid)
 
-    def payload(self, uid: bytes, member_no: int) -> bytes:
+    def payload(self, kind: int, uid: bytes, member_no: int) -> bytes:
         """`member_payload` of this group."""
-        return member_payload(self.group, uid, member_no)
+        return member_payload(self.group, kind, uid, member_no)

@@ -7,7 +7,7 @@ code that writes real cards.
 
 from __future__ import annotations
 
-from tools.issuer.keys import AES_KEYS, IssuerKeys, legacy_key, member_payload
+from tools.issuer.keys import AES_KEYS, KIND_AES, KIND_CLASSIC, KIND_NTAG, IssuerKeys, legacy_key, member_payload
 from tools.sim.cards import sdm
 from tools.sim.cards.aes_core import Key
 from tools.sim.cards.classic import Classic1k
@@ -38,8 +38,9 @@ def personalise(card: Card, keys: IssuerKeys | bytes, member_no: int, *, host: s
     for a member.
     """
     group = keys.group if isinstance(keys, IssuerKeys) else keys
-    key = legacy_key(group, card.uid)
-    payload = member_payload(group, card.uid, member_no)
+    kind = KIND_CLASSIC if isinstance(card, Classic1k) else KIND_NTAG if isinstance(card, Type2) else KIND_AES
+    key = legacy_key(group, kind, card.uid)
+    payload = member_payload(group, kind, card.uid, member_no)
     if isinstance(card, Classic1k):
         card.set_block(MEMBER_BLOCK, payload)
         card.set_block(MEMBER_BLOCK | 3, key[:6] + _ACCESS + key[6:12])
