@@ -132,7 +132,8 @@ class App:
         self.keys = Keys(board.keypad())
         self.signals = Signals(board.sounder(), board.lamps())
         self._reader_beat = _unwatched
-        chip, card_keys = board.reader_chip(), CardKeys(settings.secret_bytes("card_group"))
+        chip, group = board.reader_chip(), settings.secret_bytes("card_group")
+        card_keys = CardKeys(group) if group else None  # without: every card it would open counts by its UID
         aes = None
         if settings.text("aes_way") != "off":
             from firmware.cards.aes_member import AesMembers  # some KB of heap that not every shop needs

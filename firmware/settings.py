@@ -32,7 +32,10 @@ class Secret:
 
 
 class Setting:
-    """One declaration. `low` and `high` bound an "int"'s value, the length of a "text" or "hex"; `choices` a text."""
+    """One declaration. `low` and `high` bound an "int"'s value, the length of a "text" or "hex"; `choices` a text.
+
+    The default is always legal: a "hex" of 16 bytes whose default is "" has 16 or none.
+    """
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class Setting:
         if not isinstance(value, str):
             raise SettingsError("{}: text".format(self.name))
         checked = self._unhex(value) if self.kind == "hex" else value
-        if not self.low <= len(checked) <= self.high:
+        if value != self.default and not self.low <= len(checked) <= self.high:
             raise SettingsError("{}: length {}..{}".format(self.name, self.low, self.high))
         if self.choices and value not in self.choices:
             raise SettingsError("{}: one of {}".format(self.name, " ".join(self.choices)))
@@ -124,7 +127,7 @@ def declared_keys() -> "tuple[Setting, ...]":
         Setting("kid", "int", _REQUIRED, 0, 255),
         Setting("mac_out", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
         Setting("mac_in", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
-        Setting("card_group", "hex", _REQUIRED, 16, 16, TECHNICIAN, True),
+        Setting("card_group", "hex", "", 16, 16, TECHNICIAN, True),  # "": this terminal holds no card key
         Setting("wifi_psk", "text", "", 0, 64, TECHNICIAN, True),
     )
 
@@ -181,6 +184,13 @@ def check(declared: "tuple[Setting, ...]", given: object) -> "dict[str, object]"
             raise SettingsError("{}: missing".format(setting.name))
         values[setting.name] = setting.checked(value)
     return values
+
+
+def check_together(values: "dict[str, object]") -> None:
+    """What settings and keys demand of one another. Raises SettingsError naming both."""
+    group = values["card_group"]
+    if values["aes_way"] == "group" and not (isinstance(group, Secret) and group.reveal()):
+        raise SettingsError("aes_way: group reads with card_group, and keys.json had none")
 
 
 def undeclared(declared: "tuple[Setting, ...]", given: object) -> "list[str]":

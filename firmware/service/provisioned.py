@@ -10,7 +10,7 @@ import os
 from micropython import const
 
 from firmware.core.errors import SettingsError
-from firmware.settings import Secret, Settings, check, declared_keys, declared_settings, undeclared
+from firmware.settings import Secret, Settings, check, check_together, declared_keys, declared_settings, undeclared
 from firmware.store.vault import VaultDamaged
 
 TYPE_CHECKING = False
@@ -65,6 +65,7 @@ class Provisioned:
         of_plain = declared_settings()
         values = check(of_plain, given)
         values.update(keys)
+        check_together(values)
         self._copy_to_cells("settings.json", plain)
         self._copy_to_cells("ca.der", ca_der)
         number = int.from_bytes(self._slots.get(_STARTS) or b"", "big") + 1

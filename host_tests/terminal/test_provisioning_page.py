@@ -31,6 +31,8 @@ def as_told(setting: Setting) -> tuple[str, str, str]:
     """Name, range and default as the page writes them."""
     low, high = number(setting.low), number(setting.high)
     allowed = "true, false" if setting.kind == "bool" else low if low == high else f"{low}..{high}"
+    if setting.kind == "hex" and setting.default == "":
+        allowed = f"0 or {allowed}"
     if setting.default is None:
         return setting.name, allowed, "refused (K01)"
     if isinstance(setting.default, int):

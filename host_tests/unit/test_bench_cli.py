@@ -195,6 +195,15 @@ class Served:
         self.identity = identity
 
 
+def test_a_new_terminal_may_hold_no_card_key(run, tmp_path):
+    path = tmp_path / "new" / "SHOP0001.keys.json"
+    run("terminal", "add", "SHOP0001", "--merchant", "MY-SHOP-0000001", "--keys", str(path), "--no-card-key")
+    keys = json.loads(path.read_text())
+    assert keys["card_group"] == ""
+    settings.check(declared_keys(), keys)
+    assert not (tmp_path / "new" / "card-group.hex").exists()
+
+
 def test_a_new_terminals_keys_are_a_whole_keys_json_and_all_terminals_read_the_same_cards(run, tmp_path):
     made = []
     for terminal in ("SHOP0001", "SHOP0002"):

@@ -111,6 +111,31 @@ def test_a_bad_key_is_refused_and_not_shown(tmp_path: Path, secret: str) -> None
         assert str(bad) not in str(caught.value).replace(secret, "").replace("16..16", "")
 
 
+@pytest.mark.parametrize("given", [{}, {"card_group": ""}])
+def test_a_terminal_may_hold_no_card_key_and_one_taken_from_it_is_gone(tmp_path: Path, given: "dict[str, str]") -> None:
+    others = {name: value for name, value in KEYS.items() if name != "card_group"}
+    terminal, path = Terminal(), folder(tmp_path)
+    assert terminal.start(path).settings.secret_bytes("card_group") == b"\x33" * 16
+    folder(tmp_path, None, {**others, **given})
+    assert terminal.start(path).settings.secret_bytes("card_group") == b""
+    assert terminal.start(path).settings.secret_bytes("card_group") == b"", "and at the next start, from the key store"
+    kept = Vault(NorPartition(terminal.nor, 0, 4), BOARD).load()
+    assert kept is not None
+    assert kept["card_group"] == b""
+
+
+def test_the_group_way_without_a_card_key_is_refused_and_names_both(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path, {**PLAIN, "aes_way": "group"}, {**KEYS, "card_group": ""})
+    for _ in range(2):  # from the file, then from the key store
+        with pytest.raises(SettingsError, match=r"aes_way.*card_group") as caught:
+            terminal.start(path)
+        assert caught.value.code == "K01"
+    folder(tmp_path, {**PLAIN, "aes_way": "group"})
+    assert terminal.start(path).settings.text("aes_way") == "group"
+    for way in ("sun", "relay", "off"):
+        assert load(folder(tmp_path, {**PLAIN, "aes_way": way}, {**KEYS, "card_group": ""})).text("aes_way") == way
+
+
 def test_missing_and_damaged_files_are_settings_errors(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
         load(str(tmp_path / "nowhere"))

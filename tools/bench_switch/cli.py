@@ -208,14 +208,15 @@ def terminal() -> None:
     help="JSON file with the keys; when it does not exist it is made with random ones, as a whole keys.json for the "
     "terminal. [default: build/terminals/ID.keys.json]",
 )
+@click.option("--card-key/--no-card-key", default=True, help="Whether new keys hold the key of the programme's cards.")
 @click.pass_obj
-def terminal_add(database: str, terminal_id: str, merchant: str, keys_path: Path | None) -> None:
+def terminal_add(database: str, terminal_id: str, merchant: str, keys_path: Path | None, *, card_key: bool) -> None:
     """Make a terminal known."""
     path = keys_path or Path("build/terminals") / f"{terminal_id}.keys.json"
     with books_of(database) as ledger:
         known = path.exists()
         keys = _read_keys(path) if known else _new_keys()
-        card_group = "" if known else _card_group(path.parent / CARD_GROUP_FILE)
+        card_group = "" if known or not card_key else _card_group(path.parent / CARD_GROUP_FILE)
         ledger.add_terminal(terminal_id, merchant, str(keys["mac_out"]), str(keys["mac_in"]), int(keys["kid"]))
         if not known:
             keys = {**keys, "card_group": card_group, "wifi_psk": ""}
