@@ -147,9 +147,11 @@ class Chip(Registers):
 
     async def wake(self) -> None:
         """Leave soft power-down. The chip needs 1,024 clocks and its crystal; raises ChipAbsent when it stays down."""
-        self.write(_COMMAND, _IDLE)
-        if not await self._ready():
-            raise ChipAbsent()
+        for _ in range(_ATTEMPTS):  # a command that got lost leaves the chip asleep
+            self.write(_COMMAND, _IDLE)
+            if await self._ready():
+                return
+        raise ChipAbsent()
 
     @property
     def polls(self) -> bool:

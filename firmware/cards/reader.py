@@ -134,14 +134,18 @@ class CardReader:
 
     def status(self) -> str:
         """One line for the console: the chip, and what happened since the start."""
+        from drivers.rc522_health import name_of  # asked for by a technician, and by nobody else
+
         chip = self._chip
         return (
-            "reader {} version {:02x} set up again {} line faults {} two cards {} left early {} unreadable {} "
-            "suspicious {}"
+            "reader {} version {:02x} {}, set up again {} healed {} line faults {} two cards {} left early {} "
+            "unreadable {} suspicious {}"
         ).format(
             "ok" if self.healthy() else ReaderDead.code,
             chip.version,
+            name_of(chip.version),
             self.reinitialised,
+            chip.register_faults + chip.bus_faults + chip.stalls,
             chip.irq_faults,
             self.two_cards,
             self.left_early,

@@ -12,7 +12,8 @@ from drivers.rc522_errors import AuthRefused, Collision, CrcError, IsoDepError, 
 from firmware.cards.aes_plain import CardRefused
 from firmware.core.errors import BadMessage, CardUnreadable, LinkDown, StoreFull
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData, Reply
-from host_tests.unit.reader_kit import Authority, Shop, aes_card, gold, outcome, summary
+from host_tests.unit.reader_kit import FAULTS, Authority, Shop, aes_card, gold, outcome, summary
+from tools.sim.cards import Noise, make_card
 
 # AuthenticateEV2First, and its second part
 _FIRST, _MORE, _READ = 0x71, 0xAF, 0xAD
@@ -159,3 +160,36 @@ def test_a_switch_that_never_answers_ends_with_the_tap() -> None:
     assert shop.tap(aes_card(), prove=True, ms=20_000) is CardUnreadable
     assert shop.clock.now_us < 17_500_000
     assert shop.reader.unreadable == 1
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "nibble"])
+def test_one_lost_frame_lets_no_rewritable_copy_spend(fault: str) -> None:
+    for frame in range(1, 14):
+        shop = Shop()
+        shop.field.noise = Noise(exact={frame: fault})
+        copy: Any = make_card("classic-magic", "11223344")
+        told = shop.tap(copy.imitate(gold()), prove=True)
+        assert isinstance(told, CardData), (frame, told)
+        assert (told.auth, told.suspect) == (AUTH_UID, True), frame
+
+
+def test_an_honest_card_is_knocked_at_twice_and_keeps_its_rank() -> None:
+    shop = Shop()
+    assert summary(shop.tap(gold(), prove=True))[2] == 1001
+    assert shop.reader.cards.suspicious == 0
+
+
+@pytest.mark.parametrize("kind", ["lost", "zeros", "ones", "flip-in"])
+def test_one_disturbed_transaction_while_the_chip_wakes_is_no_dead_reader(kind: str) -> None:
+    for number in range(1, 5):
+        shop = Shop()
+
+        async def story(shop: Shop = shop, number: int = number) -> None:
+            await asyncio.sleep(0.5)
+            assert shop.board.rc522._asleep
+            shop.board.rc522.faults.at(number, kind, 9)
+            shop.field.lay(gold())
+            assert summary(await outcome(shop.reader))[2] == 1001, number
+
+        shop.open(story)
+        assert "R01" not in shop.lines()

@@ -161,5 +161,23 @@ def test_the_console_is_told_what_happened_since_the_start() -> None:
 
     shop.open(story)
     assert shop.reader.status() == (
-        "reader ok version 92 set up again 0 line faults 0 two cards 1 left early 1 unreadable 0 suspicious 1"
+        "reader ok version 92 NXP MFRC522 2.0, set up again 0 healed 0 line faults 0 two cards 1 left early 1 "
+        "unreadable 0 suspicious 1"
     )
+
+
+def test_the_console_is_told_what_the_driver_healed() -> None:
+    shop = Shop()
+
+    async def story() -> None:
+        shop.board.rc522.power_off()
+        shop.board.rc522.power_on()  # a dip of the supply: registers found changed
+        shop.field.lay(gold())
+        shop.board.rc522.faults.at(40, "zeros")
+        await outcome(shop.reader)
+
+    shop.open(story)
+    chip = shop.chip
+    healed = chip.register_faults + chip.bus_faults + chip.stalls
+    assert healed > 0
+    assert "set up again 1 healed {} ".format(healed) in shop.reader.status()
