@@ -79,7 +79,17 @@ class AesMembers:
             return ""
 
     async def _signed(self) -> "bytes | None":
-        """What the card signed for this tap, None when it signs nothing."""
+        """What the card signed for this tap, None when it signs nothing.
+
+        Asked twice when there is nothing in it: no key is at work, and the way to the processor has no check sum.
+        """
+        try:
+            signed = await self._read_signed()
+        except CardRefused:
+            signed = None
+        return signed or await self._read_signed()
+
+    async def _read_signed(self) -> "bytes | None":
         card = PlainCard(self._iso)
         await card.select_df(NTAG424_DF_NAME)
         return sun_data(await card.plain_read(NDEF_FILE, NDEF_READ_SIZE))

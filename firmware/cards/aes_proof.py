@@ -34,6 +34,7 @@ _ANSWER = b"\x03"
 _CHALLENGE_SIZE = const(16)
 _PART_TWO_SIZE = const(32)
 _ANSWER_SIZE = const(32)
+_NATIVE = const(0x91)  # first byte of every status word of these cards' own commands
 # DE39
 _APPROVED = "00"
 _COPY = "59"  # a suspected copy
@@ -74,7 +75,12 @@ class KeyProof:
 
     async def _by_group(self, card: AesCard, uid: bytes, kind: str, keys: "CardKeys", suspect: "Suspect") -> CardData:
         await card.authenticate(keys.aes_read_key(uid))
-        payload = await card.read(PAYLOAD_FILE, 0, SIZE, PAYLOAD_MODE)
+        try:
+            payload = await card.read(PAYLOAD_FILE, 0, SIZE, PAYLOAD_MODE)
+        except CardRefused as error:
+            if error.status >> 8 != _NATIVE:  # no word of a card that has just proven itself: read wrong on the bus
+                raise UnderKeys("status") from error
+            raise
         try:
             member_no = member_of_payload(keys, AES_CARD, uid, payload)
         except PayloadForged:

@@ -10,6 +10,7 @@ import pytest
 
 from drivers.rc522_errors import AuthRefused, Collision, CrcError, IsoDepError, Nak, NoAnswer
 from firmware.cards.aes_plain import CardRefused
+from firmware.cards.aes_proof import UnderKeys
 from firmware.core.errors import BadMessage, CardUnreadable, LinkDown, StoreFull
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData, Reply
 from host_tests.unit.reader_kit import FAULTS, Authority, Shop, aes_card, gold, outcome, summary
@@ -193,3 +194,31 @@ def test_one_disturbed_transaction_while_the_chip_wakes_is_no_dead_reader(kind: 
 
         shop.open(story)
         assert "R01" not in shop.lines()
+
+
+@pytest.mark.parametrize("kind", ["lost", "zeros", "ones"])
+def test_one_disturbed_transaction_costs_a_card_no_signed_data(kind: str) -> None:
+    for number in range(66, 98):
+        shop = Shop(way="sun")
+        shop.board.rc522.faults.at(number, kind)
+        told = shop.tap(aes_card(), prove=True)
+        assert isinstance(told, CardData), number
+        assert told.sun, number
+
+
+@pytest.mark.parametrize("kind", ["lost", "zeros", "ones"])
+def test_one_disturbed_transaction_lowers_no_card_of_the_group_and_tries_no_key_twice(kind: str) -> None:
+    for number in range(66, 98):
+        shop = Shop(way="group")
+        card = aes_card()
+        honest, ran = card.apdu, []
+
+        def counted(apdu: bytes, honest: Any = honest, ran: list[int] = ran) -> bytes:
+            ran.append(apdu[1])
+            return honest(apdu)
+
+        card.apdu = counted
+        shop.board.rc522.faults.at(number, kind)
+        told = shop.tap(card)
+        assert told is UnderKeys or summary(told)[1] == AUTH_AES, number
+        assert ran.count(_FIRST) <= 1
