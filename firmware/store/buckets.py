@@ -208,11 +208,10 @@ class Buckets:
                     continue
                 frame = frames.frame_at(mended, 0, crc_seed, header.generation)
                 assert frame is not None
-            body = bytearray(frame.body)
-            head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
-            known = frame.kind == MEMBER and frame.version == VERSION
-            if known and self._sealer.open(place_of(KIND, header.salt, header.generation, at), head, body, True):
-                yield at, bytes(body)
+            if frame.kind == MEMBER and frame.version == VERSION:
+                body = self._sealer.body_of(place_of(KIND, header.salt, header.generation, at), frame, True)
+                if body is not None:
+                    yield at, bytes(body)
 
     def _append(self, sector: int, body: bytes) -> bool:
         """Write one record behind the others of this sector; False when it takes no more."""
@@ -225,11 +224,9 @@ class Buckets:
         return header is not None and at <= SECTOR - SLOT and self._program(sector, at, header, body)
 
     def _program(self, sector: int, at: int, header: Header, body: bytes) -> bool:
-        sealed = bytearray(body)
-        head = frames.pack_head(MEMBER, VERSION, 0, len(sealed))
-        self._sealer.seal(place_of(KIND, header.salt, header.generation, at), head, sealed, True)
-        frame = frames.pack_frame(MEMBER, VERSION, 0, sealed, frames.seed(header.salt, header.generation))
-        return self._flash.program(sector, at, frame)
+        place = place_of(KIND, header.salt, header.generation, at)
+        crc_seed = frames.seed(header.salt, header.generation)
+        return self._flash.program(sector, at, self._sealer.frame(place, MEMBER, 0, bytearray(body), True, crc_seed))
 
     def _newest(self, sector: int) -> "list[bytes]":
         """The newest record of each card of a sector, those longest unchanged first."""

@@ -12,6 +12,11 @@ from cryptolib import aes
 from micropython import const
 
 from firmware.core.cmac import Cmac, tag_equal
+from firmware.store.frames import VERSION, pack_frame, pack_head
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.store.frames import Frame
 
 CLEAR = const(8)
 TAG = const(8)
@@ -49,6 +54,17 @@ class Sealer:
         if encrypted:
             body[CLEAR:end] = aes(self._enc, _CBC, self._iv.encrypt(place)).decrypt(bytes(body[CLEAR:end]))
         return True
+
+    def frame(self, place: bytes, kind: int, seq: int, body: bytearray, encrypt: bool, crc_seed: int) -> bytearray:
+        """The frame that holds this body, which is sealed where it lies."""
+        self.seal(place, pack_head(kind, VERSION, seq, len(body)), body, encrypt)
+        return pack_frame(kind, VERSION, seq, body, crc_seed)
+
+    def body_of(self, place: bytes, frame: "Frame", encrypted: bool) -> "bytearray | None":
+        """What a frame's body says, None when it does not open at this place."""
+        body = bytearray(frame.body)
+        head = pack_head(frame.kind, frame.version, frame.seq, len(body))
+        return body if self.open(place, head, body, encrypted) else None
 
     def _tag(self, place: bytes, head: "bytes | bytearray | memoryview", body: bytearray) -> bytes:
         return self._mac.tag(place + bytes(head) + bytes(body[: len(body) - TAG]))[:TAG]

@@ -102,12 +102,11 @@ class Slots:
             if frame is None:
                 at += frames.ALIGN
                 continue
-            body = bytearray(frame.body)
-            head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
             place = place_of(KIND, self._salt, self._generation, at)
-            at += frames.slot_size(len(body))
+            at += frames.slot_size(len(frame.body))
             end = at
-            if frame.kind == _VALUE and self._sealer.open(place, head, body, True):
+            body = self._sealer.body_of(place, frame, True) if frame.kind == _VALUE else None
+            if body is not None:
                 name_length, length = body[CLEAR], body[CLEAR + 1]
                 name = bytes(body[CLEAR + 2 : CLEAR + 2 + name_length]).decode()
                 self._values[name] = bytes(body[CLEAR + 2 + name_length : CLEAR + 2 + name_length + length])
@@ -121,9 +120,8 @@ class Slots:
         if at + _slot(name, value) > SECTOR:
             return False
         body[CLEAR : CLEAR + len(plain)] = plain
-        head = frames.pack_head(_VALUE, frames.VERSION, 0, len(body))
-        self._sealer.seal(place_of(KIND, self._salt, generation, at), head, body, True)
-        frame = frames.pack_frame(_VALUE, frames.VERSION, 0, body, frames.seed(self._salt, generation))
+        place = place_of(KIND, self._salt, generation, at)
+        frame = self._sealer.frame(place, _VALUE, 0, body, True, frames.seed(self._salt, generation))
         if not self._flash.program(sector, at, frame):
             self._at = SECTOR
             return False

@@ -86,11 +86,10 @@ class Vault:
     def _read(self, sector: int) -> "tuple[int, bytes] | None":
         """(counter, fields) of a sector, None when nothing there opens."""
         frame = frames.frame_at(self._flash.read(sector, 0, FRAME_HEAD + MAX_BODY), 0, _SEED, 0)
-        if frame is None or frame.kind != _RECORD:
+        if frame is None or frame.kind != _RECORD or frame.version != frames.VERSION:
             return None
-        body = bytearray(frame.body)
-        head = frames.pack_head(_RECORD, frames.VERSION, frame.seq, len(body))
-        if not self._wrapping.open(place_of(KIND, _SEED, frame.seq, 0), head, body, True):
+        body = self._wrapping.body_of(place_of(KIND, _SEED, frame.seq, 0), frame, True)
+        if body is None:
             return None
         length = unpack_from("<H", body, CLEAR)[0]
         return frame.seq, bytes(body[CLEAR + 2 : CLEAR + 2 + length])
@@ -99,9 +98,8 @@ class Vault:
         plain = len(fields).to_bytes(2, "little") + fields
         body = bytearray(CLEAR + (len(plain) + 15 & -16) + TAG)
         body[CLEAR : CLEAR + len(plain)] = plain
-        head = frames.pack_head(_RECORD, frames.VERSION, self._counter, len(body))
-        self._wrapping.seal(place_of(KIND, _SEED, self._counter, 0), head, body, True)
-        frame = frames.pack_frame(_RECORD, frames.VERSION, self._counter, body, _SEED)
+        place = place_of(KIND, _SEED, self._counter, 0)
+        frame = self._wrapping.frame(place, _RECORD, self._counter, body, True, _SEED)
         return self._flash.erase(sector) and self._flash.program(sector, 0, frame)
 
 

@@ -164,3 +164,17 @@ def test_the_tag_covers_place_head_and_every_byte() -> None:
         assert not SEALER.open(place, head, altered, True)
     assert SEALER.open(place, head, body, True)
     assert bytes(body[:40]) == bytes(range(40))
+
+
+def test_a_sealed_frame_opens_at_its_own_place_and_nowhere_else() -> None:
+    place, crc_seed = place_of(4, 7, 3, 64), frames.seed(7, 3)
+    plain = bytes(8) + b"sixteen bytes of" + bytes(8)
+    raw = SEALER.frame(place, 9, 5, bytearray(plain), True, crc_seed)
+    assert b"sixteen" not in raw
+    frame = frames.frame_at(raw, 0, crc_seed, 3)
+    body = SEALER.body_of(place, frame, True)
+    assert body is not None
+    assert body[:-8] == plain[:-8]
+    assert SEALER.body_of(place_of(4, 7, 3, 128), frame, True) is None
+    frame.seq += 1
+    assert SEALER.body_of(place, frame, True) is None
