@@ -33,6 +33,7 @@ class Careful(Authority):
 
     async def __call__(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
         if len(step) != {1: 18, 3: 33}[step[0]]:
+            self.steps.append(step)
             raise BadMessage("tag 33")
         return await super().__call__(uid, step)
 

@@ -13,7 +13,7 @@ from firmware.core.types import CardData
 from host_tests.chips.reader_bench import ReaderBench
 from host_tests.unit.reader_kit import FAULTS, GROUP, ISSUER, OneFault, Shop, aes_card, gold, outcome, silver
 from tools.sim.cards import make_card
-from tools.sim.cards.frames import Answer, Frame
+from tools.sim.cards.frames import Answer, Frame, with_crc
 from tools.sim.cards.personal import personalise
 
 SETS: dict[str, tuple[Callable[[], Any], ...]] = {
@@ -84,3 +84,51 @@ def test_four_bits_in_the_anticollision_are_a_broken_frame_and_end_no_task(code:
         assert isinstance(await outcome(shop.reader, 1_000), CardData)
 
     shop.open(story)
+
+
+def test_no_card_is_missed_when_the_first_answer_after_every_halt_is_lost() -> None:
+    bench = ReaderBench()
+    for make in SETS["three"]:
+        bench.field.lay(make())
+    honest, halted = bench.field.transmit, False
+
+    def deafened(frame: Frame) -> Any:
+        nonlocal halted
+        heard = honest(frame)
+        lost, halted = halted, frame.nbits > 16 and frame.data[0] == 0x50
+        return None if lost else heard
+
+    bench.field.transmit = deafened  # type: ignore[method-assign]
+
+    async def resolve() -> int:
+        await bench.start()
+        return len(await bench.picc.select_all())
+
+    assert bench.run(resolve()) == 3
+
+
+@pytest.mark.parametrize(("uid", "at"), [("04A1B2C3D4E5F6", 0), ("04A1B2C3D4E5F6", 1), ("9C599B32", 0)])
+def test_a_sak_that_disagrees_with_the_cascade_tag_is_a_broken_frame(uid: str, at: int) -> None:
+    bench = ReaderBench()
+    card = make_card("ntag213" if len(uid) == 14 else "classic", uid)
+    bench.field.lay(card)
+    honest, seen = bench.field.transmit, 0
+
+    def lying(frame: Frame) -> Any:
+        nonlocal seen
+        heard = honest(frame)
+        if heard is not None and frame.nbits > 16 and frame.data[1] == 0x70:
+            if seen == at:
+                sak = bytes((heard.bits & 0xFF ^ 0x04,))
+                heard.bits = int.from_bytes(with_crc(sak), "little")
+            seen += 1
+        return heard
+
+    bench.field.transmit = lying  # type: ignore[method-assign]
+
+    async def select() -> None:
+        await bench.start()
+        with pytest.raises(FrameError, match="SAK"):
+            await bench.picc.select()
+
+    bench.run(select())

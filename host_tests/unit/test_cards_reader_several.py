@@ -173,11 +173,13 @@ def test_the_console_is_told_what_the_driver_healed() -> None:
         shop.board.rc522.power_off()
         shop.board.rc522.power_on()  # a dip of the supply: registers found changed
         shop.field.lay(gold())
-        shop.board.rc522.faults.at(40, "zeros")
         await outcome(shop.reader)
+        shop.board.rc522.faults.at(1, "zeros")
+        shop.chip._alive()
 
     shop.open(story)
     chip = shop.chip
     healed = chip.register_faults + chip.bus_faults + chip.stalls
     assert healed > 0
+    assert chip.bus_faults == 1
     assert "set up again 1 healed {} ".format(healed) in shop.reader.status()
