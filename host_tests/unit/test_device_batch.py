@@ -133,7 +133,7 @@ def test_people_see_the_end_of_a_uid_and_programs_no_more(capsys: pytest.Capture
     assert uid not in (said.out + said.err).upper() and ".." + uid[-4:] in said.err
     events = [json.loads(line) for line in said.out.splitlines()]
     assert [event["event"] for event in events] == ["plan", "result", "batch"]
-    assert len(plans[0].steps) == len(events[0]["steps"]) == 4
+    assert len(plans[0].steps) == len(events[0]["steps"]) == 5
 
 
 LISTS = {
