@@ -166,3 +166,25 @@ def last_written(raw: "bytearray | memoryview | bytes", start: int, end: int) ->
     while at > start and raw[at - 1] == 0xFF:
         at -= 1
     return at
+
+
+def generation_of(raw: "bytearray | memoryview | bytes", salt: int, generations: "list[int]") -> int:
+    """Which of these generations the first frame that can be read in a sector belongs to, 0 when none."""
+    seeds = [(generation, seed(salt, generation)) for generation in generations]
+    for at in range(FRAMES_AT, SECTOR, ALIGN):
+        for generation, crc_seed in seeds:
+            if frame_length(raw, at, crc_seed):
+                return generation
+    return 0
+
+
+def silencing(raw: "bytearray | memoryview | bytes", start: int, end: int) -> "bytearray | None":
+    """What to program over a torn place, whose cells may drift: it must not speak later, among newer frames. None when
+    it is silent already."""
+    zeros = bytearray(b"\xff" * (end - start))
+    for at in range(start, end, ALIGN):
+        if not is_blank(raw, at, min(at + ALIGN, end)):
+            zeros[at - start : at - start + ALIGN] = bytes(min(ALIGN, end - at))
+    if any([raw[start + i] and not zeros[i] for i in range(end - start)]):
+        return zeros
+    return None

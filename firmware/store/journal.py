@@ -381,7 +381,7 @@ class Journal:
     def gaps(self) -> int:
         """Places, seen since the start, where a record that once stood there is missing or does not open any more."""
         self._load_all()
-        return self._ring.chain.gaps
+        return self._ring.chain.gaps + self._ring.missing
 
     def mended(self) -> int:
         """How often since the start one wrong bit of the flash was put right."""

@@ -6,6 +6,7 @@ speak again. A sector's place in time is its generation; places in a sector are 
 """
 
 from array import array
+from binascii import crc32
 
 from micropython import const
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _STRIKES = const(3)  # failed programs after which a sector takes nothing more
 _LEAST_SECTORS = const(4)
+_NEWER = const(3)  # so many sectors newer than every header may have lost theirs, bad ones between them included
+_READS = const(3)  # of the newest sector, until two agree
 
 
 class Ring:
@@ -63,6 +66,7 @@ class Ring:
         self.seq_ceiling = 0
         self.lost = 0  # frames that may have stood in unreadable places of the open sector
         self.inline_erases = 0
+        self.missing = 0  # generations still needed of which no sector is known
         self.repairs = 0  # reads that put a wrong bit right
         self.unsealed = 0  # frames whose tag fitted
         self.refused = 0  # frames whose tag did not fit: altered, moved, or sealed with other keys
@@ -80,45 +84,66 @@ class Ring:
             raise StoreError("partition is too small")
         newest: "Header | None" = None
         broken: "list[int]" = []
-        salts: "list[int]" = []
+        blank: "list[int]" = []
+        salts = array("I", bytes(4 * self.sectors))
         for sector in range(self.sectors):
-            header = self._read_header(sector, broken)
-            salts.append(header.salt if header else 0)
-            if header is None:
-                continue
-            if header.format < frames.FORMAT and header.kind == self._kind:
-                raise StoreOutdated("format {}".format(header.format))
-            if header.format != frames.FORMAT or header.kind != self._kind or header.sectors != self.sectors:
-                raise StoreForeign("another store or a newer format")
-            self._generations[sector] = header.generation
-            self._highs[sector] = header.seq_high
-            if newest is None or header.generation > newest.generation:
-                newest, self._head = header, sector
+            header = self._read_header(sector, broken, blank)
+            if header is not None:
+                salts[sector] = header.salt
+                newest = self._note(sector, header, newest)
         if newest is None:
             self._take_into_use()
             return
         self.salt = newest.salt
+        # A reader that saw one header as blank would give its sector away: where one may stand, it is looked for again.
+        held = set(self._generations)
+        gap = len([g for g in range(newest.tail, newest.generation) if g not in held]) > 0
+        following = [(self._head + step) % self.sectors for step in range(1, _NEWER + 1)]
+        for sector in blank:
+            if gap or sector in following:
+                header = self._read_header(sector, broken, [], True)
+                if header is not None and header.salt == self.salt:
+                    salts[sector] = header.salt
+                    newest = self._note(sector, header, newest)
         for sector in range(self.sectors):
             if salts[sector] != newest.salt:
                 self._generations[sector] = 0
         self.generation, self.tail = newest.generation, newest.tail
         self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
-        self._adopt(broken)
-        headless = self._adopt_newest(broken)
-        self._read_newest(visit, headless)
+        self._read_newest(visit, self._adopt(broken))
+        self.missing = len(self._missing())
+        if self.missing:
+            self._bad.update(broken)  # one of them may be it: nothing is written there any more
         if self.refused and not self.unsealed:
             raise StoreSealed("no frame opens with this terminal's keys")
         self._recount()
 
-    def _read_header(self, sector: int, broken: "list[int]") -> "Header | None":
+    def _note(self, sector: int, header: Header, newest: "Header | None") -> Header:
+        """Enter a header; the newer of the two. Raises StoreForeign when it is not of this store."""
+        if header.format < frames.FORMAT and header.kind == self._kind:
+            raise StoreOutdated("format {}".format(header.format))
+        if header.format != frames.FORMAT or header.kind != self._kind or header.sectors != self.sectors:
+            raise StoreForeign("another store or a newer format")
+        self._generations[sector] = header.generation
+        self._highs[sector] = header.seq_high
+        if newest is None or header.generation > newest.generation:
+            self._head = sector
+            return header
+        return newest
+
+    def _read_header(self, sector: int, broken: "list[int]", blank: "list[int]", both: bool = False) -> "Header | None":
+        """A sector's header; one that cannot be read is entered in one of the lists. A first copy that looks blank is
+        believed (never used, or an erase at least begun), unless `both` are to be read."""
+        seen_blank = True
         for copy in (0, HEADER):
             raw = self._flash.read(sector, copy, HEADER)
             header = frames.parse_header(raw)
             if header is not None:
                 return header
-            if not copy and frames.is_blank(raw, 0, HEADER):
-                return None  # never used, or an erase at least begun: free either way
-        broken.append(sector)
+            seen_blank = seen_blank and frames.is_blank(raw, 0, HEADER)
+            if seen_blank and not both:
+                break
+        (blank if seen_blank else broken).append(sector)
         return None
 
     def _take_into_use(self) -> None:
@@ -131,37 +156,30 @@ class Ring:
         self._recount()
         self._advance(0)
 
-    def _adopt(self, broken: "list[int]") -> None:
-        """A sector between two neighbours that lost both header copies: its generation follows from theirs."""
-        for sector in broken:
-            before = after = 0
-            for step in range(1, self.sectors):
-                if not before and (g := self._generations[sector - step]):
-                    before = g + step
-                if not after and (g := self._generations[(sector + step) % self.sectors]):
-                    after = g - step
-            if before == after and before > 0:
-                self._generations[sector] = before
-                self.adopted.append(before)
+    def _adopt(self, broken: "list[int]") -> bool:
+        """Sectors that lost both header copies: their frames tell which generation they are of, and they leave the
+        list. True when one of them is newer than every header."""
+        headless = False
+        for sector in broken[:]:
+            newer = [self.generation + step for step in range(1, _NEWER + 1)]
+            raw = self._flash.read_sector(sector)
+            generation = frames.generation_of(raw, self.salt, self._missing() + newer)
+            if generation:
+                broken.remove(sector)
+                self._generations[sector] = generation
+                self.adopted.append(generation)
+            if generation > self.generation:
+                self._head, self.generation = sector, generation
+                headless = True
+        return headless
 
-    def _adopt_newest(self, broken: "list[int]") -> bool:
-        """The sector after the newest may be the newest with its header lost: its frames tell."""
-        following = (self._head + 1) % self.sectors
-        if following not in broken or self._generations[following]:
-            return False
-        raw = self._flash.read_sector(following)
-        crc_seed = frames.seed(self.salt, self.generation + 1)
-        for at in range(FRAMES_AT, SECTOR, frames.ALIGN):
-            if frames.frame_length(raw, at, crc_seed):
-                self._head = following
-                self.generation += 1
-                self._generations[following] = self.generation
-                self.adopted.append(self.generation)
-                return True
-        return False
+    def _missing(self) -> "list[int]":
+        """Generations that are still needed and of which no sector is known."""
+        held = set(self._generations)
+        oldest = max(self.tail, self.generation - 2 * self.sectors)
+        return [g for g in range(oldest, self.generation) if g not in held]
 
     def _read_newest(self, visit: "Callable[[Frame], object]", headless: bool) -> None:
-        raw = self._flash.read_sector(self._head)
         newest: "list[Frame]" = []
 
         def keep(frame: Frame) -> bool:
@@ -169,27 +187,27 @@ class Ring:
             visit(frame)
             return False
 
-        end = self._scan(raw, self.generation, keep)
-        written = frames.last_written(raw, end, SECTOR)
+        for _ in range(_READS):
+            raw = self._flash.read_sector(self._head)
+            first = crc32(raw)
+            self.lost = 0
+            end = self._scan(raw, self.generation, keep)
+            written = frames.last_written(raw, end, SECTOR)
+            if written <= end or crc32(self._flash.read_sector(self._head)) == first:
+                break  # what looks torn is: it was read twice
         if headless:
             self._at = SECTOR
         elif written > end:
             self._at = (written + PAGE - 1) // PAGE * PAGE  # dirt is never programmed again
-            if not self.refused:
-                self._silence(raw, end, written)
+            zeros = frames.silencing(raw, end, written)
+            if zeros is not None and not self.refused:
+                self._flash.program(self._head, end, zeros)
         else:
             self._at = end
             if newest:
                 self._harden(newest[0])
-
-    def _silence(self, raw: bytearray, start: int, end: int) -> None:
-        """Zeros over what was torn: its cells may drift, and it must not speak later, among newer frames."""
-        zeros = bytearray(b"\xff" * (end - start))
-        for at in range(start, end, frames.ALIGN):
-            if not frames.is_blank(raw, at, min(at + frames.ALIGN, end)):
-                zeros[at - start : at - start + frames.ALIGN] = bytes(min(frames.ALIGN, end - at))
-        if any([raw[start + i] and not zeros[i] for i in range(end - start)]):
-            self._flash.program(self._head, start, zeros)
+        if not self.refused and not self.unsealed:
+            self.visit(self.generation - 1, lambda _frame: False)  # one more, to see whether the keys fit
 
     def _harden(self, frame: Frame) -> None:
         """Program the newest frame again with the same bits: the cut may have left its cells barely moved."""

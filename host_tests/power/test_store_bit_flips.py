@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 from firmware.core.types import REFUSED
-from host_tests.power.ledger import LONG, Ledger, observe, open_journal, with_image
-from tools.sim.chips.nor import Nor
+from firmware.store.journal import Journal
+from host_tests.power.ledger import LONG, SEALER, Ledger, observe, open_journal, with_image
+from tools.sim.chips.nor import Nor, NorPartition
 
 
 def image_with_everything() -> tuple[bytes, Ledger]:
@@ -152,3 +153,70 @@ def test_a_lost_promise_of_numbers_never_gives_one_again() -> None:
         used = len(bytes(nor.image[:4096]).rstrip(b"\xff"))
         nor.image[used - 6] ^= 12  # two bits: no repair
         assert open_journal(nor, False).next_seq() > newest
+
+
+def test_the_oldest_sector_that_lost_both_headers_still_gives_its_records_and_is_not_erased() -> None:
+    nor = Nor(6 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(7)
+    while ledger.journal._ring.generation < 3:
+        ledger.offline_sale(ledger.handed % 4)
+    nor.image[10] ^= 4
+    nor.image[42] ^= 4
+    again = Ledger(open_journal(with_image(bytes(nor.image)), False))
+    assert observe(again.journal, ledger.probe) == ledger.state()
+    assert again.journal.gaps() == 0
+
+
+class Misreading(NorPartition):
+    """Gives FF (a header) or garbage (a sector) instead of what it holds, once."""
+
+    def __init__(self, nor: Nor, sector: int, length: int, start: int) -> None:
+        super().__init__(nor, 0, nor.size // 4096)
+        self._where = (sector, length)
+        self._start = start
+        self.struck = False
+
+    def readblocks(self, block_num: int, buf: bytearray | memoryview, offset: int = 0) -> None:
+        super().readblocks(block_num, buf, offset)
+        if (block_num, len(buf)) == self._where and offset == 0 and not self.struck:
+            self.struck = True
+            size = len(buf) - self._start
+            buf[self._start :] = random.Random(1).randbytes(size) if self._start else b"\xff" * size
+
+
+def test_a_header_misread_as_blank_once_gives_no_sector_away() -> None:
+    nor = Nor(6 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(7)
+    while ledger.journal._ring.generation < 3:
+        ledger.offline_sale(ledger.handed % 4)
+    for sector in range(3):
+        part = Misreading(with_image(bytes(nor.image)), sector, 32, 0)
+        journal = Journal(part, SEALER, 1)
+        journal.open()
+        assert part.struck and observe(journal, ledger.probe) == ledger.state(), f"sector {sector}"
+
+
+def test_a_garbled_read_at_the_start_destroys_nothing() -> None:
+    image, ledger = image_with_everything()
+    part = Misreading(with_image(image), 1, 4096, 64)
+    journal = Journal(part, SEALER, 1)
+    journal.open()
+    assert part.struck and observe(journal, ledger.probe) == ledger.state()
+    assert journal.next_seq() > ledger.handed
+
+
+def test_a_sector_nobody_can_place_is_told_as_missing_and_kept() -> None:
+    nor = Nor(6 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(7)
+    while ledger.journal._ring.generation < 3:
+        ledger.offline_sale(ledger.handed % 4)
+    nor.image[:4096] = bytes(random.Random(2).randbytes(4096))
+    kept = bytes(nor.image[:4096])
+    journal = open_journal(with_image(bytes(nor.image)), False)
+    assert journal.gaps() >= 1
+    while journal.idle_work():
+        pass
+    assert bytes(journal._flash._device.nor.image[:4096]) == kept

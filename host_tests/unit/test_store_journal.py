@@ -259,7 +259,7 @@ def test_opening_reads_the_same_whatever_the_queue() -> None:
     nor = ledger.journal._flash._device.nor
     nor.reset_counters()
     again = open_journal(nor, False)
-    assert nor.bytes_read <= 64 * 32 + 4096 + 2 * 80
+    assert nor.bytes_read <= 64 * 32 + 4096 + 2 * 80 + 3 * 64
     assert nor.ops <= 1
     assert again.pending_count() == 3000
 
