@@ -9,7 +9,7 @@ import os
 
 from micropython import const
 
-from firmware.core.errors import SettingsError
+from firmware.core.errors import SettingsError, StoreError
 from firmware.settings import Secret, Settings, check, check_together, declared_keys, declared_settings, undeclared
 from firmware.store.vault import VaultDamaged
 
@@ -87,7 +87,11 @@ class Provisioned:
                 raise SettingsError(path + ": missing") from None
             return check(declared, _from_bytes(declared, kept)), []
         except ValueError:
-            raise SettingsError(path + ": damaged") from None
+            kept = self._vault.load()
+            if kept is None:
+                raise SettingsError(path + ": damaged") from None
+            self._told.append("keys.json is damaged and was not taken: copy it again")
+            return check(declared, _from_bytes(declared, kept)), []
         values = check(declared, given)
         wanted = _to_bytes(values)
         try:
@@ -128,15 +132,23 @@ class Provisioned:
         return b"".join(pieces)
 
     def _copy_to_cells(self, name: str, raw: bytes) -> None:
-        """A cut leaves a mixture: the count is taken away first, and a copy without it is none."""
-        if len(raw) > _PIECE * _PIECES_MAX or raw == self._copy(name):
+        """A cut leaves a mixture: the count is taken away first, and a copy without it is none. What finds no room has
+        no copy: that keeps no terminal from selling."""
+        if raw == self._copy(name):
             return
+        former = (self._slots.get(name) or b"\0")[0]
         self._slots.put(name, b"")
-        count = 0
-        for at in range(0, len(raw), _PIECE):
-            self._slots.put("{}.{}".format(name, count), raw[at : at + _PIECE])
-            count += 1
-        self._slots.put(name, bytes((count,)))
+        count = (len(raw) + _PIECE - 1) // _PIECE
+        try:
+            for i in range(count, former):
+                self._slots.put("{}.{}".format(name, i), b"")
+            if count > _PIECES_MAX:
+                raise StoreError("too long")
+            for i in range(count):
+                self._slots.put("{}.{}".format(name, i), raw[i * _PIECE : (i + 1) * _PIECE])
+            self._slots.put(name, bytes((count,)))
+        except StoreError:
+            self._told.append("no room for a copy of {}: it stands in the file system only".format(name))
 
 
 def _is_json(raw: bytes) -> bool:

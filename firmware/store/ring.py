@@ -187,6 +187,7 @@ class Ring:
             visit(frame)
             return False
 
+        raw, end, written = self._flash.sector_buffer, FRAMES_AT, FRAMES_AT
         for _ in range(_READS):
             raw = self._flash.read_sector(self._head)
             first = crc32(raw)

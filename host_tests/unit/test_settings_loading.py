@@ -250,3 +250,28 @@ def test_a_cut_anywhere_in_the_first_start_is_made_good_by_the_next(tmp_path: Pa
             break
         op += 1
     assert op > 10
+
+
+@pytest.mark.parametrize("sizes", [(1200, 1100), (1500, 700), (700, 3000)])
+def test_files_too_large_for_a_copy_keep_no_terminal_from_selling(tmp_path: Path, sizes: tuple[int, int]) -> None:
+    terminal, path = Terminal(), folder(tmp_path, {**PLAIN, "max_amount": 7})
+    terminal.start(path)
+    folder(tmp_path, {**PLAIN, "max_amount": 8, "x" * sizes[0]: 0})
+    (tmp_path / "ca.der").write_bytes(bytes(sizes[1]))
+    start = terminal.start(path)
+    assert start.settings.number("max_amount") == 8
+    assert any("no room" in line for line in start.told)
+    (tmp_path / "settings.json").unlink()
+    try:
+        assert terminal.start(path).settings.number("max_amount") == 8, "never the copy of another time"
+    except SettingsError:
+        pass
+
+
+def test_a_cut_off_keys_file_beside_good_keys_is_told_and_not_taken(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path)
+    terminal.start(path)
+    (tmp_path / "keys.json").write_text('{"tmk": "99')
+    start = terminal.start(path)
+    assert start.settings.number("kid") == 1
+    assert any("keys.json is damaged" in line for line in start.told)

@@ -68,10 +68,11 @@ _STORE_ROWS = {
 def store_peers() -> dict[str, tuple[str, float]]:
     """Row of the store -> the best of the other ways to keep a queue, and its figure."""
     others = {name: cost for name, cost in measure("queue").items() if name not in _OURS["queue"]}
-    return {
-        key: min((getattr(cost, figure), name) for name, cost in others.items())[::-1]
-        for key, figure in _STORE_ROWS.items()
-    }
+    peers = {}
+    for key, figure in _STORE_ROWS.items():
+        value, name = min((float(getattr(cost, figure)), name) for name, cost in others.items())
+        peers[key] = (name, value)
+    return peers
 
 
 def rows() -> Iterator[Row]:
