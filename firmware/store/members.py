@@ -150,11 +150,11 @@ class Members:
             if self._look_next:
                 self._look_for_old()
                 return True
-            if self._purge and self._purge_some():
+            if self._purge > 0 and self._purge_some():
                 return True
             if self._ring.free() < self._clean_below and self._clean():
                 return True
-            return self._ring.erase_ahead(_AHEAD)
+            return self._ring.erase_ahead(_AHEAD) or (self._purge < 0 and self._purge_some())
         except StoreError:
             self._opened = False
             return False

@@ -17,8 +17,8 @@ FEW = (Torn.NOTHING, Torn.DONE, Torn.RANDOM_BITS)
 # The first transaction after a start writes one frame more: the promise of the numbers to come.
 OPERATIONS = {
     "offline-sale": ["program"] * 2,
-    # A header, too; later, when the counter is quiet, two sectors ahead.
-    "offline-sale-in-a-new-sector": ["program"] * 3 + ["erase"] * 2,
+    # A header, too; later, when the counter is quiet, a sector ahead in place of the one that was opened.
+    "offline-sale-in-a-new-sector": ["program"] * 3 + ["erase"],
     "online-sale": ["program"] * 4,  # intent, result, member
     "redemption": ["program"] * 5,  # the balance asked for before, intent, result, member
     "online-sale-without-answer": ["program"] * 7,  # intent, reversal, sale; settled one by one; member

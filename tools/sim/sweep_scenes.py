@@ -20,7 +20,7 @@ from tools.sim.scenario_start import Start
 AMOUNT = 77_000
 AFTER_MS = 1_500  # of a transaction's own aftermath (housekeeping, receipt) that belongs to the sweep
 _STEP_MS = 30_000
-_QUIET_MS = 6_000
+_QUIET_MS = 36_000  # longer than housekeeping rests when it found nothing to do
 _SETTLE_MS = 240_000
 _SLOT = 64  # bytes of the journal that an offline sale takes
 
