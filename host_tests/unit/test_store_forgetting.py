@@ -10,6 +10,7 @@ import pytest
 from firmware.core.types import Member
 from firmware.store.buckets import Buckets
 from firmware.store.members import Members
+from firmware.store.seal import Sealer
 from host_tests.power.ledger import SEALER
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
@@ -48,9 +49,11 @@ def readable(nor: Nor, cache: type) -> set[bytes]:
     """Every card of which some record, old or new, can still be opened anywhere on the flash."""
     cards: set[bytes] = set()
 
-    class Listening:
+    class Listening(Sealer):
+        """Opens with the right keys and notes whose record it was; writes nothing."""
+
         def open(self, place: bytes, head: bytes, body: bytearray, encrypted: bool) -> bool:
-            good = SEALER.open(place, head, body, encrypted)
+            good = super().open(place, head, body, encrypted)
             if good and encrypted and body[8] == 7:
                 cards.add(bytes(body[9:16]))
             return good
@@ -58,7 +61,7 @@ def readable(nor: Nor, cache: type) -> set[bytes]:
         def seal(self, *_args: object) -> None:
             raise AssertionError("a reader writes nothing")
 
-    members = cache(NorPartition(nor, 0, nor.size // 4096), Listening(), 3)
+    members = cache(NorPartition(nor, 0, nor.size // 4096), Listening(bytes(range(16)), b"VAFA0001"), 3)
     try:
         members.open()
         if cache is Members:
