@@ -112,9 +112,9 @@ class Ring:
         self.generation, self.tail = newest.generation, newest.tail
         self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
         self._read_newest(visit, self._adopt(broken))
-        self.missing = len(self._missing())
-        if self.missing:
-            self._bad.update(broken)  # one of them may be it: nothing is written there any more
+        if broken and self._missing():  # one of them may be it: nothing is written there any more
+            self.missing = len(self._missing())
+            self._bad.update(broken)
         if self.refused and not self.unsealed:
             raise StoreSealed("no frame opens with this terminal's keys")
         self._recount()
@@ -165,8 +165,9 @@ class Ring:
             newer = [self.generation + step for step in range(1, _NEWER + 1)]
             raw = self._flash.read_sector(sector)
             generation = frames.generation_of(raw, self.salt, self._missing() + newer)
-            if generation:
+            if generation or frames.is_blank(raw, FRAMES_AT, SECTOR):  # blank: only a header was tried there
                 broken.remove(sector)
+            if generation:
                 self._generations[sector] = generation
                 self.adopted.append(generation)
             if generation > self.generation:

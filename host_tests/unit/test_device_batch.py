@@ -13,6 +13,7 @@ import pytest
 from host_tests.unit.device_kit import ALI, HOST, KEYS, SARA, Desk
 from tools.device import report as results
 from tools.device.batch import Batch
+from tools.device.card_kinds import CardState, Stage
 from tools.device.errors import ListUnfit, ReportUnfit
 from tools.device.members import Row, read_list
 from tools.device.output import Output
@@ -167,3 +168,14 @@ def test_a_list_is_read_in_its_order(tmp_path: Path) -> None:
     assert read_list(path) == [Row(1003, "classic", "reza"), Row(1001, "", "")]
     with pytest.raises(ListUnfit):
         read_list(tmp_path / "none.csv")
+
+
+def test_whose_card_went_to_another_member_has_none_any_more() -> None:
+    report = Report(None, KEYS.version)
+    state = CardState("classic", b"\x9c\x59\x9b\x32", Stage.BLANK)
+    report.add(state, results.WRITTEN, ALI, "legacy")
+    assert report.card_of(ALI) == state.uid
+    report.add(state, results.BEGUN, SARA, "legacy")
+    assert report.card_of(ALI) is None
+    report.add(state, results.WRITTEN, SARA, "legacy")
+    assert (report.card_of(ALI), report.card_of(SARA)) == (None, state.uid)

@@ -183,6 +183,8 @@ def test_finished_cards_are_bound_at_the_switch_from_the_report(reader: Reader, 
     assert run("personalise", "card", ALI, *way(key_file, report), "--yes").exit_code == 5
     done = CliRunner().invoke(cli.main, ["personalise", "finished", str(report)])
     assert done.stdout == f"{cards[0][0].uid.hex().upper()} {ALI} --way sun\n9C599B32 {SARA} --way legacy\n"
+    by_group = CliRunner().invoke(cli.main, ["personalise", "finished", str(report), "--aes-way", "group"])
+    assert by_group.stdout == done.stdout.replace("sun", "group"), "a shop group's terminals read AES cards themselves"
     for name, number in (("ali", ALI), ("sara", SARA)):
         CliRunner().invoke(switch, ["--database", database, "member", "add", name, "--number", str(number)])
     for line in done.stdout.splitlines():

@@ -254,9 +254,17 @@ def personalise_verify(output: Output, wait_s: float, **way: Any) -> None:
 
 @personalise.command("finished")
 @click.argument("report", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_REPORT)
-def personalise_finished(report: Path) -> None:
+@click.option(
+    "--aes-way",
+    type=click.Choice(["sun", "group", "relay"]),
+    help="How the shop's terminals read AES cards (their setting aes_way). [default: sun for what can, else relay]",
+)
+def personalise_finished(report: Path, aes_way: str | None) -> None:
     """What the switch shall know: a line `UID MEMBER --way WAY` for each finished card of REPORT."""
     if not report.exists():
         raise ReportUnfit(f"{report} is not there")
     for line in Report(report, 0).finished():
-        click.echo(f"{line['uid']} {line['member']} --way {line['way']}")
+        of_aes = line["way"] in ("sun", "relay")
+        # A DESFire has no SUN; under that way it is known as a relay card and earns.
+        way = aes_way if of_aes and aes_way and not (aes_way == "sun" and line["way"] == "relay") else line["way"]
+        click.echo(f"{line['uid']} {line['member']} --way {way}")

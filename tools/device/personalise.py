@@ -169,28 +169,31 @@ class PersonalisationDesk:
                 result = results.WRITTEN if changed else results.UNCHANGED
                 self.report.add(state, result, wish.member_no, office.way)
                 return result
-            except (CardGone, CardGarbled) as error:
+            except (CardGone, CardGarbled, SeveralCards) as error:
                 tries += 1
                 if tries >= _FINISH_TRIES:
-                    self._failed(state, wish, office, error)
+                    self._failed(state, wish, office, error, changed)
                     raise
                 self._tell(str(error))
-                found = await self._wait_back(found, state, wish, office, wait_s)
+                found = await self._wait_back(found, state, wish, office, wait_s, changed)
             except DeviceError as error:
-                self._failed(state, wish, office, error)
+                self._failed(state, wish, office, error, changed)
                 raise
 
     async def _wait_back(
-        self, found: Found, state: CardState, wish: Wish, office: CardOffice | None, wait_s: float
+        self, found: Found, state: CardState, wish: Wish, office: CardOffice | None, wait_s: float, changed: bool
     ) -> Found:
         try:
             return await self.wait_card(wait_s, found.uid)
         except DeviceError as error:
-            self._failed(state, wish, office, error)
+            self._failed(state, wish, office, error, changed)
             raise
 
-    def _failed(self, state: CardState, wish: Wish, office: CardOffice | None, error: DeviceError) -> None:
-        result = results.REFUSED if error.exit_code == 5 else results.FAILED
+    def _failed(
+        self, state: CardState, wish: Wish, office: CardOffice | None, error: DeviceError, changed: bool
+    ) -> None:
+        """A card that was begun is never told as refused: it has to be laid down again."""
+        result = results.REFUSED if error.exit_code == 5 and not changed else results.FAILED
         self.report.add(state, result, wish.member_no, office.way if office is not None else "", error)
 
     def _planned(self, office: CardOffice, state: CardState, wish: Wish) -> Plan:

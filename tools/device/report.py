@@ -76,6 +76,8 @@ class Report:
             return
         uid, member_no = bytes.fromhex(line["uid"]), int(line["member"])
         self._cards[uid] = Entry(member_no, line["result"])
+        for former in [held for held, card in self._members.items() if card == uid and held != member_no]:
+            del self._members[former]  # whose card this was has none any more
         if line["result"] in DONE:
             self._members[member_no] = uid
 
