@@ -52,13 +52,13 @@ def readable(nor: Nor, cache: type) -> set[bytes]:
     class Listening(Sealer):
         """Opens with the right keys and notes whose record it was; writes nothing."""
 
-        def open(self, place: bytes, head: bytes, body: bytearray, encrypted: bool) -> bool:
+        def open(self, place: bytes, head: bytes | bytearray | memoryview, body: bytearray, encrypted: bool) -> bool:
             good = super().open(place, head, body, encrypted)
             if good and encrypted and body[8] == 7:
                 cards.add(bytes(body[9:16]))
             return good
 
-        def seal(self, *_args: object) -> None:
+        def seal(self, place: bytes, head: bytes | bytearray | memoryview, body: bytearray, encrypt: bool) -> None:
             raise AssertionError("a reader writes nothing")
 
     members = cache(NorPartition(nor, 0, nor.size // 4096), Listening(bytes(range(16)), b"VAFA0001"), 3)
