@@ -282,16 +282,15 @@ class Ring:
                 frame = frames.frame_at(mended, 0, crc_seed, generation, origin + at)
         if frame is None:
             return None
-        body = bytearray(frame.body)
-        head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
         place = place_of(self._kind, self.salt, generation, frame.at)
-        if not self._sealer.open(place, head, body, frame.kind in self._secret):
+        body = self._sealer.body_of(place, frame, frame.kind in self._secret)
+        if body is None:
             self.refused += 1
             return None
         self.unsealed += 1
         if frame.kind in self._linked:
             frame.link, frame.tag = bytes(body[:LINK]), bytes(body[-TAG:])
-            body[:LINK] = head[:LINK]  # the SEQ stands in the frame's head
+            body[:LINK] = frame.seq.to_bytes(LINK, "little")  # the SEQ stands in the frame's head
         frame.body = bytes(body)
         if frame.version != VERSION:
             frame.kind = 0  # of later firmware, in a layout nobody here reads
@@ -348,8 +347,8 @@ class Ring:
             if linked:
                 sealed[:LINK] = self.chain.link()
             place = place_of(self._kind, self.salt, self.generation, at)
-            self._sealer.seal(place, frames.pack_head(kind, VERSION, seq, len(body)), sealed, kind in self._secret)
-            frame = frames.pack_frame(kind, VERSION, seq, sealed, frames.seed(self.salt, self.generation))
+            crc_seed = frames.seed(self.salt, self.generation)
+            frame = self._sealer.frame(place, kind, seq, sealed, kind in self._secret, crc_seed)
             if self._flash.program(self._head, at, frame):
                 self._at = at + slot
                 if linked:

@@ -11,7 +11,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused
+from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused, StoreError
 from firmware.core.types import AUTH_UID, REDEMPTION
 from firmware.switch.messages import booked_points
 from firmware.switch.profile import ECHO, RC_SECURITY, SIGN_OFF, SIGN_ON, TAG_EV2, UNABLE, approved
@@ -216,7 +216,12 @@ class Session:
         self._count_security(answer.rc)
         if answer.rc != "00":
             raise SignOnRefused("response code " + answer.rc)
-        self._journal.continue_above(self._messages.high_seq(answer))
+        high_seq = self._messages.high_seq(answer)
+        try:
+            self._journal.continue_above(high_seq)
+        except StoreError as error:
+            self._log.error(error, "HIGH_SEQ")
+            raise SignOnRefused("the store does not take HIGH_SEQ") from error
         self._mac_refusals = 0
         self._signed_on = True
         self.sign_ons += 1

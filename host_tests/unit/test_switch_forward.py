@@ -9,8 +9,8 @@ from firmware.core.errors import StoreFull, StoreNotReady
 from firmware.core.types import CLOCK_OK, OFFLINE, REVERSAL, Member
 from firmware.switch.forward import Forward
 from firmware.switch.messages import reversal_of
+from host_tests.unit.session_kit import Bench, now, until, virtual
 from host_tests.unit.switch_kit import NOW, UID, FakeJournal, answer, member_tags, messages, split, transaction
-from host_tests.unit.test_switch_session import Bench, now, until, virtual
 from tools.sim import onhost
 
 

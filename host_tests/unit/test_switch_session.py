@@ -1,88 +1,26 @@
 """The session against a scripted switch on virtual time: only the right answer counts, nothing waits for ever."""
 
 import asyncio
-import contextlib
 import gc
 import itertools
-from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from firmware.core.errors import BadAnswer, CertificateRefused, LinkDown, NoAnswer
+from firmware.core.errors import BadAnswer, CertificateRefused, LinkDown, NoAnswer, StoreFull
 from firmware.core.types import REDEMPTION
 from firmware.switch.link import LinkClosed, WifiDown
-from firmware.switch.session import Session, SwitchUnable, back_off_ms, jitter_of
+from firmware.switch.session import SwitchUnable, back_off_ms, jitter_of
+from host_tests.unit.session_kit import Answers, Bench, now, until, virtual
 from host_tests.unit.switch_kit import (
     MAC_OUT,
     NOW,
     UID,
-    FakeClock,
-    FakeJournal,
-    ScriptedLink,
     answer,
-    log,
     messages,
     split,
     transaction,
 )
 from tools.sim import onhost
-
-Answers = list[tuple[int, bytes | Exception]]
-
-
-class Bench:
-    """A session, its surroundings, and a switch that answers 0800 and hands the rest to `on_value`."""
-
-    def __init__(self, on_value: Callable[[bytes], Answers] | None = None, jitter: int = 0) -> None:
-        self.on_value = on_value or (lambda raw: [(20, answer(raw, points=125, balance=1375))])
-        self.on_network: Callable[[bytes], Answers] = lambda raw: [(20, answer(raw))]
-        self.link = ScriptedLink(lambda raw: (self.on_network if raw[:4] == b"0800" else self.on_value)(raw))
-        self.clock, self.journal, self.log = FakeClock(), FakeJournal(), log()
-        numbers = itertools.count(5)
-        self.session = Session(
-            self.link, messages(), self.clock, self.journal, self.log, lambda: next(numbers), jitter=jitter
-        )
-
-    @contextlib.asynccontextmanager
-    async def running(self, *, signed_on: bool = True) -> AsyncIterator[Session]:
-        task = asyncio.create_task(self.session.run())
-        try:
-            if signed_on:
-                await until(self.session.online)
-            yield self.session
-        finally:
-            while not task.done():  # wait_for of CPython 3.11 may swallow one cancellation
-                task.cancel()
-                await asyncio.sleep(0.1)
-            if not task.cancelled():
-                task.result()
-            for pipe in self.link.pipes:
-                await pipe.close()
-            await asyncio.sleep(0)
-
-    def logged(self, code: str) -> bool:
-        return any(f" {code} " in line for line in self.log.newest(64))
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def until(what: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = now() + seconds
-    while not what():
-        assert now() < deadline, "never happened"
-        await asyncio.sleep(0.01)
-
-
-def virtual(test: Callable[[], object]) -> Callable[[], None]:
-    """Run an async test on virtual time."""
-
-    def run() -> None:
-        onhost.run_virtual(test())  # type: ignore[arg-type]
-
-    run.__name__ = test.__name__
-    return run
 
 
 @virtual
@@ -311,6 +249,25 @@ async def test_a_refused_certificate_and_a_refused_sign_on_are_told_apart():
         assert session.fault == "K02" and not session.online()
         await until(lambda: session.fault == "L07")
         assert not session.online() and bench.journal.told == []
+
+
+@virtual
+async def test_a_high_seq_the_store_does_not_take_is_a_sign_on_that_failed_and_is_tried_again():
+    bench = Bench()
+    taken, full = bench.journal.continue_above, [True, True]
+
+    def continue_above(high_seq: int) -> None:
+        if full:
+            full.pop()
+            raise StoreFull("no room for a promise of numbers")
+        taken(high_seq)
+
+    bench.journal.continue_above = continue_above
+    async with bench.running(signed_on=False) as session:
+        await until(lambda: session.fault == "L07")
+        assert not session.online() and bench.logged("S03")
+        await until(session.online)
+        assert session.fault == "" and full == []
 
 
 @virtual

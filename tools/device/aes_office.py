@@ -10,6 +10,7 @@ are those of docs/cards.md; order of bytes and modes are the cards room's.
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -60,15 +61,17 @@ class AesOffice(CardOffice):
         except ForeignCard as error:
             raise VerifyFailed(str(error.args[0])) from None
 
+    @abstractmethod
     async def _inspect(self) -> CardState:
-        raise NotImplementedError
+        """As `inspect`."""
 
+    @abstractmethod
     async def _select(self) -> None:
-        raise NotImplementedError
+        """Make the programme's application the selected one."""
 
+    @abstractmethod
     async def _contents(self, member_no: int) -> None:
         """Files and their settings, in a session of key 0."""
-        raise NotImplementedError
 
     async def _read_versions(self) -> None:
         self.versions = [await self.card.key_version(number) for number in _KEYS]

@@ -7,6 +7,7 @@ means none or unknown.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 
@@ -52,7 +53,7 @@ class Step:
     key: str = ""
 
 
-class CardOffice:
+class CardOffice(ABC):
     """One found card and the keys of its office. Call `inspect` before anything else."""
 
     way = "legacy"  # how the switch will know the card: legacy, sun or relay
@@ -64,24 +65,24 @@ class CardOffice:
         self.uid = found.uid
         self.keys = keys
 
+    @abstractmethod
     async def inspect(self) -> CardState:
         """What the card is, without writing and without trying keys one after the other on it."""
-        raise NotImplementedError
 
-    def check_writable(self) -> None:
+    def check_writable(self) -> None:  # noqa: B027 (most kinds have nothing against it)
         """Raise what stands against writing an inspected card at all."""
 
+    @abstractmethod
     def steps(self, state: CardState) -> list[Step]:
         """What `write` would do now, in its order."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def write(self, state: CardState, member_no: int) -> None:
         """Make the card this member's."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def verify(self, member_no: int) -> None:
         """Read the card as a terminal and the office will. Raises VerifyFailed."""
-        raise NotImplementedError
 
     def payload(self, member_no: int) -> bytes:
         """What names the member on this card."""

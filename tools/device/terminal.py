@@ -156,23 +156,26 @@ def connect(port: str, *, maintenance: bool) -> TerminalLine:
     `maintenance` asks a selling terminal to restart to its prompt, and has it sell again at the end.
     """
     transport, asked = _at_prompt(port, maintenance=maintenance)
-    try:
+    with _closed_on_failure(transport):
         line = TerminalLine(transport, leave_selling=asked)
         line.begin()
         return line
-    except BaseException:
-        with contextlib.suppress(OSError):
-            transport.close()
-        raise
 
 
 def prompt(port: str, program: Path, setup: str, *, maintenance: bool) -> TerminalPrompt:
     """The prompt of the terminal at `port`, with the program and the line `setup` run. Raises as `connect` does."""
     transport, asked = _at_prompt(port, maintenance=maintenance)
-    try:
+    with _closed_on_failure(transport):
         there_now = TerminalPrompt(transport, leave_selling=asked)
         there_now.begin(program.read_text(encoding="utf-8") + "\n" + setup + "\n")
         return there_now
+
+
+@contextlib.contextmanager
+def _closed_on_failure(transport: SerialTransport) -> Iterator[None]:
+    """Nobody else can close a port that its opener never handed on, whatever ended that: an error or Ctrl-C."""
+    try:
+        yield
     except BaseException:
         with contextlib.suppress(OSError):
             transport.close()
@@ -182,17 +185,13 @@ def prompt(port: str, program: Path, setup: str, *, maintenance: bool) -> Termin
 def _at_prompt(port: str, *, maintenance: bool) -> tuple[SerialTransport, bool]:
     """The open port of a terminal that does not sell, and whether it was asked to stop."""
     transport = _opened(port)
-    try:
+    with _closed_on_failure(transport):
         if not _sells(transport.serial):
             return transport, False
         if not maintenance:
             raise TerminalSells()
         _ask_for_prompt(transport.serial)
         return _after_restart(port, transport), True
-    except BaseException:
-        with contextlib.suppress(OSError):
-            transport.close()
-        raise
 
 
 def _opened(port: str) -> SerialTransport:

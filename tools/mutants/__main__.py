@@ -94,16 +94,20 @@ def main(names: tuple[str, ...], jobs: int) -> None:
             finally:
                 trees.put(tree)
 
-        tree = trees.get()
-        tests = sorted({mutant["test"].split()[0] for mutant in chosen})
-        green = run_test(tree, " ".join(tests))
-        trees.put(tree)
-        if green.returncode != 0:
-            console.print(green.stdout[-3000:], markup=False)
-            console.print("[red]the named tests are not green without any mutation; mend that first[/red]")
-            sys.exit(1)
+        def unmutated(test: str) -> subprocess.CompletedProcess[str]:
+            tree = trees.get()
+            try:
+                return run_test(tree, test)
+            finally:
+                trees.put(tree)
+
         survived = 0
         with ThreadPoolExecutor(jobs) as pool:
+            for green in pool.map(unmutated, sorted({mutant["test"].split()[0] for mutant in chosen})):
+                if green.returncode != 0:
+                    console.print(green.stdout[-3000:], markup=False)
+                    console.print("[red]the named tests are not green without any mutation; mend that first[/red]")
+                    sys.exit(1)
             for mutant, said in zip(chosen, pool.map(judge, chosen), strict=True):
                 survived += not said.startswith("killed")
                 colour = "green" if said.startswith("killed") else "bold red"
