@@ -152,6 +152,10 @@ class Buckets:
             return True
         return self._wipe_one()
 
+    def working(self) -> bool:
+        """Whether the cache is open; a flash failure closes it until the next start."""
+        return self._opened
+
     def count(self) -> int:
         """Members that are kept; reads everything."""
         total = 0

@@ -159,6 +159,10 @@ class Members:
             self._opened = False
             return False
 
+    def working(self) -> bool:
+        """Whether the cache is open; a flash failure closes it until the next start."""
+        return self._opened
+
     def count(self) -> int:
         """Members in the index."""
         return self._index.live
