@@ -88,10 +88,10 @@ def _built(mode: str) -> "App | None":
             print("# K01", error)
             _prompt(display, "start_unprovisioned", "start_unprovisioned_next")
         else:
-            _stop(display, error)
+            _stop(board, display, error)
         return None
     except StoreError as error:
-        _stop(display, error)
+        _stop(board, display, error)
         return None
     # Importing leaves many small gaps; collecting often meanwhile keeps the long-lived buffers' room in one piece.
     gc.threshold(_START_THRESHOLD)
@@ -103,16 +103,20 @@ def _built(mode: str) -> "App | None":
     try:
         return App(board, display, start)
     except StoreError as error:
-        _stop(display, error)
+        _stop(board, display, error)
         return None
 
 
-def _stop(display: object, error: "VafaError") -> None:
-    """Another reset would find the same flash: leave it untouched and let service look at it."""
+def _stop(board: "Board", display: object, error: "VafaError") -> None:
+    """Another reset would find the same flash: leave it untouched, let service look at it and save it."""
     print("#", error.code, error)
     if display is not None:
         _tell_code(display, error.code)
     micropython.kbd_intr(3)
+    from firmware.service.refused import serve
+
+    gc.collect()
+    serve(board, error.code, str(error))
 
 
 def _run(mode: str) -> None:

@@ -1,15 +1,16 @@
 """Everything a journal's flash holds, as lines of text: sealed as it lies there, for whoever has the terminal's keys.
 
 Each line has a number, a place and a CRC, the last one the counts, so a capture by any terminal program is complete or
-known not to be; docs/export.md has the lines. One call reads 256 bytes at most and keeps nothing, and the ring may be
-written to between two calls: what was erased meanwhile is told, and the sector that is open ends the export.
+known not to be; docs/export.md has the lines. One call reads 256 bytes at most (a sector where nothing is sold) and
+keeps nothing, and the ring may be written to between two calls: what was erased meanwhile is told, and the sector that
+is open ends the export.
 """
 
 from binascii import b2a_base64, crc32
 
 from micropython import const
 
-from firmware.store.frames import SECTOR, is_blank, last_written
+from firmware.store.frames import HEADER, SECTOR, is_blank, last_written, parse_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,34 @@ if TYPE_CHECKING:
 FORMAT = const(1)
 PIECE = const(64)  # bytes of a line: then it goes out in two of the console's turns
 _LOOK = const(4)  # blank pieces passed over in a call
+_LOOK_IDLE = const(64)  # the same where nothing is sold: a whole sector
+
+
+class Raw:
+    """The places of a region that need not hold a store this firmware reads; for an `Export` of everything."""
+
+    generation = 0
+    tail = 0
+
+    def __init__(self, flash: "Flash") -> None:
+        self.sectors = flash.sectors
+        self._flash = flash
+
+    def generation_in(self, sector: int) -> int:
+        """By its header, which nobody vouches for; 0 when it cannot be read."""
+        for copy in (0, HEADER):
+            header = parse_header(self._flash.read(sector, copy, HEADER))
+            if header is not None:
+                return header.generation
+        return 0
+
+    def sector_of(self, generation: int) -> int:
+        """The export begins with the one behind."""
+        return self.sectors - 1
+
+    def room(self) -> int:
+        """Nothing is being written."""
+        return 0
 
 
 class Export:
@@ -90,7 +119,7 @@ class Export:
 
     def _piece(self) -> str:
         end = self._end()
-        for _ in range(_LOOK):
+        for _ in range(_LOOK_IDLE if self._everything else _LOOK):
             at = self._at
             if at >= end:
                 break

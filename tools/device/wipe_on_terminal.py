@@ -29,32 +29,6 @@ _KEYS, _SLOTS, _TRIES = (0, 1), (2, 3), (4, 5)  # sectors of the vault's region
 _PAGE = 256
 
 
-class Raw:
-    """A region that need not hold a store, as the export asks for it."""
-
-    def __init__(self, flash: Flash) -> None:
-        self.sectors = flash.sectors
-        self.generation = 0
-        self.tail = 0
-        self._flash = flash
-
-    def generation_in(self, sector: int) -> int:
-        """By its header; 0 when that cannot be read."""
-        for copy in (0, frames.HEADER):
-            header = frames.parse_header(self._flash.read(sector, copy, frames.HEADER))
-            if header is not None:
-                return header.generation
-        return 0
-
-    def sector_of(self, generation: int) -> int:
-        """The export begins with the one behind."""
-        return self.sectors - 1
-
-    def room(self) -> int:
-        """Nothing is being written."""
-        return 0
-
-
 class Wipe:
     """`say` takes a line. `folder` holds the files of provisioning, `flag` what was agreed."""
 
@@ -99,7 +73,7 @@ class Wipe:
 
     def save(self) -> None:
         """Everything in the journal's region as the console's `export` sends it, whether it opens or not."""
-        from firmware.store.export import Export
+        from firmware.store.export import Export, Raw
 
         flash = Flash(self._board.transaction_flash(), self._board.page_only, self._buffer)
         export = Export(flash, Raw(flash), True)
@@ -188,6 +162,8 @@ class Wipe:
         if part == "members":
             return self._erase(part, board.member_flash())
         if part == "journal":
+            from firmware.store.export import Raw
+
             device = board.transaction_flash()
             raw = Raw(Flash(device, board.page_only, self._buffer))
             # Oldest first: whatever is left still knows the newest number and what was settled.
