@@ -95,7 +95,7 @@ class Counter:
                 self.ledger.add_card(uid, name, way)
         self.faults = FaultScript()
         self.log = MessageLog(lambda: self.now)
-        self.desk = Desk(self.ledger, self.faults, self.log, lambda: self.now, Prover(keys))
+        self.desk = Desk(self.ledger, self.faults, self.log, lambda: self.now, Prover(keys, self.ledger))
         self._seq = 100
 
     def ask(self, request: dict[str, str]) -> Answer:

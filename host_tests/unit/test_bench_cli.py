@@ -74,8 +74,8 @@ def test_terminal_keys_are_made_into_a_private_file_and_never_printed(run, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["card", "add", "zz", "ali"], "not a UID"),
-        (["card", "add", "0102", "ali"], "4, 7 or 10"),
+        (["card", "block", "zz"], "not a UID in hex [B22]"),
+        (["card", "block", "0102"], "4, 7 or 10"),
         (["card", "add", ALI, "nobody"], "no member"),
         (["card", "block", ALI], "no card"),
         (["card", "way", ALI, "sun"], "no card"),

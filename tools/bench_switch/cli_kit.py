@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from tools.bench_switch.faults import FaultError
-from tools.bench_switch.ledger import Ledger, LedgerError
+from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.pki import PkiError
 from tools.device.errors import DeviceError
 from tools.issuer import keyfile
@@ -27,20 +27,22 @@ from tools.issuer.keys import IssuerKeys
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Faults a person can mend, as one line instead of a traceback."""
+    """Faults a person can mend, as one line with a code instead of a traceback."""
     try:
         yield
-    except (LedgerError, FaultError, PkiError, DeviceError) as error:
+    except (LedgerError, DeviceError) as error:
         raise click.ClickException(str(error)) from error
+    except PkiError as error:
+        raise click.ClickException(f"{error} [B05]") from error
     except OSError as error:
-        raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error}") from error
+        raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error} [B05]") from error
     except ModuleNotFoundError as error:
-        raise click.ClickException(f"this database needs the Python module {error.name!r}, which is missing") from error
+        raise click.ClickException(f"the Python module {error.name!r} is missing [B06]") from error
     except ArgumentError as error:
-        raise click.ClickException(f"not a database URL: {error}") from error
+        raise click.ClickException(f"not a database URL: {error} [B01]") from error
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise click.ClickException(f"the database does not work: {cause}") from error
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise click.ClickException(f"the database does not work: {cause} [B02]") from error
 
 
 @contextlib.contextmanager

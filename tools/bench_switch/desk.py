@@ -42,6 +42,8 @@ RC_SECURITY = "63"
 RC_MALFUNCTION = "96"
 _GARBAGE_SIZE = 64
 _KEPT_ANSWERS = 16
+_GARBLED_BYTES = 8
+_HELD_S = 60  # an answer held back for longer than any terminal waits is lost
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,13 @@ class Desk:
         prover: Prover | None = None,
     ) -> None:
         self._ledger = ledger
-        self._prover = prover or Prover(None)
+        self._prover = prover or Prover(None, ledger)
         self._faults = faults
         self._log = log
         self._clock = clock
         self._random = random.Random(87)  # repeatable garbage
         self._sent: dict[str, deque[bytes]] = {}
+        self._held: dict[str, tuple[bytes, int]] = {}  # by terminal: an answer that overtaking will bring, until when
         self._lock = threading.Lock()
 
     def handle(self, raw: bytes) -> Reaction:
@@ -99,7 +102,7 @@ class Desk:
         if terminal is None:
             return self._hang_up(f"unknown terminal {terminal_id(request)!r}")
 
-        fault = self._faults.take(request.mti)
+        fault = self._faults.take(request.mti, terminal.terminal_id)
         self._log.message(IN, request, f"fault: {fault.kind}" if fault else "")
         if fault is not None and fault.kind in ("silent", "close") and not fault.books:
             return self._without_answer(fault)
@@ -110,7 +113,11 @@ class Desk:
             answer_fields(request, answer.rc, answer.tags, answer.approval, answer.standing),
             bytes.fromhex(terminal.mac_in),
         )
-        return self._spoil(message, terminal.terminal_id, fault)
+        held = self._held.pop(terminal.terminal_id, (b"", 0))
+        reaction = self._spoil(message, terminal.terminal_id, fault)
+        if held[0] and held[1] >= self._clock():
+            reaction = replace(reaction, data=reaction.data + held[0])
+        return reaction
 
     def _hang_up(self, reason: str) -> Reaction:
         self._log.note(reason)
@@ -221,6 +228,9 @@ class Desk:
             return self._send(replayed, "replayed")
         if kind == "late":
             return replace(self._send(message, f"{fault.ms} ms late"), delay_ms=fault.ms)
+        if kind == "reorder":
+            self._held[of_terminal] = self._send(message, "held back").data, self._clock() + _HELD_S
+            return Reaction(reason="held behind the next answer")
         if kind == "duplicate":
             once = self._send(message, "sent twice")
             return replace(once, data=once.data * 2)
@@ -229,11 +239,22 @@ class Desk:
         if kind == "close_after_bytes":
             sent = self._send(message, f"cut after {fault.n} bytes")
             return replace(sent, data=sent.data[: fault.n], close=True)
+        if kind == "garble":
+            return Reaction(wire.frame(self._garbled(message, fault.n or _GARBLED_BYTES, of_terminal)))
         # Garbage: in a good frame, or without one when `n` says how many bytes.
         with self._lock:
             garbage = self._random.randbytes(fault.n or _GARBAGE_SIZE)
         self._log.note(f"{len(garbage)} bytes of garbage sent", of_terminal)
         return Reaction(garbage if fault.n else wire.frame(garbage))
+
+    def _garbled(self, message: bytes, count: int, of_terminal: str) -> bytes:
+        """The message with `count` of its bytes changed."""
+        spoilt = bytearray(message)
+        with self._lock:
+            for at in self._random.sample(range(len(spoilt)), min(count, len(spoilt))):
+                spoilt[at] ^= self._random.randint(1, 255)
+        self._log.note(f"answer sent with {min(count, len(spoilt))} bytes changed", of_terminal)
+        return bytes(spoilt)
 
     def _send(self, message: bytes, note: str = "") -> Reaction:
         self._log.message(OUT, wire.split(message), note)

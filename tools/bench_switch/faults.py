@@ -1,8 +1,8 @@
 """Faults on request: what the switch does wrong to the next N requests.
 
-The script is a list; the oldest entry that fits a request's message type and has turns left is used, once for one
-request. It knows no sockets and no ledger: it only says what shall go wrong. Durations in milliseconds, clock offsets
-in seconds.
+The script is a list; the oldest entry that fits a request's terminal and message type and has turns left is used, once
+for one request. It knows no sockets and no ledger: it only says what shall go wrong. Durations in milliseconds, clock
+offsets in seconds.
 """
 
 from __future__ import annotations
@@ -11,27 +11,34 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tools.bench_switch.errors import LedgerError
+
 KINDS = {
     "silent": "swallow the request; when=after (booked, the answer is lost) or when=before (never seen)",
     "late": "book at once, answer after `ms` milliseconds",
     "refuse": "refuse with response code `rc`, nothing is booked",
     "garbage": "answer with bytes that are no message",
+    "garble": "answer with `n` bytes of the answer changed (8 when 0), in a good frame",
     "close": "close the connection instead of answering; when=after or before booking",
     "close_after_bytes": "send the first `n` bytes of the answer, then close",
     "duplicate": "send the answer twice",
+    "reorder": "hold the answer back until this terminal's next answer, then send it behind that",
     "replay": "send the answer of an earlier request instead",
     "wrong_mac": "answer with a spoilt MAC",
     "wrong_clock": "answer with a HOST_TIME that is `seconds` off",
 }
 
 
-class FaultError(ValueError):
+class FaultError(LedgerError):
     """A fault that cannot be scripted; the text says what is possible."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("B60", text)
 
 
 @dataclass
 class Fault:
-    """One scripted fault with `count` turns left; `mti` limits it to one message type, None means any."""
+    """One scripted fault with `count` turns left; `mti` and `terminal` limit it to one of them, None means any."""
 
     kind: str
     count: int = 1
@@ -41,6 +48,7 @@ class Fault:
     rc: str = "96"
     n: int = 0
     seconds: int = 86_400
+    terminal: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -49,12 +57,18 @@ class Fault:
             raise FaultError("count must be 1 or more")
         if self.mti is not None and not (len(self.mti) == 4 and self.mti.isdigit()):
             raise FaultError(f"mti must be four digits, not {self.mti!r}")
+        if self.terminal is not None and not 1 <= len(self.terminal) <= 8:
+            raise FaultError(f"a terminal id has 1 to 8 characters, not {self.terminal!r}")
         if self.when not in ("before", "after"):
             raise FaultError(f"when must be 'before' or 'after', not {self.when!r}")
         if self.ms < 0 or self.n < 0:
             raise FaultError("ms and n cannot be negative")
         if not (len(self.rc) == 2 and self.rc.isalnum() and self.rc.isascii()):
             raise FaultError(f"rc must be two letters or digits (DE39), not {self.rc!r}")
+
+    def meets(self, mti: str, terminal: str) -> bool:
+        """Whether a request of this type from this terminal is one of its turns."""
+        return self.mti in (None, mti) and self.terminal in (None, terminal)
 
     @property
     def books(self) -> bool:
@@ -69,7 +83,7 @@ class FaultScript:
     _waiting: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     # A second source, asked when this script has nothing: what another process wrote into the database.
-    other: Callable[[str], Fault | None] | None = None
+    other: Callable[[str, str], Fault | None] | None = None
 
     def next(
         self,
@@ -82,9 +96,10 @@ class FaultScript:
         rc: str = "96",
         n: int = 0,
         seconds: int = 86_400,
+        terminal: str | None = None,
     ) -> None:
-        """Let the next `count` requests (of type `mti`) meet the fault `kind`."""
-        fault = Fault(kind, count, mti, when, ms, rc, n, seconds)
+        """Let the next `count` requests (of type `mti`, from `terminal`) meet the fault `kind`."""
+        fault = Fault(kind, count, mti, when, ms, rc, n, seconds, terminal)
         with self._lock:
             self._waiting.append(fault)
 
@@ -96,13 +111,13 @@ class FaultScript:
         with self._lock:
             return list(self._waiting)
 
-    def take(self, mti: str) -> Fault | None:
-        """The fault the request of type `mti` meets, one turn of it used up."""
+    def take(self, mti: str, terminal: str) -> Fault | None:
+        """The fault that this request meets, one turn of it used up."""
         with self._lock:
             for fault in self._waiting:
-                if fault.mti is None or fault.mti == mti:
+                if fault.meets(mti, terminal):
                     fault.count -= 1
                     if fault.count == 0:
                         self._waiting.remove(fault)
                     return fault
-        return self.other(mti) if self.other is not None else None
+        return self.other(mti, terminal) if self.other is not None else None

@@ -12,11 +12,12 @@ from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from tools.bench_switch.proof import Verdict
-from tools.bench_switch.schema import GrantRow, ShownRow, WayRow
+from tools.bench_switch.schema import ChallengeRow, GrantRow, ShownRow, WayRow
 
 LEGACY, GROUP, SUN, RELAYED = "legacy", "group", "sun", "relay"
 WAYS = (LEGACY, GROUP, SUN, RELAYED)
 LIFE_S = 300
+CHALLENGE_KEPT_S = 60  # a challenge nobody answered stays so long in the books
 SAME_TAP_S = 30  # so long may what one tap showed be said again: a lost answer, an inquiry and the sale behind it
 
 AUTH_UID, AUTH_LEGACY, AUTH_AES = 0, 1, 2
@@ -161,3 +162,24 @@ def consume(session: Session, grant_id: int, seq: int) -> bool:
         update(GrantRow).where(GrantRow.id == grant_id, GrantRow.used_seq.is_(None)).values(used_seq=seq)
     )
     return cast("CursorResult[tuple[()]]", taken).rowcount == 1
+
+
+def open_challenge(session: Session, terminal_id: str, uid: str, rnd_a: bytes, expires_utc: int) -> None:
+    """Keep the one open challenge of a card at a terminal; those that ended go."""
+    session.execute(
+        delete(ChallengeRow).where(
+            ((ChallengeRow.terminal_id == terminal_id) & (ChallengeRow.uid == uid))
+            | (ChallengeRow.expires_utc < expires_utc - CHALLENGE_KEPT_S)
+        )
+    )
+    session.add(ChallengeRow(terminal_id=terminal_id, uid=uid, rnd_a=rnd_a.hex(), expires_utc=expires_utc))
+
+
+def take_challenge(session: Session, terminal_id: str, uid: str) -> tuple[bytes, int] | None:
+    """The open challenge and when it ends; taking it is one statement, so two workers cannot both have it."""
+    found = session.execute(
+        delete(ChallengeRow)
+        .where(ChallengeRow.terminal_id == terminal_id, ChallengeRow.uid == uid)
+        .returning(ChallengeRow.rnd_a, ChallengeRow.expires_utc)
+    ).one_or_none()
+    return None if found is None else (bytes.fromhex(found.rnd_a), found.expires_utc)

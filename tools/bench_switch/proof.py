@@ -1,8 +1,9 @@
 """What a card proves with: SUN data it wrote, or an EV2First the switch makes with it through a terminal.
 
-Pure cryptography with the office's keys, and the relay's open challenges in memory. Knows no books: whether a counter
-was seen before is for `grants`. NT4H2421Gx 9.1.5 (authentication) and 9.3 (secure dynamic messaging), AN12196. Times in
-whole seconds of the switch's clock. Keys and random numbers never leave this module but encrypted.
+Pure cryptography with the office's keys. Knows no books: whether a counter was seen before is for `grants`, and the
+relay's open challenges are kept by whoever is given as `challenges`. NT4H2421Gx 9.1.5 (authentication) and 9.3 (secure
+dynamic messaging), AN12196. Times in whole seconds of the switch's clock. Keys and random numbers never leave this
+module but encrypted; a challenge goes to the books, which hold the MAC keys too.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -84,17 +85,29 @@ def _cbc(key: bytes) -> Cipher[modes.CBC]:
     return Cipher(algorithms.AES(key), modes.CBC(_ZERO))
 
 
+class Challenges(Protocol):
+    """Where open challenges are kept: the ledger."""
+
+    def open_challenge(self, terminal_id: str, uid: bytes, rnd_a: bytes, expires_utc: int) -> None: ...
+
+    def take_challenge(self, terminal_id: str, uid: bytes) -> tuple[bytes, int] | None: ...
+
+
 class Prover:
     """Judges proofs; without the office's keys it decides nothing. Safe from any thread.
 
     A challenge belongs to one terminal and one UID, lives RELAY_LIFE_S and is answered once, rightly or not.
     """
 
-    def __init__(self, keys: IssuerKeys | None, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
+    def __init__(
+        self,
+        keys: IssuerKeys | None,
+        challenges: Challenges,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self._keys = keys
+        self._challenges = challenges
         self._random = random
-        self._challenges: dict[tuple[str, bytes], tuple[bytes, int]] = {}
-        self._lock = threading.Lock()
 
     def judge(self, terminal_id: str, uid: bytes, sun: bytes, step: bytes, now_utc: int) -> Verdict:
         """`sun` or `step` is the whole value of its tag and has a right form."""
@@ -108,12 +121,9 @@ class Prover:
         key = self._keys.aes_key(RELAY, uid)
         if step[0] == STEP_BEGIN:
             rnd_a = self._random(16)
-            with self._lock:
-                self._challenges = {who: one for who, one in self._challenges.items() if one[1] >= now_utc}
-                self._challenges[terminal_id, uid] = rnd_a, now_utc + RELAY_LIFE_S
+            self._challenges.open_challenge(terminal_id, uid, rnd_a, now_utc + RELAY_LIFE_S)
             return Verdict(None, reply=bytes((STEP_FOR_CARD,)) + second_part(key, step[2:], rnd_a))
-        with self._lock:
-            rnd_a, until = self._challenges.pop((terminal_id, uid), (b"", now_utc))
+        rnd_a, until = self._challenges.take_challenge(terminal_id, uid) or (b"", now_utc)
         if not rnd_a or now_utc > until:
             return Verdict(None, why="no challenge is open for it")
         if not knows_key(key, rnd_a, step[1:]):

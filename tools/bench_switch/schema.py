@@ -23,6 +23,7 @@ OPENING = "opening"
 ACCRUAL = "accrual"
 REDEMPTION = "redemption"
 REVERSAL = "reversal"
+MOVE = "move"  # a nameless member's points come along with its card
 
 APPROVED = "00"
 
@@ -179,6 +180,16 @@ class PostingRow(Base):
     account: Mapped[str] = mapped_column(String(10))
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
     points: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChallengeRow(Base):
+    """The open challenge of a relayed card, whose second step may come to another worker than its first."""
+
+    __tablename__ = "challenges"
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"), primary_key=True)
+    uid: Mapped[str] = mapped_column(String(20), primary_key=True)
+    rnd_a: Mapped[str] = mapped_column(String(32))
+    expires_utc: Mapped[int] = mapped_column(BigInteger)
 
 
 class FaultRow(Base):

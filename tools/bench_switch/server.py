@@ -63,7 +63,7 @@ class BenchSwitch:
         self.ledger = Ledger(database_url, programme)
         self.faults = FaultScript(other=self.ledger.take_fault)
         self.log = MessageLog(clock)
-        self.desk = Desk(self.ledger, self.faults, self.log, clock, Prover(issuer_keys))
+        self.desk = Desk(self.ledger, self.faults, self.log, clock, Prover(issuer_keys, self.ledger))
         self.on_reaction: Callable[[int, Reaction], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -1,0 +1,40 @@
+"""What people can get wrong with the bench switch, each with a code that docs/bench-switch.md explains.
+
+A text never repeats a key or a passphrase.
+"""
+
+from __future__ import annotations
+
+CODES = {
+    "B01": "no such database",
+    "B02": "the database does not work",
+    "B03": "workers need PostgreSQL",
+    "B04": "the switch cannot serve",
+    "B05": "a file cannot be used",
+    "B06": "a module is missing",
+    "B10": "no such member",
+    "B11": "a member twice",
+    "B12": "a member that cannot be",
+    "B20": "no such card",
+    "B21": "a card twice",
+    "B22": "a card that cannot be",
+    "B30": "no such terminal",
+    "B31": "a terminal twice",
+    "B32": "a terminal that cannot be",
+    "B33": "unusable keys",
+    "B34": "a nonce that cannot be",
+    "B40": "a list that cannot be read in",
+    "B50": "the books are wrong",
+    "B60": "a fault that cannot be",
+}
+
+
+class LedgerError(ValueError):
+    """What was asked of the books cannot be done; `code` is one of CODES, the text is for a person."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} [{self.code}]"
