@@ -70,6 +70,14 @@ if TYPE_CHECKING:
             """The switch has it for good."""
             ...
 
+        def sending(self, seq: int) -> bool:
+            """It is about to be sent and cannot be voided any more; False when it is not pending: do not send it."""
+            ...
+
+        def void(self, seq: int, clerk: int, time_utc: int) -> None:
+            """Take back a pending sale that was certainly never sent. Raises StoreError when it may have been."""
+            ...
+
         def bury(self, seq: int, rc: str) -> None:
             """The switch refused it for good: a dead letter, listed until a person resolves it."""
             ...

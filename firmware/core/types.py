@@ -41,6 +41,7 @@ REFUSED = const(2)
 REVERSED = const(3)  # a reversal of it is in the journal
 SETTLED = const(4)  # the switch has acknowledged it
 DEAD = const(5)  # the switch refused it for good; a person has to look at it
+VOIDED = const(6)  # taken back here before it was sent: the switch never hears of it
 
 # Tiers (LT-87 tag 10).
 TIER_NONE = const(0)

@@ -8,7 +8,7 @@ from micropython import const
 
 from firmware.core.reference import rrn_of, stan_of
 from firmware.core.refusals import host_refusal
-from firmware.core.types import ACCRUAL, APPROVED, DEAD, OFFLINE, OPEN, REFUSED, REVERSED
+from firmware.core.types import ACCRUAL, APPROVED, DEAD, OFFLINE, OPEN, REFUSED, REVERSED, VOIDED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ DECLINED = const(1)  # the switch said no
 UNDONE = const(2)  # a reversal took it back: as if it had never been
 UNKNOWN = const(3)  # sent, no answer yet
 REJECTED = const(4)  # approved here, refused by the switch for good
+TAKEN_BACK = const(5)  # approved here and voided before the switch heard of it
 
 
 class Balance:
@@ -61,7 +62,9 @@ def outcome_of(
     transaction included. `review_above` < 0 means that no amount is under review.
     """
     transaction, result = entry.transaction, entry.result
-    if transaction.mode == OFFLINE:
+    if entry.state == VOIDED:
+        outcome = Outcome(entry, TAKEN_BACK, 0, False, "")
+    elif transaction.mode == OFFLINE:
         outcome = Outcome(entry, REJECTED if entry.state == DEAD else DONE, transaction.points, True, "")
         if outcome.kind == DONE:
             outcome.balance = estimated_balance(member, pending_points, now_utc)
@@ -91,4 +94,4 @@ def estimated_balance(member: "Member | None", pending_points: int, now_utc: int
 
 def counts_as_sale(entry: "JournalEntry") -> bool:
     """Whether an entry is an accrual that stands, for the question "again?"."""
-    return entry.transaction.verb == ACCRUAL and entry.state not in (REFUSED, REVERSED, DEAD)
+    return entry.transaction.verb == ACCRUAL and entry.state not in (REFUSED, REVERSED, DEAD, VOIDED)

@@ -8,7 +8,7 @@ from micropython import const
 from firmware.core.clock import local_time
 from firmware.core.reference import masked
 from firmware.core.types import ACCRUAL
-from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, UNDONE
+from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, TAKEN_BACK, UNDONE
 from firmware.text import digits
 
 TYPE_CHECKING = False
@@ -60,6 +60,8 @@ def _body(text: "Catalogue", told: "Outcome") -> "list[str]":
         return [text.get("r_reversed")]
     if told.kind == REJECTED:
         return [text.get("r_rejected")]
+    if told.kind == TAKEN_BACK:
+        return [text.get("r_voided")]
     if told.kind != DONE:
         return [text.get("r_unknown")]
     points = digits.signed(told.points)

@@ -3,7 +3,7 @@
 from firmware.core.clock import local_time
 from firmware.core.reference import masked
 from firmware.core.types import ACCRUAL
-from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, UNDONE
+from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, TAKEN_BACK, UNDONE
 from firmware.screen.lines import BIG, HINT, NOTE, TEXT, TITLE, fitting, pair
 from firmware.screen.screens import money
 from firmware.text import digits
@@ -36,6 +36,9 @@ def outcome(text: "Catalogue", told: "Outcome") -> "list[Line]":
     elif told.kind == REJECTED:
         lines = [(BIG, text.get("big_refused")), (TEXT, _points(text, told.points, True))]
         step = "next_supervisor"
+    elif told.kind == TAKEN_BACK:
+        lines = [(BIG, text.get("big_voided")), (NOTE, text.get("not_booked"))]
+        step = ""
     else:
         lines = [(BIG, text.get("big_checking")), (NOTE, text.get("next_safe"))]
         step = ""
@@ -59,6 +62,8 @@ def recall(text: "Catalogue", told: "Outcome") -> "list[Line]":
         word, points = text.get("big_not_done" if told.verb == ACCRUAL else "big_not_used"), text.get("next_safe")
     elif told.kind in (DECLINED, REJECTED):
         word, points = pair(text.get("big_refused"), told.code), ""
+    elif told.kind == TAKEN_BACK:
+        word, points = text.get("big_voided"), text.get("not_booked")
     else:
         word, points = text.get("big_checking"), text.get("next_safe")
     last = text.get("last_sale" if told.verb == ACCRUAL else "last_redeem")

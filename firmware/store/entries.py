@@ -5,7 +5,7 @@ Works on the ring and the state the journal keeps up. Knows no rule of what may 
 
 from micropython import const
 
-from firmware.core.types import APPROVED, DEAD, OFFLINE, OPEN, REVERSAL, REVERSED, SETTLED, JournalEntry
+from firmware.core.types import APPROVED, DEAD, OFFLINE, OPEN, REVERSAL, REVERSED, SETTLED, VOIDED, JournalEntry
 from firmware.store import records
 from firmware.store.pending import CELLS
 from firmware.store.state import position_of
@@ -64,9 +64,33 @@ class Entries:
             return JournalEntry(t, DEAD)
         if t.seq in self._state.open:
             return JournalEntry(t, OPEN)
+        if self._state.pending.has(position):
+            return JournalEntry(t, APPROVED)
         if t.verb == REVERSAL or t.mode == OFFLINE:
-            return JournalEntry(t, APPROVED if self._state.pending.has(position) else SETTLED)
+            return JournalEntry(t, VOIDED if self._voided(t, position) else SETTLED)
         return self._answered(t, position // CELLS)
+
+    def _voided(self, t: "Transaction", position: int) -> bool:
+        """Whether this transaction, which is pending no more, was taken back: the frame that ended it tells."""
+        if t.verb == REVERSAL or position == self._state.last:
+            return t.verb != REVERSAL and self._state.last_voided
+        ends: "list[int]" = []
+
+        def look(frame: "Frame") -> bool:
+            if (frame.kind == records.VOID and frame.seq == t.seq) or (
+                frame.kind == records.DEAD and frame.seq == position
+            ):
+                ends.append(frame.kind)
+            elif frame.kind == records.SETTLE and frame.seq == position // CELLS:
+                cells = records.unpack_settle(frame.body)[0]
+                ends.extend([frame.kind] * (cells >> position % CELLS & 1))
+            return bool(ends)
+
+        for newer in range(position // CELLS, self._ring.generation + 1):
+            self._ring.visit(newer, look)
+            if ends:
+                break
+        return ends == [records.VOID]
 
     def _answered(self, t: "Transaction", generation: int) -> "JournalEntry | None":
         """Its result or reversal follows the intent, as a rule at once; a reversal may follow the result."""

@@ -12,6 +12,7 @@ from firmware.core.types import REVERSAL, JournalEntry, Result, Transaction
 from firmware.store import records
 from firmware.store.entries import CELL_BYTES, KEPT_KINDS, TRANSACTIONS, Entries
 from firmware.store.flash import Flash
+from firmware.store.loading import SEQ_BLOCK, Loader
 from firmware.store.pending import CELLS, fingerprint
 from firmware.store.ring import Ring
 from firmware.store.state import State
@@ -22,14 +23,12 @@ if TYPE_CHECKING:
 
     from firmware.core.ports import BlockDevice
     from firmware.store.export import Export
-    from firmware.store.frames import Frame
     from firmware.store.seal import Sealer
 
 KIND = const(1)
-_SECRET = (records.TRANSACTION, records.RESULT, records.DEAD)
-_LINKED = (records.TRANSACTION, records.RESULT)
+_LINKED = (records.TRANSACTION, records.RESULT, records.VOID)
+_SECRET = (records.TRANSACTION, records.RESULT, records.VOID, records.DEAD)
 
-_SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
 _LAST_SEQ = const(0x7FFFFFFF)  # above are the numbers of sessions
 _SIGN_ON_GAP = const(1000)  # distance a fresh store keeps from what the switch has seen
 
@@ -45,8 +44,6 @@ _ENDS_IN_SECTOR = const(50)  # dead letters that fit a sector at least: reversal
 
 _AHEAD = const(2)  # sectors erased ahead of need
 _MOVE_AT_ONCE = const(32)  # dead letters moved out of the oldest sector at most
-
-_ALL_LOADED = const(0xFFFFFFFF)
 
 
 class Journal:
@@ -70,13 +67,15 @@ class Journal:
         self._ring = Ring(self._flash, KIND, self._salt, self._sealer, _SECRET, _LINKED)
         self._ring.tail_now = self._tail
         self._opened = False
-        self._load_next = 0  # next generation to be loaded
         self._handed = 0  # newest SEQ handed out
         self._state = State(self._ring.generation_with)
         self._pending, self._open, self._dead = self._state.pending, self._state.open, self._state.dead
+        self._loader = Loader(self._ring, self._state)
         self._entries = Entries(self._ring, self._state)
         self._late: "dict[int, int]" = {}  # generation to cells: settled, but the full ring did not take the frame
         self._late_rc: "dict[int, str]" = {}  # SEQ to RC: buried, in the same way
+        self._old = 0  # what has this number or a lower one may have been sent before the start
+        self._sent: "set[int]" = set()  # newer, pending, and perhaps sent
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
@@ -84,69 +83,36 @@ class Journal:
         """Recover: headers and the newest sector only, at most one program (two operations on a blank partition)."""
         self._reset()
         ring = self._ring
-        ring.open(self._first_look)
+        ring.open(self._loader.first_look)
         if ring.seq_ceiling:
-            ring.seq_ceiling += ring.lost * (_SEQ_BLOCK + 1)  # each lost frame may have been a mark
-        self._handed = ring.seq_ceiling
-        self._load_next = ring.tail
+            ring.seq_ceiling += ring.lost * (SEQ_BLOCK + 1)  # each lost frame may have been a mark
+        self._handed = self._old = ring.seq_ceiling
+        self._loader.begin()
         self._opened = True
 
-    def _first_look(self, frame: "Frame") -> None:
-        ring = self._ring
-        if frame.kind == records.TRANSACTION:
-            ring.seq_high = max(ring.seq_high, frame.seq)
-            ring.seq_ceiling = max(ring.seq_ceiling, frame.seq + _SEQ_BLOCK)
-        elif frame.kind == records.MARK:
-            tail, ceiling = records.unpack_mark(frame.body)
-            ring.seq_ceiling = max(ring.seq_ceiling, ceiling)
-            ring.lost = 0  # it knew of everything before it
-            ring.release(tail)
-        elif frame.kind == records.SETTLE:
-            ring.release(records.unpack_settle(frame.body)[1])
-
-    def _load_some(self) -> bool:
-        """Load one more sector, oldest first; False when nothing was left to load."""
+    def load(self) -> bool:
+        """Read one more sector of what `open` left out; True: call again. Other calls read all that is missing."""
         if not self._opened:
             raise StoreError("journal is not open")
-        if self._load_next == _ALL_LOADED:
-            return False
-        generation = self._load_next
-        self._ring.visit(generation, self._load)
-        if generation < self._ring.generation:
-            self._load_next = generation + 1
-        else:
-            self._find_last_link()
-            self._load_next = _ALL_LOADED
-        return True
+        return self._loader.piece()
 
-    def _load(self, frame: "Frame") -> bool:
-        if frame.tag:
-            self._ring.chain.follow(frame.link, frame.tag)
-        return self._state.take(frame)
+    def loading(self) -> int:
+        """Sectors that `load` has still to read, about; 0 when the journal knows all it holds."""
+        return self._loader.left()
 
-    def _find_last_link(self) -> None:
-        """When no sector that is needed holds a linked record, the chain goes on from an older one."""
-        ring = self._ring
-
-        def look(frame: "Frame") -> bool:
-            if frame.tag:
-                ring.chain.took(frame.tag)
-            return False
-
-        generation = ring.tail
-        while not ring.chain.known() and generation > 1 and generation + ring.sectors > ring.generation:
-            generation -= 1
-            ring.visit(generation, look)
+    def newest_utc(self) -> int:
+        """Time of the newest transaction, 0 when the newest few sectors hold none. Needs no loading."""
+        return self._loader.newest_utc()
 
     def _load_all(self) -> None:
-        while self._load_some():
+        while self.load():
             pass
 
     def _tail(self, generation: int = 0, cells: int = 0) -> int:
         """The oldest generation still needed, as if these cells were settled."""
-        newest = min(self._ring.generation, self._load_next)
-        oldest = self._state.oldest_generation(newest, generation, cells)
-        return max(oldest, self._ring.tail)
+        if self._loader.left():
+            return self._ring.tail  # what is not read yet may need any of them
+        return max(self._state.oldest_generation(self._ring.generation, generation, cells), self._ring.tail)
 
     # --- sequence numbers -------------------------------------------------------------------------------------------
 
@@ -157,7 +123,7 @@ class Journal:
         if not ring.seq_ceiling:
             raise StoreNotReady("no sign-on yet")
         if self._handed >= ring.seq_ceiling:
-            self._raise_ceiling(self._handed + _SEQ_BLOCK)
+            self._raise_ceiling(self._handed + SEQ_BLOCK)
         self._handed += 1
         return self._handed
 
@@ -173,11 +139,11 @@ class Journal:
             high_seq += _SIGN_ON_GAP - 1
         elif high_seq <= self._handed:
             return
-        if high_seq + _SEQ_BLOCK > _LAST_SEQ:
+        if high_seq + SEQ_BLOCK > _LAST_SEQ:
             raise StoreError("no sequence numbers above the switch's")
         try:
             for _ in range(2):  # the only frame that knows this number must not be a single one
-                self._raise_ceiling(high_seq + _SEQ_BLOCK)
+                self._raise_ceiling(high_seq + SEQ_BLOCK)
         except StoreFull:
             if not self._ring.seq_ceiling:
                 raise
@@ -216,7 +182,7 @@ class Journal:
                 raise
             at = self._ring.append(records.TRANSACTION, seq, body, keep)
         self._ring.seq_high = seq
-        self._ring.seq_ceiling = max(self._ring.seq_ceiling, seq + _SEQ_BLOCK)
+        self._ring.seq_ceiling = max(self._ring.seq_ceiling, seq + SEQ_BLOCK)
         position = self._ring.generation * CELLS + at // CELL_BYTES
         self._entries.written_last = (seq, position)
         self._state.note(transaction, position)
@@ -243,6 +209,7 @@ class Journal:
                 generation = position // CELLS
                 cells[generation] = cells.get(generation, 0) | 1 << position % CELLS
             self._late_rc.pop(seq, None)
+            self._sent.discard(seq)
         for generation in sorted(cells):
             self._settle_cells(generation, cells[generation])
 
@@ -274,6 +241,37 @@ class Journal:
                 return
             del self._late[generation]
 
+    def sending(self, seq: int) -> bool:
+        """It is about to be sent, so it cannot be voided any more. False when it is not pending: do not send it."""
+        self._load_all()
+        if not self._pending_position(seq):
+            return False
+        if seq > self._old:
+            self._sent.add(seq)
+        return True
+
+    def void(self, seq: int, clerk: int, time_utc: int) -> None:
+        """Take back a pending OFFLINE sale that was certainly never sent: it stays in the journal and is never sent.
+
+        StoreError: it is not pending, or it may have been sent (found at the start, or `sending`): undo it with a
+        message. StoreFull: the room left is kept for acknowledgements. Either way nothing was changed.
+        """
+        self._load_all()
+        position = self._pending_position(seq)
+        frame = self._entries.frame(position, TRANSACTIONS) if position else None
+        if frame is None or records.unpack_transaction(frame.body).verb == REVERSAL:
+            raise StoreError("no pending sale {}".format(seq))
+        if seq <= self._old or seq in self._sent:
+            raise StoreError("SEQ {} may have been sent".format(seq))
+        body = records.pack_void(seq, position, clerk, time_utc)
+        self._ring.append(records.VOID, seq, body, _KEEP_NONE, _SPARE_RELEASE)
+        self._state.void(position)
+        try:
+            # A second frame that says so, for a void that is lost must not bring the sale back; it lets the tail go.
+            self._settle_cells(position // CELLS, 1 << position % CELLS)
+        except StoreError:
+            pass  # the void stands without it
+
     def bury(self, seq: int, rc: str) -> None:
         """The switch refused it for good: a dead letter until `settle` resolves it. StoreError when not pending. A ring
         that is full to the last takes it into memory only: after a cut the switch refuses it once more."""
@@ -282,6 +280,7 @@ class Journal:
         frame = self._entries.frame(position, TRANSACTIONS) if position else None
         if frame is None:
             raise StoreError("no pending transaction {}".format(seq))
+        self._sent.discard(seq)
         body = records.pack_transaction(records.unpack_transaction(frame.body), rc)
         try:
             self._write_dead(seq, position, body)
@@ -397,7 +396,7 @@ class Journal:
 
     def idle_work(self) -> bool:
         """Load one sector, or move dead letters out of the oldest sector, or erase one sector. True: call again."""
-        if self._load_some():
+        if self.load():
             return True
         ring = self._ring
         if ring.free() <= _AHEAD and self._make_room():

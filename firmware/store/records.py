@@ -1,7 +1,9 @@
-"""Bodies of the journal's frames: a transaction, its result, acknowledgements. Pure functions; tables in docs/store.md.
+"""Bodies of the journal's frames: a transaction, its result or void, acknowledgements. Pure functions; tables in
+docs/store.md.
 
-A transaction and a result take 48 bytes: 8 clear (the first four, SEQ, make room for the link on the flash), 32 that
-are encrypted in place, 8 for the tag. A transaction that does not fit gets 16 bytes more between the 32 and the tag.
+A transaction, a result and a void take 48 bytes: 8 clear (the first four, SEQ, make room for the link on the flash),
+32 that are encrypted in place, 8 for the tag. A transaction that does not fit gets 16 bytes more between the 32 and
+the tag.
 """
 
 from struct import pack, unpack_from
@@ -17,6 +19,7 @@ RESULT = const(2)
 SETTLE = const(3)
 DEAD = const(4)  # header seq = position (generation * 64 + cell) of the frame it replaces
 MARK = const(5)
+VOID = const(6)
 
 TAG = const(8)
 
@@ -99,6 +102,11 @@ def unpack_transaction(body: bytes) -> Transaction:
     )
 
 
+def time_of(body: bytes) -> int:
+    """The time of a transaction alone."""
+    return unpack_from("<I", body, 33)[0]
+
+
 def rc_of(body: bytes) -> str:
     """The response code with which a transaction was buried."""
     return body[6:8].decode()
@@ -146,3 +154,16 @@ def unpack_mark(body: bytes) -> "tuple[int, int]":
     """(tail, seq_ceiling)."""
     tail, seq_ceiling = unpack_from("<II", body, 0)
     return tail, seq_ceiling
+
+
+def pack_void(seq: int, position: int, clerk: int, time_utc: int) -> bytes:
+    """The transaction that stands at this position was taken back before it was sent. Raises StoreError."""
+    if not _fits(32, seq, position, time_utc) or not _fits(8, clerk):
+        raise StoreError("void does not fit its record")
+    return pack("<IIIB", seq, position, time_utc, clerk) + bytes(27 + TAG)
+
+
+def unpack_void(body: bytes) -> "tuple[int, int, int]":
+    """(position, clerk, time)."""
+    position, time_utc, clerk = unpack_from("<IIB", body, 4)
+    return position, clerk, time_utc

@@ -21,7 +21,8 @@ def position_of(frame: "Frame") -> int:
 
 
 class State:
-    """`open` and `dead` map a SEQ to its position; `last` is the position of the newest accrual or redemption.
+    """`open` and `dead` map a SEQ to its position; `last` is the position of the newest accrual or redemption, and
+    `last_voided` tells what became of that one.
     `generation_with` tells in which generation a SEQ was written, 0 when that is gone."""
 
     def __init__(self, generation_with: "Callable[[int], int]") -> None:
@@ -30,6 +31,7 @@ class State:
         self.open: "dict[int, int]" = {}
         self.dead: "dict[int, int]" = {}
         self.last = 0
+        self.last_voided = False
         self.high = 0  # newest SEQ of a transaction
 
     def take(self, frame: "Frame") -> bool:
@@ -45,6 +47,8 @@ class State:
         elif kind == records.DEAD:
             self.clear(frame.seq)
             self.dead[records.unpack_transaction(frame.body).seq] = position_of(frame)
+        elif kind == records.VOID:
+            self.void(records.unpack_void(frame.body)[0])
         return False
 
     def note(self, t: Transaction, position: int) -> None:
@@ -55,10 +59,17 @@ class State:
             self.pending.add(position, t.uid, True, self._generation_with(t.original_seq))
             return
         self.last = position
+        self.last_voided = False
         if t.mode == OFFLINE:
             self.pending.add(position, t.uid, False)
         else:
             self.open[t.seq] = position
+
+    def void(self, position: int) -> None:
+        """What begins there was taken back."""
+        self.clear(position)
+        if position == self.last:
+            self.last_voided = True
 
     def clear_cells(self, generation: int, cells: int) -> None:
         for cell in range(CELLS):

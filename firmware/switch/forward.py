@@ -129,7 +129,7 @@ class Forward:
     async def forward_one(self, transaction: "Transaction") -> bool:
         """Send one record and write down what becomes of it; True when it left the queue."""
         outgoing = self._message(transaction)
-        if outgoing is None:
+        if outgoing is None or not self._journal.sending(transaction.seq):
             return True
         self._tried.add(transaction.seq)
         try:

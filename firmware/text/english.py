@@ -12,6 +12,7 @@ big_refused: REFUSED
 big_not_used: NOT USED
 big_not_done: NOT DONE
 big_checking: CHECKING
+big_voided: VOIDED
 big_ready: READY
 big_tap: TAP CARD
 big_cards: {} CARDS
@@ -62,6 +63,7 @@ about: about {}
 about_short: ~{}
 to_be_confirmed: to be confirmed
 under_review: under review
+not_booked: nothing booked
 balance_label: Bal.
 confirmed: confirmed
 estimated: estimated {}
@@ -111,6 +113,7 @@ r_refused: REFUSED: {}
 r_reversed: NOT BOOKED: points are safe
 r_unknown: OUTCOME BEING CHECKED
 r_rejected: REJECTED LATER: ask supervisor
+r_voided: VOIDED: nothing was booked
 r_reprint: *** REPRINT ***
 r_thanks_earn: Thank you for your visit
 r_thanks_redeem: Enjoy your reward

@@ -27,6 +27,7 @@ from firmware.core.types import (
     REVERSAL,
     REVERSED,
     SETTLED,
+    VOIDED,
     Result,
     Transaction,
 )
@@ -73,8 +74,9 @@ class Ledger:
     """Books beside a journal. `before` and `after` are the states around the call that is running or ran last."""
 
     def __init__(self, journal: Journal) -> None:
-        self.journal = journal
         self.transactions: dict[int, Transaction] = {}
+        self.journal = journal
+        self.voided: set[int] = set()
         self.results: dict[int, Result] = {}
         self.pending: set[int] = set()
         self.open: set[int] = set()
@@ -83,6 +85,16 @@ class Ledger:
         self.probe: list[int] = []
         self.before = self.after = self.state()
         self.batch = False
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    @journal.setter
+    def journal(self, journal: Journal) -> None:
+        """A start: whatever is in the journal then may have been sent."""
+        self._journal = journal
+        self.perhaps_sent = set(self.transactions)
 
     def state(self) -> State:
         rank = sorted(self.pending, key=lambda s: (self.transactions[s].verb != REVERSAL, s))
@@ -110,6 +122,8 @@ class Ledger:
         if seq in self.results:
             return self.results[seq].state
         assert t.verb == REVERSAL or t.mode == OFFLINE
+        if seq in self.voided:
+            return VOIDED
         return APPROVED if seq in self.pending else SETTLED
 
     def entry(self, seq: int) -> Record | None:
@@ -202,6 +216,28 @@ class Ledger:
                 self.dead.pop(seq, None)
 
         self.call(lambda: self.journal.settle_all(seqs), book, batch=len(seqs) > 1)
+
+    def send(self, seq: int) -> None:
+        assert self.journal.sending(seq)
+        self.perhaps_sent.add(seq)
+
+    def voidable(self) -> list[int]:
+        return sorted(s for s in self.pending - self.perhaps_sent if self.transactions[s].verb != REVERSAL)
+
+    def void(self, seq: int) -> None:
+        def book() -> None:
+            self.pending.discard(seq)
+            self.voided.add(seq)
+
+        undo = set(self.pending)
+        try:
+            self.call(lambda: self.journal.void(seq, 9, 1_790_000_000 + seq), book)
+        except StoreError:
+            self.pending = undo
+            self.voided.discard(seq)
+            self.before = self.after = self.state()
+            raise
+        assert not self.journal.sending(seq), "a voided sale would be sent"
 
     def bury(self, seq: int) -> None:
         def book() -> None:
@@ -297,7 +333,7 @@ class StrictNor(Nor):
         for old, new in zip(self.image[addr : addr + len(data)], bytes(data), strict=True):
             wrong_bits += (old ^ new).bit_count() if old != 0xFF and new not in (0xFF, 0x00) else 0
         assert wrong_bits <= 1, f"programmed over dirt at {addr:#x}"
-        if bytes(data[:4]) == b"VAFS":
+        if bytes(data[:3]) == b"VA\x03":
             assert addr // 4096 in self.erased, "a header in a sector that was not erased"
         super().program(addr, data)
 

@@ -30,6 +30,10 @@ def every_kind_of_step(ledger: Ledger) -> None:
     ledger.bury(first)
     refused = ledger.online_intent(3)
     ledger.answer(refused, REFUSED)
+    taken_back = ledger.offline_sale(1)
+    ledger.offline_sale(2)
+    ledger.void(taken_back)
+    ledger.void(ledger.offline_sale(2))
     batch = [ledger.offline_sale(n % 4) for n in range(3)]
     ledger.settle(*batch)
     ledger.settle(first)

@@ -31,6 +31,10 @@ def random_step(ledger: Ledger, rng: random.Random) -> None:
         ledger.settle(min(ledger.dead))
     elif choice < 0.95:
         ledger.idle()
+    elif choice < 0.97 and unpaid:
+        ledger.send(rng.choice(unpaid))
+    elif ledger.voidable():
+        ledger.void(rng.choice(ledger.voidable()))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -83,6 +87,7 @@ def adopt(ledger: Ledger, seen: dict) -> None:
     in_flight = ledger.probe[-1] if ledger.probe else 0
     ledger.pending, ledger.open = seqs("pending"), seqs("unanswered")
     ledger.dead = {dict(r)["seq"]: rc for r, rc in seen["dead"]}
+    ledger.voided -= ledger.pending  # the void was cut before it was there
     if in_flight in ledger.transactions and seen["found"][in_flight] is None:
         del ledger.transactions[in_flight]
     for seq, entry in seen["found"].items():

@@ -183,6 +183,18 @@ class Terminal(RuleBasedStateMachine):
         waiting = sorted(self.ledger.pending)
         self.powered(lambda: self.ledger.bury(waiting[which % len(waiting)]))
 
+    @precondition(lambda self: self.ledger.pending)
+    @rule(which=st.integers(0, 100))
+    def send(self, which: int) -> None:
+        waiting = sorted(self.ledger.pending)
+        self.ledger.send(waiting[which % len(waiting)])
+
+    @precondition(lambda self: self.ledger.voidable())
+    @rule(which=st.integers(0, 100))
+    def void(self, which: int) -> None:
+        unsent = self.ledger.voidable()
+        self.powered(lambda: self.ledger.void(unsent[which % len(unsent)]))
+
     @precondition(lambda self: self.ledger.dead)
     @rule()
     def resolve(self) -> None:

@@ -19,12 +19,13 @@ from firmware.core.types import (
     REFUSED,
     REVERSED,
     SETTLED,
+    VOIDED,
     JournalEntry,
     Member,
     Result,
     Transaction,
 )
-from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, UNDONE, UNKNOWN, outcome_of
+from firmware.loyalty.outcome import DECLINED, DONE, REJECTED, TAKEN_BACK, UNDONE, UNKNOWN, counts_as_sale, outcome_of
 
 UID = bytes.fromhex("9C599B32")
 NOW = 1_795_400_000
@@ -70,15 +71,24 @@ def test_an_offline_accrual_is_an_estimate_on_top_of_the_last_confirmed_balance(
         (entry(ONLINE, SETTLED, Result(100, APPROVED, "00", 125, 5, "")), DONE),
         (entry(OFFLINE, SETTLED), DONE),
         (entry(OFFLINE, DEAD), REJECTED),
+        (entry(OFFLINE, VOIDED), TAKEN_BACK),
     ],
 )
 def test_each_state_has_one_kind_of_outcome(told_entry: JournalEntry, kind: int) -> None:
     assert outcome_of(told_entry, ALI, 0, NOW).kind == kind
 
 
+def test_a_voided_sale_is_no_sale_and_has_no_points_to_tell() -> None:
+    voided = entry(OFFLINE, VOIDED, points=125)
+    told = outcome_of(voided, ALI, 0, NOW)
+    assert (told.points, told.estimated, told.balance) == (0, False, None)
+    assert not counts_as_sale(voided)
+    assert counts_as_sale(entry(OFFLINE, SETTLED))
+
+
 def test_every_combination_promises_points_only_when_done() -> None:
     results = [None, Result(100, APPROVED, "00", 7, 70, ""), Result(100, REFUSED, "51", 0, 3, "")]
-    states = (OPEN, APPROVED, REFUSED, REVERSED, SETTLED, DEAD)
+    states = (OPEN, APPROVED, REFUSED, REVERSED, SETTLED, DEAD, VOIDED)
     for mode, state, result, verb in itertools.product((ONLINE, OFFLINE), states, results, (ACCRUAL, REDEMPTION)):
         told = outcome_of(entry(mode, state, result, verb, 125), ALI, 125, NOW)
         if told.kind not in (DONE, REJECTED):

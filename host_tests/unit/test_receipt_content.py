@@ -15,6 +15,7 @@ from firmware.core.types import (
     REDEMPTION,
     REFUSED,
     REVERSED,
+    VOIDED,
     JournalEntry,
     Member,
     Result,
@@ -78,7 +79,7 @@ def test_a_redemption_and_its_value() -> None:
 def test_a_points_line_stands_only_on_paper_that_promises_them() -> None:
     results = [None, Result(100, APPROVED, "00", 7, 70, ""), Result(100, REFUSED, "51", 0, 3, "")]
     for mode, state, result, verb in itertools.product(
-        (ONLINE, OFFLINE), (OPEN, APPROVED, REFUSED, REVERSED, DEAD), results, (ACCRUAL, REDEMPTION)
+        (ONLINE, OFFLINE), (OPEN, APPROVED, REFUSED, REVERSED, DEAD, VOIDED), results, (ACCRUAL, REDEMPTION)
     ):
         t = Transaction(100, verb, mode, UID, AUTH_LEGACY, 125_000, 125, TIME, CLOCK_OK)
         told = outcome_of(JournalEntry(t, state, result), None, 0, TIME)

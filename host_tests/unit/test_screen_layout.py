@@ -19,6 +19,7 @@ from firmware.core.types import (
     REDEMPTION,
     REFUSED,
     REVERSED,
+    VOIDED,
     JournalEntry,
     Member,
     Result,
@@ -92,7 +93,7 @@ def test_the_idle_screen_fits(count: int, age: int) -> None:
 def test_every_outcome_fits_and_has_a_reference() -> None:
     results = [None] + [Result(7, APPROVED, "00", n, b, "") for n in NUMBERS[:6] for b in (None, -n, n)]
     results += [Result(7, REFUSED, code[1:], 0, b, "") for code in HOST_REFUSALS for b in (None, 10**11)]
-    states = (OPEN, APPROVED, REFUSED, REVERSED, DEAD)
+    states = (OPEN, APPROVED, REFUSED, REVERSED, DEAD, VOIDED)
     for mode, state, result, verb in itertools.product((ONLINE, OFFLINE), states, results, (ACCRUAL, REDEMPTION)):
         for points, age in ((0, 0), (2_147_483_647, 10**8)):
             t = Transaction(7, verb, mode, b"\x01\x02\x03\x04", AUTH_LEGACY, 10**11, points, 0, CLOCK_OK)

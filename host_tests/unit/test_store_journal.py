@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.core.errors import StoreError, StoreNotReady
+from firmware.core.errors import StoreError, StoreFull, StoreNotReady
 from firmware.core.types import (
     ACCRUAL,
     APPROVED,
@@ -17,6 +17,8 @@ from firmware.core.types import (
     REFUSED,
     REVERSAL,
     REVERSED,
+    SETTLED,
+    VOIDED,
     Result,
     Transaction,
 )
@@ -24,7 +26,7 @@ from firmware.store import records
 from firmware.store.journal import Journal
 from host_tests.power.ledger import CARDS, SEALER, Ledger, observe, open_journal
 from tools.bench import store_costs
-from tools.sim.chips.nor import Nor, NorPartition
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 
 def journal(blocks: int = 8, page_only: bool = False) -> Ledger:
@@ -147,6 +149,37 @@ def test_a_fresh_journal_gives_no_number_before_sign_on_and_then_continues_far_a
     assert fresh.next_seq() == 1500
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_first_promise_of_numbers_survives_the_loss_of_a_frame(lost: int) -> None:
+    nor = Nor(4 * 4096)
+    fresh = open_journal(nor, False)
+    fresh.continue_above(500)
+    given = [fresh.next_seq() for _ in range(3)]
+    marks = [at for at in range(64, 4096, 16) if nor.image[at + 4 : at + 7] == b"\x10\0\5"]
+    assert len(marks) == 2
+    nor.image[marks[lost] + 12] ^= 3
+    again = open_journal(nor, False)
+    assert again.next_seq() > given[-1]
+
+
+def test_the_chain_goes_on_from_a_sale_that_was_given_up() -> None:
+    nor = Nor(5 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(100)
+    ledger.settle(ledger.offline_sale())
+    link = ledger.journal._ring.chain.link()
+    while ledger.journal._ring.free() > 1:
+        ledger.handed = ledger.journal.next_seq()
+    nor.cut_at(2, Torn.NOTHING)
+    with pytest.raises(PowerCut):
+        ledger.offline_sale()
+    nor.power_on()
+    ledger.journal = open_journal(nor, False)
+    ledger.idle()
+    assert ledger.journal.last() is None, "the sale was given up for room"
+    assert ledger.journal._ring.chain.link() == link
+
+
 def test_sign_on_moves_a_used_journal_forward_and_never_back() -> None:
     ledger = journal()
     seq = ledger.offline_sale()
@@ -213,6 +246,91 @@ def test_a_dead_letter_is_listed_until_it_is_settled() -> None:
         ledger.journal.bury(seq, "14")
     ledger.settle(seq)
     assert reopened(ledger).dead_count() == 0
+
+
+def test_a_voided_sale_stays_in_the_journal_is_never_sent_and_counts_no_points() -> None:
+    ledger = journal()
+    kept, taken_back = ledger.offline_sale(2), ledger.offline_sale(2)
+    ledger.void(taken_back)
+    ledger.settle(kept)
+    for each in (ledger.journal, reopened(ledger)):
+        assert each.pending_count() == 0
+        assert list(each.pending()) == []
+        assert not each.sending(taken_back)
+        assert each.pending_points(CARDS[2]) == 0
+        assert [each.find(seq).state for seq in (kept, taken_back)] == [SETTLED, VOIDED]
+        assert each.last().state == VOIDED
+        with pytest.raises(StoreError):
+            each.bury(taken_back, "14")
+    newer = ledger.offline_sale(2)
+    assert ledger.journal.last().state == APPROVED, f"{newer} is not voided"
+
+
+def test_a_void_is_found_however_many_sectors_later_it_was_made() -> None:
+    ledger = journal(8)
+    taken_back, settled = ledger.offline_sale(), ledger.offline_sale(1)
+    for _ in range(200):
+        ledger.offline_sale(3)
+    ledger.void(taken_back)
+    ledger.settle(settled)
+    again = reopened(ledger)
+    assert [again.find(seq).state for seq in (taken_back, settled)] == [VOIDED, SETTLED]
+
+
+def test_only_a_pending_sale_that_was_certainly_not_sent_is_voided() -> None:
+    ledger = journal()
+    old = ledger.offline_sale()
+    ledger.journal = reopened(ledger)
+    sent, settled, dead, unsent = (ledger.offline_sale() for _ in range(4))
+    ledger.settle(settled)
+    ledger.bury(dead)
+    lost = ledger.online_intent()
+    answered = ledger.online_intent()
+    ledger.answer(answered)
+    reversal = ledger.reverse(lost)
+    ledger.send(sent)
+    ops = ledger.journal._flash._device.nor.ops
+    for seq in (old, sent, settled, dead, lost, answered, reversal, 4_000_000_000):
+        with pytest.raises(StoreError):
+            ledger.journal.void(seq, 1, 1)
+    with pytest.raises(StoreError):
+        ledger.journal.void(unsent, 256, 1)
+    assert ledger.journal._flash._device.nor.ops == ops, "nothing was written"
+    assert observe(ledger.journal, ledger.probe) == ledger.state()
+    ledger.void(unsent)
+
+
+def test_a_void_survives_the_loss_of_its_frame() -> None:
+    ledger = journal()
+    seq = ledger.offline_sale()
+    ledger.void(seq)
+    nor = ledger.journal._flash._device.nor
+    [at] = [
+        at for at in range(0, len(nor.image), 16) if nor.image[at : at + 7] == seq.to_bytes(4, "little") + b"\x30\0\6"
+    ]
+    nor.image[at + 20] ^= 3
+    again = reopened(ledger)
+    assert again.pending_count() == 0
+    assert not again.sending(seq)
+
+
+def test_a_full_journal_takes_voids_until_only_room_for_acknowledgements_is_left() -> None:
+    ledger = journal(5)
+    with pytest.raises(StoreFull):
+        while True:
+            ledger.offline_sale()
+    voids = 0
+    with pytest.raises(StoreFull):
+        while True:
+            ledger.void(ledger.voidable()[-1])
+            voids += 1
+    assert voids > 60, "a sector and a half are left for what empties a full journal"
+    again = reopened(ledger)
+    assert again.pending_count() == ledger.journal.pending_count() == len(ledger.pending)
+    for seq in sorted(ledger.pending):
+        ledger.settle(seq)
+    assert reopened(ledger).pending_count() == 0
+    ledger.offline_sale()
 
 
 def test_settling_what_is_not_pending_changes_nothing() -> None:

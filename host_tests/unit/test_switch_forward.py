@@ -338,3 +338,13 @@ def test_an_acknowledgement_of_other_points_is_a_dead_letter_and_not_settled(cod
             assert post.journal.told == [("bury", 7, code)] and post.bench.logged("L12") and post.members == []
 
     onhost.run_virtual(story())
+
+
+@virtual
+async def test_a_sale_taken_back_after_it_was_read_from_the_queue_is_not_sent():
+    post = Post(transaction(seq=1, mode=OFFLINE))
+    async with post.running():
+        await until(lambda: post.journal.gone == {1})
+        late = transaction(seq=102, mode=OFFLINE)
+        assert await post.forward.forward_one(late), "it is not in the queue any more"
+        assert [seq for _, seq in post.sent()] == [1]

@@ -17,8 +17,9 @@ from firmware.store.repair import repaired
 from firmware.store.seal import LINK, TAG, Sealer, place_of
 from tools.device.capture import SECTOR, Capture, Place
 
-LINKED = (records.TRANSACTION, records.RESULT)
+LINKED = (records.TRANSACTION, records.RESULT, records.VOID)
 SECRET = (*LINKED, records.DEAD)
+_NAMES = {records.TRANSACTION: "SEQ", records.RESULT: "the answer to SEQ", records.VOID: "the void of SEQ"}
 _RESULT_STATES = {APPROVED: "approved", REFUSED: "refused"}
 
 
@@ -110,6 +111,7 @@ class _Walk:
         self.audit = Audit()
         self.transactions: dict[int, tuple[Transaction, Place]] = {}
         self.results: dict[int, Result] = {}
+        self.voids: dict[int, tuple[int, int, int]] = {}
         self.buried: dict[int, tuple[Transaction, str, Place]] = {}
         self._capture = capture
         self._sealer = sealer
@@ -184,13 +186,15 @@ class _Walk:
             self.transactions.setdefault(frame.seq, (records.unpack_transaction(frame.body), here))
         elif frame.kind == records.RESULT:
             self.results[frame.seq] = records.unpack_result(frame.body)
+        elif frame.kind == records.VOID:
+            self.voids[frame.seq] = records.unpack_void(frame.body)
         elif frame.kind == records.DEAD:
             dead = records.unpack_transaction(frame.body)
             self.buried[dead.seq] = (dead, records.rc_of(frame.body), here)
 
     def _link(self, frame: frames.Frame, here: Place) -> None:
         self.audit.linked += 1
-        name = f"{'SEQ' if frame.kind == records.TRANSACTION else 'the answer to SEQ'} {frame.seq}"
+        name = f"{_NAMES[frame.kind]} {frame.seq}"
         if self._last is not None:
             tag, before, there = self._last
             if frame.link != tag[:LINK] and not self._capture.in_hole(there, here):
@@ -201,7 +205,7 @@ class _Walk:
 
     def _second_copy(self, frame: frames.Frame) -> bool:
         """The same record written again behind a first copy that did not read back then: both follow the same one."""
-        known = self.transactions if frame.kind == records.TRANSACTION else self.results
+        known = {records.TRANSACTION: self.transactions, records.RESULT: self.results}.get(frame.kind, self.voids)
         if frame.seq not in known or self._last is None:
             return False
         self.audit.duplicates += 1
@@ -234,6 +238,8 @@ def _rows(walk: _Walk, journal: Journal | None) -> list[Row]:
             state = "open"
         elif seq in pending:
             state = "pending"
+        elif seq in walk.voids:
+            state = "voided"
         elif journal is None:
             state = "unknown"
         elif t.verb == REVERSAL or t.mode == OFFLINE:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _POINTS = re.compile(r"Points:\s*(?:about\s*)?([+-]?\d[\d,]*)")
 _CARD = re.compile(r"Card:\s*\*+([0-9A-Fa-f]+)")
 _REFERENCE = re.compile(r"Ref:\s*(\w+)")
-_NOTHING_MOVED = re.compile(r"REFUSED|NOT BOOKED|REJECTED")
+_NOTHING_MOVED = re.compile(r"REFUSED|NOT BOOKED|REJECTED|VOIDED")
 _SETTLE_MS = 300  # how long something must stay away to count as "no"
 
 

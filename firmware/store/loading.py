@@ -1,0 +1,94 @@
+"""Reading a journal's ring after a start: the newest sector at once, the older ones piece by piece, one sector each.
+
+Follows the chain of tags meanwhile. What was learnt stands in the ring and the state when `left` is 0; until then the
+state lacks what the sectors not read yet say, and nothing may be told or decided from it. Times are seconds since 1970
+UTC.
+"""
+
+from micropython import const
+
+from firmware.store import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.store.frames import Frame
+    from firmware.store.ring import Ring
+    from firmware.store.state import State
+
+SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
+_TIME_LOOKS = const(8)  # sectors before the newest in which a time is looked for
+
+
+class Loader:
+    """`first_look` is for `ring.open`; then `begin`, then `piece` until it returns False."""
+
+    def __init__(self, ring: "Ring", state: "State") -> None:
+        self._ring = ring
+        self._state = state
+        self._next = 0  # generation that is read next
+        self._older = 0  # while the chain's end is looked for: the generation that was read last
+        self._done = False
+        self._newest_utc = 0
+
+    def first_look(self, frame: "Frame") -> None:
+        """What the newest sector says of numbers and of what is not needed any more."""
+        ring = self._ring
+        if frame.kind == records.TRANSACTION:
+            self._newest_utc = records.time_of(frame.body)
+            ring.seq_high = max(ring.seq_high, frame.seq)
+            ring.seq_ceiling = max(ring.seq_ceiling, frame.seq + SEQ_BLOCK)
+        elif frame.kind == records.MARK:
+            tail, ceiling = records.unpack_mark(frame.body)
+            ring.seq_ceiling = max(ring.seq_ceiling, ceiling)
+            ring.lost = 0  # it knew of everything before it
+            ring.release(tail)
+        elif frame.kind == records.SETTLE:
+            ring.release(records.unpack_settle(frame.body)[1])
+
+    def begin(self) -> None:
+        """The ring is open: go on from its durable tail."""
+        self._next = self._older = self._ring.tail
+
+    def left(self) -> int:
+        """Sectors still to be read, about; 0 when all is known."""
+        return 0 if self._done else max(1, self._ring.generation - self._next + 1)
+
+    def piece(self) -> bool:
+        """Read one more sector, oldest first; False when nothing was left to read."""
+        if self._done:
+            return False
+        ring = self._ring
+        if self._next <= ring.generation:
+            ring.visit(self._next, self._load)
+            self._next += 1
+        elif not ring.chain.known() and self._older > 1 and self._older - 1 + ring.sectors > ring.generation:
+            # No sector that is needed holds a linked record: the chain goes on from an older one.
+            self._older -= 1
+            ring.visit(self._older, self._look_for_the_link)
+        else:
+            self._done = True
+        return True
+
+    def newest_utc(self) -> int:
+        """Time of the newest transaction of the newest sectors, 0 when they hold none. Reads a few sectors at most."""
+        ring = self._ring
+        generation = ring.generation
+        while not self._newest_utc and generation > 1 and ring.generation - generation < _TIME_LOOKS:
+            generation -= 1
+            ring.visit(generation, self._look_for_the_time)
+        return self._newest_utc
+
+    def _load(self, frame: "Frame") -> bool:
+        if frame.tag:
+            self._ring.chain.follow(frame.link, frame.tag)
+        return self._state.take(frame)
+
+    def _look_for_the_link(self, frame: "Frame") -> bool:
+        if frame.tag:
+            self._ring.chain.took(frame.tag)
+        return False
+
+    def _look_for_the_time(self, frame: "Frame") -> bool:
+        if frame.kind == records.TRANSACTION:
+            self._newest_utc = records.time_of(frame.body)
+        return False
