@@ -52,6 +52,7 @@ def _prompt(display: object, what: str, next_step: str) -> None:
 
 def _provisioned(board: "Board") -> "Start":
     """Settings, keys and the pinned CA. What reads them is needed only here and leaves the heap."""
+    from firmware.service import zeroise
     from firmware.service.provisioned import Provisioned
     from firmware.store.seal import Sealer
     from firmware.store.slots import Slots
@@ -62,9 +63,12 @@ def _provisioned(board: "Board") -> "Start":
     slots = Slots(device, Sealer(key, b"", b"vafa-slots"), board.random_number(32), board.page_only, 2, sector)
     try:
         slots.open()
+        if zeroise.due(slots):
+            zeroise.finish(board, vault, slots, "/config", sector)
+            print("# zeroised: keys and members are erased; the journal is there, sealed")
         return Provisioned(vault, slots).load()
     finally:
-        for name in ("settings", "service.provisioned", "store.vault", "store.slots"):
+        for name in ("settings", "service.provisioned", "service.zeroise", "store.vault", "store.slots"):
             del sys.modules["firmware." + name]
 
 
@@ -85,8 +89,7 @@ def _built(mode: str) -> "App | None":
         start = _provisioned(board)
     except SettingsError as error:
         if error.code == SettingsError.code:
-            print("# K01", error)
-            _prompt(display, "start_unprovisioned", "start_unprovisioned_next")
+            _say_code(display, error)
         else:
             _stop(board, display, error)
         return None
@@ -107,12 +110,17 @@ def _built(mode: str) -> "App | None":
         return None
 
 
-def _stop(board: "Board", display: object, error: "VafaError") -> None:
-    """Another reset would find the same flash: leave it untouched, let service look at it and save it."""
+def _say_code(display: object, error: "VafaError") -> None:
+    """On the port and on the screen; Ctrl-C works from now on."""
     print("#", error.code, error)
     if display is not None:
         _tell_code(display, error.code)
     micropython.kbd_intr(3)
+
+
+def _stop(board: "Board", display: object, error: "VafaError") -> None:
+    """Another reset would find the same flash: leave it untouched, let service look at it and save it."""
+    _say_code(display, error)
     from firmware.service.refused import serve
 
     gc.collect()
@@ -142,11 +150,21 @@ def _last_resort(error: BaseException) -> None:
     time.sleep_ms(2000)  # a fault at every start must not become a storm of resets
 
 
-def _start() -> None:
+def _program_is_whole() -> bool:
+    """Whether what would run comes from the bundle that boot.py found whole, or was built into the runtime. Loose files
+    may be of another version, or forgotten: boot.py took their places out of the path."""
+    if "" in sys.path or globals().get("vafa_mode", "damaged") == "damaged":
+        return False
     try:
         import firmware  # noqa: F401 (is there a program at all?)
     except ImportError:
-        print("# the program is missing or damaged: copy firmware.bundle to the terminal again, then reset")
+        return False
+    return True
+
+
+def _start() -> None:
+    if not _program_is_whole():
+        print("#", "X03", "the program is missing or damaged: copy firmware.bundle to the terminal again, then reset")
         micropython.kbd_intr(3)
         return
     try:

@@ -29,7 +29,7 @@ from firmware.screen.panel import Panel, Times
 from firmware.screen.signals import Signals
 from firmware.service import faults
 from firmware.service.console import Console
-from firmware.service.housekeeping import Housekeeping
+from firmware.service.housekeeping import Housekeeping, Quiet
 from firmware.service.supervisor import Policy, Supervisor
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
@@ -68,17 +68,19 @@ class App:
 
     def __init__(self, board: "Board", display: "Any", start: "Start") -> None:
         settings = start.settings
-        self._board = board
+        self.board = board
+        self._custody: "Any" = None
         self._started = ticks_ms()
         self._recorded: "list[str]" = []
         source, sink, readable = board.serial()
-        self.console = Console(source, sink, readable, self.status, lambda: self.desk.quiet(0), board.restart_to_prompt)
+        self.console = Console(source, sink, readable, self.status, self.calm, board.restart_to_prompt)
         self.log = Log(echo=self.console.say)
         self.console.attach(self.log)
         for name in settings.unknown:
             self.log.fault("K01", "setting nobody knows: " + name)
         for line in start.told:
             self.log.event(line)
+        self.console.attach_service(self._service, board.reset)
         self._start_number = start.number
         self._build_stores(board, settings)
         self._build_switch(board, settings, start.ca_der)
@@ -87,8 +89,9 @@ class App:
 
     def _build_stores(self, board: "Board", settings: "Settings") -> None:
         sector = bytearray(4096)  # each store uses it only within one call
+        self.sector = sector
         master = settings.secret_bytes("tmk")
-        self._check_value = Cmac(master).tag(bytes(16))[:3].hex()
+        self.master = Cmac(master)
         sealer = Sealer(master, settings.text("terminal_id").encode())
         if board.little_memory:
             from firmware.store.buckets import Buckets as Cache
@@ -172,13 +175,14 @@ class App:
             self.panel, books, self.session, self.journal, self.clock, teller, shop, limits, self.log
         )
         self.desk = Desk(self.counter)
+        quiet = Quiet(self.desk.quiet, (self.session.stir, self.reader.stir))
         self.housekeeping = Housekeeping(
-            self.desk.quiet, (self.journal.idle_work, self.members.idle_work), books.recover_if_due, self._retire
+            quiet, (self.journal.idle_work, self.members.idle_work), books.recover_if_due, self._retire
         )
 
     async def run(self) -> None:
         """Sell, for ever."""
-        supervisor = Supervisor(self.log, self._board.watchdog(), self._fault)
+        supervisor = Supervisor(self.log, self.board.watchdog(), self._fault)
         self._supervisor = supervisor
         supervisor.start("keys", self.keys.run, Policy(_KEYS_SILENCE_MS))
         supervisor.start("signals", self.signals.run, Policy())
@@ -188,7 +192,7 @@ class App:
         supervisor.start("queue", self.forward.run, Policy(_QUEUE_SILENCE_MS))
         supervisor.start("housekeeping", self.housekeeping.run, Policy())
         supervisor.start("console", self.console.run, Policy())
-        self.log.event("Vafa {} on {}, start took {} ms".format(VERSION, self._board.name, self._age_ms()))
+        self.log.event("Vafa {} on {}, start took {} ms".format(VERSION, self.board.name, self._age_ms()))
         await supervisor.run()
 
     def _retire(self) -> None:
@@ -212,16 +216,32 @@ class App:
         """The console's status lines."""
         now = self.counter.status()
         lines = [
-            "Vafa {} {} up {} s start {}".format(VERSION, self._board.name, self._age_ms() // 1000, self._start_number),
+            "Vafa {} {} up {} s start {}".format(VERSION, self.board.name, self.uptime_s(), self._start_number),
             "terminal {}".format(self.counter.shop.terminal_id),
             "link {} {}".format("online" if now.online else "offline", self.session.fault),
             "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
             "clock quality {}".format(self.clock.quality),
             self.reader.status(),
             "store missing or altered {} mended {}".format(self.journal.gaps(), self.journal.mended()),
-            "keys check value {}, wrapped with the chip's number only".format(self._check_value),
+            "keys check value {}, wrapped with the chip's number only".format(self.master.tag(bytes(16))[:3].hex()),
         ]
         return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
+
+    def uptime_s(self) -> int:
+        """Seconds since the start."""
+        return self.housekeeping.uptime.seconds()
+
+    def calm(self) -> bool:
+        """Nobody is in the middle of something at the counter."""
+        return self.desk.quiet(0)
+
+    def _service(self) -> "Any":
+        """What carries out the words that need a right; a technician's, so it takes no heap before."""
+        if self._custody is None:
+            from firmware.service.custody import Custody
+
+            self._custody = Custody(self)
+        return self._custody
 
     def _age_ms(self) -> int:
         return ticks_diff(ticks_ms(), self._started)

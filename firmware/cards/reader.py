@@ -96,6 +96,7 @@ class CardReader:
         self.two_cards = 0
         self.left_early = 0
         self.unreadable = 0
+        self._taps = 0
 
     # --- port -----------------------------------------------------------------------------------------------------
 
@@ -131,6 +132,10 @@ class CardReader:
     def healthy(self) -> bool:
         """Whether the reader chip answered when it was last asked."""
         return self._alive
+
+    def stir(self) -> int:
+        """-1 while a card lies there, else a number that changes with every tap."""
+        return -1 if self._resting else self._taps
 
     def status(self) -> str:
         """One line for the console: the chip, and what happened since the start."""
@@ -248,6 +253,7 @@ class CardReader:
                 self._told_resting(CardUnreadable("garbled"), _GARBLED)
             return
         self._garbled = 0
+        self._taps += 1
         if self._on_seen is not None:
             self._on_seen(CardSeen(target.uid, target.sak, target.atqa))
         await self._read_in_time(target)

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
         def line(self) -> "str | None": ...
 
+    class Service(Protocol):
+        """Carries out the words that need a right; `restart` is set when a restart has to follow the answer."""
+
+        restart: bool
+
+        def take(self, words: "list[str]") -> "list[str]": ...
+
 
 _TURN_BYTES = const(64)
 _TURN_MS = const(10)  # 64 bytes last 5.6 ms at 115200
@@ -49,6 +56,8 @@ BUSY = "not now: the till is in use; end what is on the screen, then type mainte
 LEAVING = "restarting to the Python prompt; the next reset sells again"
 STOPPED = "export stopped"
 UNREAD = "export stopped: the port was not read"
+WORDS = "help, status, log [count], export, maintenance"
+_WITH_RIGHT = ("right", "answer", "forget", "zeroise")
 
 
 class Console:
@@ -78,6 +87,9 @@ class Console:
         self._exportable: "Callable[[], Lines] | None" = None
         self._export: "Lines | None" = None
         self._export_unread = False
+        self._served: "Callable[[], Service] | None" = None
+        self._restart: "Callable[[], object] | None" = None
+        self._restarting = False
         self._line = ""
         self._line_since = 0
         self._out: "list[str]" = []
@@ -93,6 +105,10 @@ class Console:
     def attach_export(self, begin: "Callable[[], Lines]") -> None:
         """What the command `export` sends."""
         self._exportable = begin
+
+    def attach_service(self, service: "Callable[[], Service]", restart: "Callable[[], object]") -> None:
+        """What carries out the words that need a right, made when the first of them is typed; and a plain restart."""
+        self._served, self._restart = service, restart
 
     def say(self, text: str) -> None:
         """Queue one line for people."""
@@ -113,6 +129,9 @@ class Console:
         if self._leaving and not self._out:  # a turn later, so that the last piece is on its way
             self._leaving = False
             self._leave_if_quiet()
+        if self._restarting and not self._out and self._restart is not None:
+            self._restarting = False
+            self._restart()
         for _ in range(_TURN_BYTES):
             if not self._readable():
                 break
@@ -159,7 +178,7 @@ class Console:
     def _command(self, line: str) -> None:
         words = line.split()
         if words[0] == "help":
-            self.say("help, status, log [count], export, maintenance")
+            self.say(", ".join((WORDS,) + _WITH_RIGHT) if self._served is not None else WORDS)
         elif words[0] == "status":
             for text in self._status():
                 self.say(text)
@@ -172,6 +191,11 @@ class Console:
         elif line == "maintenance":
             self._leaving = self._may_leave()  # after the line that says so went out
             self.say(LEAVING if self._leaving else BUSY)
+        elif words[0] in _WITH_RIGHT and _NOISE not in line and self._served is not None:
+            service = self._served()
+            for text in service.take(words):
+                self.say(text)
+            self._restarting = service.restart
         else:
             self.say("unknown command; help lists them")
 

@@ -102,6 +102,7 @@ class Session:
         self._mac_refusals = 0
         self._lost = False
         self._odd_time = False
+        self._came = 0  # messages that arrived
         self.queued = True  # set by `wake` and by every sign-on, cleared by store-and-forward before it looks
         self.sign_ons = 0
         self.fault = ""  # code of what keeps the terminal offline, "" when nothing does
@@ -119,6 +120,10 @@ class Session:
     def wake(self) -> None:
         """Something was appended to the queue."""
         self.queued = True
+
+    def stir(self) -> int:
+        """-1 while an answer is awaited, else a number that changes with every message that arrives."""
+        return -1 if self._waiting else self._came
 
     async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> "Reply":
         """0100/0110; `sun` is offered as proof. Raises LinkDown, NoAnswer, BadAnswer."""
@@ -348,6 +353,7 @@ class Session:
 
     def _take(self, raw: bytes) -> None:
         """Believe one message, or log it and forget it."""
+        self._came += 1
         try:
             answer = self._messages.read_answer(raw)
         except (BadAnswer, BadMessage) as error:

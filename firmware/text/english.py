@@ -83,8 +83,6 @@ menu_printed: Printed
 info_terminal: ID
 info_waiting: Waiting
 info_rejected: Rejected
-start_unprovisioned: Not provisioned
-start_unprovisioned_next: Run provision
 start_maintenance: Maintenance
 start_maintenance_next: Python prompt
 starting: Starting
@@ -124,6 +122,7 @@ ERRORS = """
 X00: Terminal fault | Try again, note the code
 X01: Part not alive | It restarts by itself
 X02: Part restarted | Go on; note it if it repeats
+X03: Program damaged | Copy firmware.bundle again
 C01: No card | Start again
 C02: Too many cards | Hold only one card
 C03: Card moved away | Hold card still, tap again
@@ -154,6 +153,10 @@ T01: Switch time odd | Note the code, call support
 K01: Not provisioned | Run provision on this terminal
 K02: Wrong switch | Certificate bad. Call support
 K03: Other master key | Empty the store, then restart
+K04: Right is missing | Ask for it: right and its name
+K05: Wrong answer | Check nonce and digits
+K06: Answers paused | Wait as the console says
+K07: Other number | See what waits, type its number
 P01: Cancelled | Nothing booked
 P02: Time is over | Nothing booked
 P10: Amount is 0 | Key the amount, then OK

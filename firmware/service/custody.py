@@ -1,0 +1,174 @@
+"""What a technician does on the console with a right: forget a member, take the keys out of the terminal.
+
+Loaded when the first of its words is typed. Tells in its answers what happens, and neither tells nor logs whose card it
+was: no UID, no key, no digits.
+"""
+
+from binascii import unhexlify
+
+from micropython import const
+
+from firmware.core.errors import StoreError, VafaError
+from firmware.service import zeroise
+from firmware.service.rights import DIGITS, RIGHTS, VALID_S, Rights
+from firmware.store.seal import Sealer
+from firmware.store.slots import Slots
+from firmware.store.tries import TryCounter
+from firmware.store.vault import Vault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from firmware.board import Board
+    from firmware.core.cmac import Cmac
+    from firmware.core.log import Log
+    from firmware.store.journal import Journal
+
+    class Forgetful(Protocol):
+        """The member cache as this asks it."""
+
+        def working(self) -> bool: ...
+        def forget(self, uid: bytes) -> None: ...
+
+    class Rooms(Protocol):
+        """What of the terminal this works on."""
+
+        board: Board
+        master: Cmac
+        members: Forgetful
+        journal: Journal
+        log: Log
+        sector: bytearray
+
+        def calm(self) -> bool: ...
+        def uptime_s(self) -> int: ...
+
+
+_SLOTS = const(2)  # sectors of the vault's region
+_TRIES = const(4)
+_UID_BYTES = (4, 7, 10)
+BUSY = "not now: the till is in use; end what is on the screen, then try again"
+
+
+class OtherNumber(VafaError):
+    """The number that was typed is not how many transactions the switch has not settled."""
+
+    code = "K07"
+
+
+def small_values(board: "Board", buffer: bytearray) -> Slots:
+    """The small values, not opened yet."""
+    sealer = Sealer(board.own_key(), b"", b"vafa-slots")
+    return Slots(board.vault_flash(), sealer, board.random_number(32), board.page_only, _SLOTS, buffer)
+
+
+class Custody:
+    """`take` carries out one line; `restart` is set when the terminal has to restart after the answer went out."""
+
+    def __init__(self, rooms: "Rooms") -> None:
+        self._rooms = rooms
+        self._rights: "Rights | None" = None
+        self.restart = False
+
+    def take(self, words: "list[str]") -> "list[str]":
+        """The lines of the answer. Never raises for what somebody typed, nor for a flash that fails."""
+        try:
+            if not self._rooms.calm():
+                return [BUSY]
+            return self._done(words)
+        except VafaError as error:
+            self._rooms.log.error(error, words[0])
+            return []  # the log's line is on the console, too
+
+    def _done(self, words: "list[str]") -> "list[str]":
+        word, argument = words[0], words[1] if len(words) == 2 else ""
+        if word == "right" and argument in RIGHTS:
+            return self._ask(argument)
+        if word == "answer" and len(argument) == DIGITS and argument.isdigit():
+            return self._answer(argument)
+        if word == "forget" and _uid_of(argument):
+            return self._forget(_uid_of(argument))
+        if word == "zeroise" and (len(words) == 1 or argument.isdigit()):
+            return self._zeroise(argument)
+        return [
+            "right {}".format(" or ".join(RIGHTS)),
+            "answer and the 8 digits; forget and a card's UID in hex; zeroise and how many are not settled",
+        ]
+
+    # --- rights -------------------------------------------------------------------------------------------------------
+
+    def _open_rights(self) -> Rights:
+        """Raises StoreError, and there are no rights, when the counter of tries cannot be read or written."""
+        if self._rights is None:
+            rooms, board = self._rooms, self._rooms.board
+            tries = TryCounter(board.vault_flash(), board.page_only, _TRIES, buffer=rooms.sector)
+            tries.open()
+            self._rights = Rights(rooms.master, tries, rooms.uptime_s, lambda: board.random_number(32))
+        return self._rights
+
+    def _ask(self, right: str) -> "list[str]":
+        nonce = self._open_rights().ask(right)
+        self._rooms.log.event("right {} asked for".format(right))
+        return [
+            "nonce {} for the right {}, valid {} minutes".format(nonce, right, VALID_S // 60),
+            "tell it the operator of the switch, then type: answer and the 8 digits",
+        ]
+
+    def _answer(self, digits: str) -> "list[str]":
+        right = self._open_rights().answer(digits)
+        self._rooms.log.event("right {} given".format(right))
+        return ["right {}: one command within {} minutes".format(right, VALID_S // 60)]
+
+    # --- members ------------------------------------------------------------------------------------------------------
+
+    def _forget(self, uid: bytes) -> "list[str]":
+        rights, members = self._open_rights(), self._rooms.members
+        rights.need("members")
+        if not members.working():
+            raise StoreError("the member cache does not work: restart, then try again")
+        rights.use_up()
+        members.forget(uid)
+        if not members.working():
+            raise StoreError("the flash failed: restart, then try again")
+        self._rooms.log.event("a member was forgotten")
+        return [
+            "this terminal knows nothing of that card any more; what its flash still shows goes in idle time",
+            "its sales stay in the journal, sealed; a tap while online brings back what the switch tells of it",
+        ]
+
+    # --- keys ---------------------------------------------------------------------------------------------------------
+
+    def _zeroise(self, typed: str) -> "list[str]":
+        rooms = self._rooms
+        rights, board = self._open_rights(), rooms.board
+        rights.need("zeroise")
+        journal = rooms.journal
+        waiting, dead = journal.pending_count(), journal.dead_count()
+        unanswered = len([transaction.seq for transaction in journal.unanswered()])
+        count = waiting + unanswered + dead
+        if typed != str(count):
+            raise OtherNumber(
+                "{} wait for the switch, {} had no answer, {} were refused: connect and let them go, or type "
+                "zeroise {}".format(waiting, unanswered, dead, count)
+            )
+        rights.use_up()
+        rooms.log.event("zeroise, {} transactions not settled".format(count))
+        vault = Vault(board.vault_flash(), Sealer(board.own_key(), b"", b"vafa-keys"), board.page_only, rooms.sector)
+        slots = small_values(board, rooms.sector)
+        self.restart = True  # whatever comes now, this start sells no more
+        zeroise.begin(vault, slots)
+        return [
+            "the keys are erased, and looked at; the terminal restarts and erases the members",
+            "the journal stays as it is, sealed: only with this terminal's keys at the switch can it be read",
+            "then it is not provisioned (K01)",
+        ]
+
+
+def _uid_of(typed: str) -> bytes:
+    """Empty when it is none."""
+    try:
+        uid = unhexlify(typed)
+    except ValueError:
+        return b""
+    return uid if len(uid) in _UID_BYTES else b""

@@ -1,0 +1,113 @@
+"""Console rights: what destroys or shows something asks for an answer that only the switch can give.
+
+`ask` gives a nonce for one right, and `answer` checks eight digits made of it with the terminal's master key, which the
+switch has too (docs/provisioning.md, byte for byte). So nobody carries a password, and an answer opens one right of one
+terminal once. Each check is counted before it is made and forgiven after a success: pulling the plug gives no try back.
+Waits count uptime and begin again with each start, never the settable clock. Seconds. Never log what is typed here.
+"""
+
+from micropython import const
+
+from firmware.core.cmac import tag_equal
+from firmware.core.errors import VafaError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from firmware.core.cmac import Cmac
+    from firmware.store.tries import TryCounter
+
+RIGHTS = ("members", "zeroise")
+VALID_S = const(900)
+DIGITS = const(8)
+_FREE = const(3)  # wrong answers in a row before the first wait
+_WAITS_S = (30, 120, 480, 1800)
+
+
+class RightMissing(VafaError):
+    """The command needs a right that nobody has been given, or the time for its answer is over."""
+
+    code = "K04"
+
+
+class AnswerWrong(VafaError):
+    """The digits do not fit; the try was counted."""
+
+    code = "K05"
+
+
+class AnswersPaused(VafaError):
+    """Too many wrong answers in a row: nothing is checked until the wait is over."""
+
+    code = "K06"
+
+
+def answer_to(master: "Cmac", nonce: int, right: str) -> bytes:
+    """The eight digits that answer this nonce."""
+    tag = master.tag(b"tech" + nonce.to_bytes(4, "big") + right.encode())
+    return "{:08d}".format(int.from_bytes(tag[:8], "big") % 100_000_000).encode()
+
+
+class Rights:
+    """`master` is the CMAC under the terminal's master key, `tries` an open counter, `uptime_s` gives the seconds since
+    the start, `fresh` 32 random bits."""
+
+    def __init__(
+        self, master: "Cmac", tries: "TryCounter", uptime_s: "Callable[[], int]", fresh: "Callable[[], int]"
+    ) -> None:
+        self._master = master
+        self._tries = tries
+        self._uptime_s = uptime_s
+        self._fresh = fresh
+        self._asked = ""  # the right the nonce is for
+        self._nonce = 0
+        self._given = ""  # the right that stands open
+        self._until_s = 0  # of whichever of the two there is
+        self._failed_s = 0  # uptime of the last failure; those of earlier starts count from this one
+
+    def ask(self, right: str) -> str:
+        """A new nonce in hex; takes back what was asked or given before. Raises AnswersPaused."""
+        self._need_no_pause()
+        self._asked, self._nonce, self._given = right, self._fresh(), ""
+        self._until_s = self._uptime_s() + VALID_S
+        return "{:08X}".format(self._nonce)
+
+    def answer(self, digits: str) -> str:
+        """Give the right that was asked for, and tell which. Raises AnswersPaused, RightMissing, AnswerWrong, and
+        StoreError when the try cannot be counted: then nothing was checked."""
+        self._need_no_pause()
+        if not self._asked or self._late():
+            raise RightMissing("nothing was asked for, or more than 15 minutes ago")
+        self._tries.begin()
+        if not tag_equal(digits.encode(), answer_to(self._master, self._nonce, self._asked)):
+            self._failed_s = self._uptime_s()
+            left = _FREE - self._tries.failures()
+            then = "{} more before a pause".format(left) if left > 0 else "pause of {} s".format(self._pause_s())
+            raise AnswerWrong("wrong answer, " + then)
+        right, self._asked = self._asked, ""
+        self._tries.settle()
+        self._given, self._until_s = right, self._uptime_s() + VALID_S
+        return right
+
+    def need(self, right: str) -> None:
+        """Raises RightMissing unless this right stands open."""
+        if self._given != right or self._late():
+            raise RightMissing("this needs the right {}: type right {}".format(right, right))
+
+    def use_up(self) -> None:
+        """What was asked for is being done: the right is gone."""
+        self._given = ""
+
+    def _late(self) -> bool:
+        return self._uptime_s() >= self._until_s
+
+    def _pause_s(self) -> int:
+        """How long nothing is checked after the failures so far."""
+        beyond = self._tries.failures() - _FREE
+        return 0 if beyond < 0 else _WAITS_S[min(beyond, len(_WAITS_S) - 1)]
+
+    def _need_no_pause(self) -> None:
+        left_s = self._failed_s + self._pause_s() - self._uptime_s()
+        if left_s > 0:
+            raise AnswersPaused("too many wrong answers: wait {} s".format(left_s))

@@ -1,0 +1,59 @@
+"""`answer`: the switch's word for a terminal's console right, eight digits out of the terminal's master key.
+
+Written from docs/provisioning.md and not from the firmware, so that the two check each other. The key is used here and
+told nowhere; an error says only where it was looked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+from cryptography.hazmat.primitives.ciphers import algorithms
+from cryptography.hazmat.primitives.cmac import CMAC
+
+RIGHTS = {
+    "members": "forget a member of the cache",
+    "zeroise": "erase the terminal's keys and members",
+}
+
+
+def digits_for(master: bytes, nonce: str, right: str) -> str:
+    """What the technician types for a nonce of 8 hexadecimal digits."""
+    cmac = CMAC(algorithms.AES(master))
+    cmac.update(b"tech" + bytes.fromhex(nonce) + right.encode("ascii"))
+    return f"{int.from_bytes(cmac.finalize()[:8], 'big') % 10**8:08d}"
+
+
+def _nonce(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch("[0-9A-Fa-f]{8}", value):
+        raise click.BadParameter("8 hexadecimal digits, as the console shows them")
+    return value
+
+
+def _master_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(json.loads(path.read_text())["tmk"])
+    except (OSError, ValueError, KeyError, TypeError):
+        key = b""
+    if len(key) != 16:
+        raise click.ClickException(f"{path} does not hold this terminal's tmk; --keys names its keys.json")
+    return key
+
+
+@click.command(epilog="Rights: " + "; ".join(f"{name}: {text}" for name, text in RIGHTS.items()))
+@click.argument("terminal_id")
+@click.argument("right", type=click.Choice(list(RIGHTS)))
+@click.argument("nonce", callback=_nonce)
+@click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The terminal's keys.json. [default: build/terminals/ID.keys.json]",
+)
+def answer(terminal_id: str, right: str, nonce: str, keys_path: Path | None) -> None:
+    """Answer the NONCE a technician reads from the console of a terminal that asks for RIGHT."""
+    key = _master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
+    click.echo(f"terminal {terminal_id}, right {right}: answer {digits_for(key, nonce, right)}")
