@@ -17,10 +17,11 @@ from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
 from tools.bench_switch.cli_office import card, member
 from tools.bench_switch.cli_terminals import terminal
+from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import KINDS, Fault
-from tools.bench_switch.log import NOTE, Entry
 from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME
 from tools.bench_switch.server import BenchSwitch
+from tools.bench_switch.workers import Workers
 
 DEFAULT_DATABASE = "sqlite:///build/bench-switch.db"
 DEFAULT_PORT = 8583
@@ -52,6 +53,7 @@ def main(context: click.Context, database: str) -> None:
     help="The card office's key file; without it no card can prove itself.",
 )
 @click.option("--passphrase-env", metavar="NAME", help="Take its passphrase from this environment variable.")
+@click.option("--workers", default=1, show_default=True, help="Processes on the port; more than 1 needs PostgreSQL.")
 @click.option("--quiet", is_flag=True, help="Do not print each message.")
 @click.pass_obj
 def serve(
@@ -62,6 +64,7 @@ def serve(
     name: str,
     issuer_file: Path | None,
     passphrase_env: str | None,
+    workers: int,
     quiet: bool,
 ) -> None:
     """Serve until Ctrl-C."""
@@ -70,7 +73,13 @@ def serve(
     with plain_errors():
         make_folder(database)
         keys = issuer_keys(issuer_file, passphrase_env)
-        switch = BenchSwitch(database, pki_folder, host, port, switch_name=name, issuer_keys=keys)
+        switch: BenchSwitch | Workers
+        if workers == 1:
+            switch = BenchSwitch(database, pki_folder, host, port, switch_name=name, issuer_keys=keys)
+        else:
+            switch = Workers(database, workers, pki_folder, host, port, switch_name=name, issuer_keys=keys)
+        if not quiet:
+            switch.listen(lambda line: console.print(escape(line)))
         try:
             switch.start()
         except OSError as error:
@@ -78,30 +87,20 @@ def serve(
                 f"cannot listen on {host}:{port}: {error.strerror or error}; "
                 "another --port may be free (0 takes any) [B04]"
             ) from error
-        if not quiet:
-            switch.log.listen(lambda entry: console.print(escape(_line(entry))))
         # The handlers are put back, so that this command can be used inside another program.
         before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             console.print(f"listening on [bold]{host}:{switch.port}[/] as {switch.identity.switch_name}")
             console.print(f"CA for the terminal: {switch.identity.ca_der}")
             console.print("Ctrl-C stops")
-            stop.wait()
+            while not stop.wait(0.5):
+                if isinstance(switch, Workers) and switch.failed.is_set():
+                    raise LedgerError("B04", "a worker ends again and again; its last words stand above")
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
             switch.close()
             console.print("stopped")
-
-
-def _line(entry: Entry) -> str:
-    if entry.direction == NOTE:
-        return f"      {entry.terminal_id} {entry.note}"
-    arrow = "->" if entry.direction == "in" else "<-"
-    shown = [f"rc {entry.fields['39']}"] if "39" in entry.fields else []
-    shown += [f"{name} {entry.tags[name]}" for name in ("SEQ", "UID", "POINTS") if name in entry.tags]
-    shown += [f"amount {int(entry.fields['4'])}"] if entry.fields.get("4", "").isdigit() else []
-    return f"   {arrow} {entry.terminal_id} {entry.mti} {', '.join([*shown, *filter(None, [entry.note])])}"
 
 
 main.add_command(member)

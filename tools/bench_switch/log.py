@@ -30,6 +30,16 @@ class Entry:
     tags: dict[str, str | int] = field(default_factory=dict)
     note: str = ""
 
+    def line(self) -> str:
+        """For people who watch."""
+        if self.direction == NOTE:
+            return f"      {self.terminal_id} {self.note}"
+        arrow = "->" if self.direction == IN else "<-"
+        shown = [f"rc {self.fields['39']}"] if "39" in self.fields else []
+        shown += [f"{name} {self.tags[name]}" for name in ("SEQ", "UID", "POINTS") if name in self.tags]
+        shown += [f"amount {int(self.fields['4'])}"] if self.fields.get("4", "").isdigit() else []
+        return f"   {arrow} {self.terminal_id} {self.mti} {', '.join([*shown, *filter(None, [self.note])])}"
+
 
 class MessageLog:
     """The last `size` entries, and those who want to hear of new ones."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 import time
@@ -27,7 +28,8 @@ from tools.bench_switch.proof import Prover
 from tools.issuer.keys import IssuerKeys
 
 IDLE_S = 15 * 60  # LT-87 section 1: the terminal sends an echo after 5 minutes
-HANDSHAKE_S = 10
+HANDSHAKE_S = 30  # a thousand terminals that come back at once take turns
+BACKLOG = 1024
 START_S = 10
 
 
@@ -42,7 +44,8 @@ class BenchSwitch:
     `clock` gives the switch's time (a simulation puts its own here). One hook serves a network whose time is simulated:
     `on_reaction(client_port, reaction)` is called from the switch's thread once for each request, when the books are
     done with it and before anything is sent. When it is set a late answer goes out at once: the holding back is the
-    network's business. Without `issuer_keys` no card can prove itself, and cards that have to do not spend.
+    network's business. Without `issuer_keys` no card can prove itself, and cards that have to do not spend. A
+    `listener` that somebody else made is served instead of `host` and `port`.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class BenchSwitch:
         programme: Programme | None = None,
         clock: Callable[[], int] = wall_clock,
         issuer_keys: IssuerKeys | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -64,6 +68,7 @@ class BenchSwitch:
         self.faults = FaultScript(other=self.ledger.take_fault)
         self.log = MessageLog(clock)
         self.desk = Desk(self.ledger, self.faults, self.log, clock, Prover(issuer_keys, self.ledger))
+        self._listener = listener
         self.on_reaction: Callable[[int, Reaction], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -78,6 +83,10 @@ class BenchSwitch:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    def listen(self, say: Callable[[str], None]) -> None:
+        """Let `say` hear each message as a line, from the switch's threads."""
+        self.log.listen(lambda entry: say(entry.line()))
 
     def start(self) -> None:
         """Listen; returns when `port` is the real one. Raises OSError when the address cannot be had.
@@ -141,10 +150,12 @@ class BenchSwitch:
     async def _serve(self, started: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        place = (self.host, self.port) if self._listener is None else ()
         server = await asyncio.start_server(
             self._connected,
-            self.host,
-            self.port,
+            *place,
+            sock=self._listener,
+            backlog=BACKLOG,
             ssl=self.identity.server_context(),
             ssl_handshake_timeout=HANDSHAKE_S,
         )
