@@ -25,10 +25,10 @@ def _reader() -> Iterable[report.Row]:
 
 
 def _store() -> Iterable[report.Row]:
-    from tools.bench import store_costs, store_rivals
+    from tools.bench import store_costs, store_device, store_rivals
 
     peers = store_rivals.store_peers()
-    for key, value, unit, limit, target in store_costs.rows():
+    for key, value, unit, limit, target in store_costs.rows() + store_device.rows():
         peer, peer_value = peers.get(key, ("", None))
         at_least = key == "store.capacity" or key.endswith(".held")
         peer_value = None if peer_value is None else round(peer_value, 4)

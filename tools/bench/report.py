@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 JSON_PATH = Path("build/bench.json")
+_OWN_TABLES = ("rival.",)  # rows whose part prints them side by side
 WIDTH = 120  # columns
 
 
@@ -74,13 +75,15 @@ def _number(value: float | None) -> str:
 
 
 def print_table(rows: Iterable[Row], console: Console | None = None) -> None:
-    """For people."""
+    """For people; what its part printed as a table of its own is not repeated."""
     table = Table(title="Vafa, measured", title_justify="left", header_style="bold")
     for name in ("key", "value", "unit", "limit", "target", "met", "peer"):
         table.add_column(
             name, justify="right" if name in ("value", "limit", "target") else "left", no_wrap=name == "key"
         )
     for item in rows:
+        if item.key.startswith(_OWN_TABLES):
+            continue
         met = {None: "", True: "[green]yes[/]", False: "[bold red]NO[/]"}[item.met]
         value = _number(item.value) if item.value is not None else "[red]not measured[/]"
         peer = f"{item.peer} {_number(item.peer_value)}".strip()
