@@ -118,7 +118,8 @@ class Transaction:
 
     `seq` is the idempotency key together with the terminal id, never reused. `amount` is money; `points` is signed
     (an accrual's estimate is positive, a redemption negative). `original_seq` names what a reversal undoes, else 0.
-    `card_counter` is the card's own counter at this tap, 0 unknown.
+    `card_counter` is the card's own counter at this tap, 0 unknown; `reference` is the cash register's own, 40 bytes of
+    UTF-8 at most; `allowance` the points of the reserve of this card that were left when it was approved offline.
     """
 
     def __init__(
@@ -138,6 +139,8 @@ class Transaction:
         ruleset: int = 0,
         clerk: int = 0,
         card_counter: int = 0,
+        reference: str = "",
+        allowance: int = 0,
     ) -> None:
         self.seq = seq
         self.verb = verb
@@ -154,6 +157,8 @@ class Transaction:
         self.ruleset = ruleset
         self.clerk = clerk
         self.card_counter = card_counter
+        self.reference = reference
+        self.allowance = allowance
 
 
 class Result:

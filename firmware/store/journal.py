@@ -281,7 +281,7 @@ class Journal:
         if frame is None:
             raise StoreError("no pending transaction {}".format(seq))
         self._sent.discard(seq)
-        body = records.pack_transaction(records.unpack_transaction(frame.body), rc)
+        body = records.with_rc(frame.body, rc)
         try:
             self._write_dead(seq, position, body)
         except StoreFull:
@@ -300,7 +300,7 @@ class Journal:
         frame = self._entries.frame(position, KEPT_KINDS) if position else None
         if frame is None or seq not in self._late_rc:
             return frame.body if frame is not None else None
-        return records.pack_transaction(records.unpack_transaction(frame.body), self._late_rc[seq])
+        return records.with_rc(frame.body, self._late_rc[seq])
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

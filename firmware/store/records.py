@@ -2,8 +2,8 @@
 docs/store.md.
 
 A transaction, a result and a void take 48 bytes: 8 clear (the first four, SEQ, make room for the link on the flash),
-32 that are encrypted in place, 8 for the tag. A transaction that does not fit gets 16 bytes more between the 32 and
-the tag.
+32 that are encrypted in place, 8 for the tag. What a transaction cannot say in them follows in an extension of one to
+four times 16 bytes, before the tag: fields of a tag, a length and a value.
 """
 
 from struct import pack, unpack_from
@@ -12,6 +12,10 @@ from micropython import const
 
 from firmware.core.errors import StoreError
 from firmware.core.types import Result, Transaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
 
 # Frame types of the journal.
 TRANSACTION = const(1)
@@ -25,10 +29,20 @@ TAG = const(8)
 
 _HAS_BALANCE = const(1)  # flags of a result
 _MEMBER_IN_SPARE = const(1)  # flags of a transaction: the 7 bytes after the UID hold a member number
-_EXTENDED = const(2)  # 16 more bytes hold it, and the card's counter
+_EXTENDED = const(2)  # an extension follows
 _BOTH_IN_SPARE = const(4)  # the 7 bytes hold a member number of 32 bits and a counter of 24, as cards count
 
 _SPARE_MAX = const(1 << 56)
+
+# Fields of an extension. A tag nobody here knows is of later firmware: it is passed over, and stays in the body.
+_END = const(0)  # zeros up to the next 16 bytes
+_FIELD_MEMBER = const(1)
+_FIELD_COUNTER = const(2)
+_FIELD_REFERENCE = const(3)
+_FIELD_ALLOWANCE = const(4)
+
+_REFERENCE_MAX = const(40)
+_EXTENSION_AT = const(40)
 
 
 def _fits(bits: int, *numbers: int) -> bool:
@@ -44,6 +58,9 @@ def pack_transaction(t: Transaction, rc: str = "") -> bytes:
         raise StoreError("transaction does not fit its record")
     if not (_fits(64, t.member_no) and _fits(40, t.amount) and _fits(16, t.ruleset) and _fits(8, t.clerk)):
         raise StoreError("transaction does not fit its record")
+    reference = t.reference.encode()
+    if len(reference) > _REFERENCE_MAX or not _fits(32, t.allowance):
+        raise StoreError("transaction does not fit its record")
     flags = 0
     extension = b""
     spare = bytes(t.uid[7:]) + bytes(10 - max(7, len(t.uid))) + pack("<I", t.original_seq)
@@ -54,7 +71,14 @@ def pack_transaction(t: Transaction, rc: str = "") -> bytes:
         elif room and _fits(32, t.member_no) and _fits(24, t.card_counter):
             flags, spare = _BOTH_IN_SPARE, pack("<II", t.member_no, t.card_counter)[:7]
         else:
-            flags, extension = _EXTENDED, pack("<QQ", t.member_no, t.card_counter)
+            extension = pack("<BBQBBI", _FIELD_MEMBER, 8, t.member_no, _FIELD_COUNTER, 4, t.card_counter)
+    if reference:
+        extension += bytes((_FIELD_REFERENCE, len(reference))) + reference
+    if t.allowance:
+        extension += pack("<BBI", _FIELD_ALLOWANCE, 4, t.allowance)
+    if extension:
+        flags |= _EXTENDED
+        extension += bytes(-len(extension) % 16)
     kinds = len(t.uid) | t.auth << 4 | t.clock << 8 | t.offline_reason << 12
     uid = bytes(t.uid[:7]) + bytes(7 - min(7, len(t.uid)))
     return (
@@ -81,8 +105,16 @@ def unpack_transaction(body: bytes) -> Transaction:
     else:
         uid = uid + body[17 : 17 + max(0, uid_length - 7)]
         original_seq = unpack_from("<I", body, 20)[0]
-    if flags & _EXTENDED:
-        member_no, card_counter = unpack_from("<QQ", body, 40)
+    reference, allowance = "", 0
+    for tag, value in _fields(body) if flags & _EXTENDED else ():
+        if tag == _FIELD_MEMBER:
+            member_no = int.from_bytes(value, "little")
+        elif tag == _FIELD_COUNTER:
+            card_counter = int.from_bytes(value, "little")
+        elif tag == _FIELD_REFERENCE:
+            reference = value.decode()
+        elif tag == _FIELD_ALLOWANCE:
+            allowance = int.from_bytes(value, "little")
     return Transaction(
         seq,
         verb & 15,
@@ -99,7 +131,26 @@ def unpack_transaction(body: bytes) -> Transaction:
         ruleset,
         clerk,
         card_counter,
+        reference,
+        allowance,
     )
+
+
+def _fields(body: bytes) -> "Iterator[tuple[int, bytes]]":
+    """The fields of an extension, as far as they are whole."""
+    at, end = _EXTENSION_AT, len(body) - TAG
+    while at + 2 <= end and body[at] != _END:
+        tag, start = body[at], at + 2
+        at = start + body[at + 1]
+        if at <= end:
+            yield tag, body[start:at]
+
+
+def with_rc(body: bytes, rc: str) -> bytes:
+    """The same transaction as a dead letter: every field stays, those of later firmware too. Raises StoreError."""
+    if len(rc.encode()) > 2:
+        raise StoreError("response code does not fit its record")
+    return body[:6] + pack("2s", rc.encode()) + body[8:-TAG] + bytes(TAG)
 
 
 def time_of(body: bytes) -> int:

@@ -253,7 +253,7 @@ class Ring:
         sector = self.sector_of(generation)
         if sector < 0:
             return None
-        length = min(end - start + 80, SECTOR - start)
+        length = min(end - start + 112, SECTOR - start)  # a transaction takes 128 bytes at most
         raw = self._flash.read(sector, start, length)
         for mend in (False, True):
             for at in range(0, min(end - start, length), frames.ALIGN):

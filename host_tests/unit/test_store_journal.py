@@ -24,6 +24,8 @@ from firmware.core.types import (
 )
 from firmware.store import records
 from firmware.store.journal import Journal
+from firmware.switch.mac import MacKeys
+from firmware.switch.messages import Identity, Messages, reversal_of
 from host_tests.power.ledger import CARDS, SEALER, Ledger, observe, open_journal
 from tools.bench import store_costs
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
@@ -58,17 +60,19 @@ def reopened(ledger: Ledger) -> Journal:
         ruleset=st.integers(0, 65535),
         clerk=st.integers(0, 255),
         card_counter=st.one_of(st.integers(0, 2**32 - 1), st.sampled_from((0, 1, 2**24 - 1, 2**24, 2**32 - 1))),
+        reference=st.one_of(st.just(""), st.text(max_size=40).filter(lambda text: len(text.encode()) <= 40)),
+        allowance=st.one_of(st.just(0), st.integers(0, 2**32 - 1)),
     )
 )
 @settings(max_examples=300, deadline=None)
 def test_a_transaction_reads_back_as_it_was_written(t: Transaction) -> None:
     body = records.pack_transaction(t, "14")
-    assert len(body) in (48, 64)
+    assert len(body) in (48, 64, 80, 96, 112)
     assert vars(records.unpack_transaction(body)) == vars(t)
     assert records.rc_of(body) == "14"
     assert body[-8:] == bytes(8), "the place of the tag"
     common = len(t.uid) <= 7 and not t.original_seq and t.member_no < 2**32 and t.card_counter < 2**24
-    if common or not (t.member_no or t.card_counter):
+    if (common or not (t.member_no or t.card_counter)) and not (t.reference or t.allowance):
         assert len(body) == 48, "no room is taken by what a card usually tells"
 
 
@@ -90,18 +94,18 @@ _TAG = "0000000000000000"
 _FRAMES = {
     "neither": ("00", "000000 00000000", "", 0, 0),
     "a member's number, as ever": ("01", "e9030000000000", "", 1001, 0),
-    "a number of 57 bits, as ever": ("02", "000000 00000000", "0000000000000001 0000000000000000", 1 << 56, 0),
+    "a number of 57 bits": ("02", "000000 00000000", "0108 0000000000000001 0204 00000000", 1 << 56, 0),
     "a counter": ("04", "00000000 3d0000", "", 0, 61),
     "both": ("04", "e9030000 3d0000", "", 1001, 61),
     "the largest of both": ("04", "ffffffff ffffff", "", 0xFFFFFFFF, 0xFFFFFF),
-    "a number of 33 bits and a counter": ("02", "000000 00000000", "0000000001000000 3d00000000000000", 1 << 32, 61),
-    "a counter of 25 bits": ("02", "000000 00000000", "0000000000000000 0000000100000000", 0, 1 << 24),
+    "a number of 33 bits and a counter": ("02", "000000 00000000", "0108 0000000001000000 0204 3d000000", 1 << 32, 61),
+    "a counter of 25 bits": ("02", "000000 00000000", "0108 0000000000000000 0204 00000001", 0, 1 << 24),
 }
 
 
 @pytest.mark.parametrize("name", _FRAMES)
 def test_the_bytes_of_member_number_and_card_counter_are_those_of_the_page(name: str) -> None:
-    """Those without a counter are what earlier firmware wrote: they have to be read for ever."""
+    """These bytes have to be read for ever."""
     flags, spare, extension, member_no, counter = _FRAMES[name]
     page = bytes.fromhex((_HEAD.format(flags) + spare + _TAIL + extension + _TAG).replace(" ", ""))
     t = records.unpack_transaction(page)
@@ -126,6 +130,10 @@ def test_the_bytes_of_member_number_and_card_counter_are_those_of_the_page(name:
         {"original_seq": 1 << 32},
         {"card_counter": 1 << 32},
         {"card_counter": -1},
+        {"reference": "r" * 41},
+        {"reference": "\u0631" * 21},
+        {"allowance": 1 << 32},
+        {"allowance": -1},
     ],
 )
 def test_what_does_not_fit_a_record_is_refused_and_nothing_written(change: dict) -> None:
@@ -137,6 +145,81 @@ def test_what_does_not_fit_a_record_is_refused_and_nothing_written(change: dict)
     with pytest.raises(StoreError):
         ledger.journal.append(t)
     assert ledger.journal._flash._device.nor.ops == ops
+
+
+FULL = {
+    "verb": ACCRUAL,
+    "uid": bytes.fromhex("0102030405060708090a"),
+    "auth": 2,
+    "amount": 999_999_999_999,
+    "points": -2_147_483_648,
+    "time_utc": 1_795_400_000,
+    "clock": 2,
+    "member_no": (1 << 64) - 1,
+    "offline_reason": 4,
+    "ruleset": 65535,
+    "clerk": 255,
+    "card_counter": (1 << 32) - 1,
+    "reference": "cash register 7 / receipt 0012345 / \u0631\u0633",
+    "allowance": (1 << 32) - 1,
+}
+
+
+def every_message(t: Transaction, original: Transaction) -> list[bytes]:
+    makes = Messages(Identity("T0000001", "M00000000000001", 1, 364, 1), MacKeys(1, bytes(16), bytes(range(16))))
+    sent = [makes.request(t), *(makes.advice(t, 1_795_500_000, repeat) for repeat in (False, True))]
+    undo = reversal_of(original, t.seq + 1, 1_795_500_000, 2)
+    sent += [makes.reversal(undo, t, 1_795_500_000, repeat) for repeat in (False, True)]
+    return [each.raw for each in sent]
+
+
+@pytest.mark.parametrize("mode", [ONLINE, OFFLINE])
+def test_every_message_of_a_resend_is_rebuilt_from_the_frame_alone(mode: int) -> None:
+    ledger = journal()
+    t = Transaction(ledger.journal.next_seq(), mode=mode, **FULL)
+    assert set(vars(t)) == {*FULL, "seq", "mode", "original_seq"}, "every field is set"
+    ledger.journal.append(t)
+    again = reopened(ledger)
+    [read] = again.unanswered() if mode == ONLINE else again.pending()
+    assert vars(read) == vars(t)
+    assert every_message(read, read) == every_message(t, t)
+
+
+def later_firmware(body: bytes) -> bytes:
+    """The same transaction with an extension in which a field stands that nobody here knows."""
+    assert len(body) == 48
+    extension = bytes.fromhex("7f03aabbcc 0404 e7030000 0000000000")
+    return body[:5] + bytes([body[5] | 2]) + body[6:40] + extension + body[40:]
+
+
+def test_a_field_of_later_firmware_is_passed_over_and_stays_in_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = journal(5)
+    with monkeypatch.context() as patch:
+        pack = records.pack_transaction
+        patch.setattr(records, "pack_transaction", lambda t: later_firmware(pack(t)))
+        seq = ledger.offline_sale(3)
+    assert next(iter(ledger.journal.pending())).allowance == 999
+    ledger.bury(seq)
+    first = ledger.journal._dead[seq]
+    while ledger.journal._dead[seq] == first:
+        ledger.settle(ledger.offline_sale())
+        ledger.idle()
+    again = reopened(ledger)
+    again.pending_count()
+    assert b"\x7f\x03\xaa\xbb\xcc" in again._dead_body(seq)
+    [(letter, rc)] = again.dead()
+    assert (letter.seq, letter.allowance, letter.amount, rc) == (seq, 999, ledger.transactions[seq].amount, "14")
+
+
+@pytest.mark.parametrize("damage", ["03ff", "0304616263", "0108", "00", "7f"])
+def test_an_extension_that_ends_too_early_takes_nothing_from_the_rest(damage: str) -> None:
+    body = records.pack_transaction(Transaction(7, ACCRUAL, OFFLINE, CARDS[0], 1, 5, 6, 7, 2, allowance=1))
+    for known in (b"", b"\x7f\x01?", b"\x04\x04\x01\0\0\0"):
+        extension = known + bytes.fromhex(damage)
+        for room in range(len(extension), 17):
+            t = records.unpack_transaction(body[:40] + extension + bytes(room - len(extension)) + b"\xee" * 8)
+            assert (t.seq, t.amount, t.member_no) == (7, 5, 0)
+            assert t.allowance == (1 if known[:1] == b"\x04" else 0)
 
 
 def test_a_fresh_journal_gives_no_number_before_sign_on_and_then_continues_far_above() -> None:
@@ -167,7 +250,7 @@ def test_the_chain_goes_on_from_a_sale_that_was_given_up() -> None:
     ledger = Ledger(open_journal(nor, False))
     ledger.sign_on(100)
     ledger.settle(ledger.offline_sale())
-    link = ledger.journal._ring.chain.link()
+    last = ledger.journal._ring.chain._last
     while ledger.journal._ring.free() > 1:
         ledger.handed = ledger.journal.next_seq()
     nor.cut_at(2, Torn.NOTHING)
@@ -177,7 +260,7 @@ def test_the_chain_goes_on_from_a_sale_that_was_given_up() -> None:
     ledger.journal = open_journal(nor, False)
     ledger.idle()
     assert ledger.journal.last() is None, "the sale was given up for room"
-    assert ledger.journal._ring.chain.link() == link
+    assert ledger.journal._ring.chain._last == last
 
 
 def test_sign_on_moves_a_used_journal_forward_and_never_back() -> None:

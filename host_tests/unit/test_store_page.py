@@ -54,6 +54,27 @@ def test_the_firmware_makes_the_example() -> None:
     assert frames.pack_frame(1, 1, t.seq, body, frames.seed(SALT, GENERATION)) == FRAME
 
 
+def test_the_extended_example_is_the_same_sale_with_two_fields_more() -> None:
+    plain, frame = (
+        bytes.fromhex(re.search(rf"^long-{name} ([0-9a-f]+)$", PAGE, re.M).group(1)) for name in ("plain", "frame")
+    )
+    fields, at = {}, 40
+    while plain[at]:
+        fields[plain[at]] = plain[at + 2 : at + 2 + plain[at + 1]]
+        at += 2 + plain[at + 1]
+    assert fields == {3: b"R-2041", 4: pack("<I", 400)}
+    assert plain[:5] + PLAIN[5:6] + plain[6:40] == PLAIN[:40]
+    head, crc, body = frame[:8], unpack_from("<I", frame, 8)[0], frame[12:]
+    assert crc == crc32(body, crc32(head, crc32(pack("<II", SALT, GENERATION))))
+    assert body[-8:] == cmac(derived("vafa-store-mac"), PLACE + head + body[:-8])[:8]
+    iv = Cipher(algorithms.AES(derived("vafa-store-iv")), modes.ECB()).encryptor().update(PLACE)
+    opened = Cipher(algorithms.AES(derived("vafa-store-enc")), modes.CBC(iv)).decryptor().update(body[8:-8])
+    assert head[:4] + body[4:8] + opened == plain[:-8]
+    t = records.unpack_transaction(plain)
+    assert (t.reference, t.allowance, t.seq, t.card_counter) == ("R-2041", 400, 4711, 61)
+    assert records.pack_transaction(t) == plain
+
+
 def test_the_pages_table_of_a_transaction_covers_its_48_bytes() -> None:
     table = PAGE.split("### Transaction, 48 bytes")[1].split("\n\n")[0]
     cells = [tuple(map(int, row)) for row in re.findall(r"^\| (\d+) \| (\d+) \|", table, re.M)]
