@@ -34,7 +34,7 @@ from firmware.service.supervisor import Policy, Supervisor
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
 from firmware.switch.forward import Forward
-from firmware.switch.link import Link
+from firmware.switch.link import Link, tpdu_to
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages
 from firmware.switch.session import Session, jitter_of
@@ -69,8 +69,8 @@ class App:
     def __init__(self, board: "Board", display: "Any", start: "Start") -> None:
         settings = start.settings
         self.board = board
-        self._custody: "Any" = None
         self._started = ticks_ms()
+        self._custody: "Any" = None
         self._recorded: "list[str]" = []
         source, sink, readable = board.serial()
         self.console = Console(source, sink, readable, self.status, self.calm, board.restart_to_prompt)
@@ -117,7 +117,8 @@ class App:
             text("terminal_id"), text("merchant_id"), number("nii"), number("currency"), number("ruleset"), VERSION
         )
         keys = MacKeys(number("kid"), settings.secret_bytes("mac_out"), settings.secret_bytes("mac_in"))
-        messages = Messages(identity, keys)
+        packed = text("wire") == "bcd"
+        messages = Messages(identity, keys, packed)
         link = Link(
             text("switch_host"),
             number("switch_port"),
@@ -125,6 +126,7 @@ class App:
             ca_der,
             text("wifi_ssid"),
             settings.secret_text("wifi_psk"),
+            tpdu=tpdu_to(number("nii")) if packed else b"",
         )
         self.session = Session(
             link, messages, self.clock, self.journal, self.log, lambda: board.random_number(31), jitter=jitter

@@ -17,6 +17,7 @@ SUPERVISOR = const(2)
 SWITCH = const(3)  # remote configuration
 
 _REQUIRED = None
+WIRES = ("ascii", "bcd")
 AES_WAYS = ("off", "sun", "group", "relay")
 
 
@@ -97,6 +98,7 @@ def declared_settings() -> "tuple[Setting, ...]":
         Setting("switch_port", "int", _REQUIRED, 1, 65535),
         Setting("switch_name", "text", _REQUIRED, 1, 64),
         Setting("nii", "int", 1, 0, 999),
+        Setting("wire", "text", "ascii", 3, 5, choices=WIRES),
         Setting("currency", "int", 364, 0, 999, SWITCH),
         # how it reads an AES card (docs/cards.md)
         Setting("aes_way", "text", "sun", 2, 5, choices=AES_WAYS),

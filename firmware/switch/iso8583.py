@@ -1,12 +1,16 @@
-"""ISO 8583:1987 with ASCII fields and a binary bitmap: dict of fields <-> bytes, by the table of `profile`.
+"""ISO 8583:1987 with a binary bitmap: dict of fields <-> bytes, by the table of `profile`, in two spellings.
 
-Knows no message, no key and no socket. `encode` makes everything before the MAC; `decode` takes a whole message.
-Values are `str`, or `bytes` where the table says binary. Every byte is looked at once, so time is bounded by length;
-whatever the bytes are, the only error is BadMessage.
+Plain: numbers and lengths as ASCII digits. Packed: MTI, numbers and lengths two digits a byte (BCD), an odd number with
+a zero before it. Knows no message, no key, no TPDU and no socket. `encode` makes everything before the MAC; `decode`
+takes a whole message. Values are `str`, or `bytes` where the table says binary. Time and memory are bounded by the
+length of what comes; whatever the bytes are, the only error is BadMessage.
 """
+
+from binascii import hexlify, unhexlify
 
 from firmware.core.errors import BadMessage
 from firmware.switch.profile import (
+    FIELD_ROW,
     FIELDS,
     KIND_AN,
     KIND_B,
@@ -15,6 +19,7 @@ from firmware.switch.profile import (
     MAC_SECONDARY,
     MESSAGE_MAX,
     MESSAGE_MIN,
+    SECONDARY,
 )
 
 TYPE_CHECKING = False
@@ -22,35 +27,59 @@ if TYPE_CHECKING:
     Value = str | bytes
 
 
-def _text(kind: int, raw: "bytes | memoryview", de: int) -> str:
-    """The characters of a text field, each checked against its class."""
-    for byte in raw:
-        digit = 0x30 <= byte <= 0x39
-        if kind == KIND_N:
-            good = digit
-        elif kind == KIND_AN:
-            good = digit or byte == 0x20 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A
-        else:
-            good = 0x20 <= byte <= 0x7E
-        if not good:
+def _text(kind: int, raw: bytes, de: int) -> str:
+    """The characters of a text field, each checked against its class; a number has at least one digit."""
+    if kind == KIND_N:
+        good = raw.isdigit()
+    else:
+        good = True
+        for byte in raw:
+            if (
+                not 0x20 <= byte <= 0x7E
+                or kind == KIND_AN
+                and not (0x30 <= byte <= 0x39 or byte == 0x20 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A)
+            ):
+                good = False
+    if not good:
+        raise BadMessage("DE {} has a wrong character".format(de))
+    return str(raw, "ascii")
+
+
+def _pack(digits: str) -> bytes:
+    """Two digits a byte; an odd number of them gets a zero before it."""
+    return unhexlify("0" + digits if len(digits) & 1 else digits)
+
+
+def _unpack(raw: bytes, digits: int, de: int) -> str:
+    """So many digits; what is no digit, or no zero before an odd number of them, is refused."""
+    text = hexlify(raw)
+    if digits & 1:
+        if text[:1] != b"0":
             raise BadMessage("DE {} has a wrong character".format(de))
-    return str(bytes(raw), "ascii")
+        text = text[1:]
+    return _text(KIND_N, text, de)
 
 
-def encode(mti: str, fields: "dict[int, Value]") -> bytearray:
+def encode(mti: str, fields: "dict[int, Value]", packed: bool = False) -> bytearray:
     """The message up to, not including, its MAC; the MAC's bit is set. BadMessage when a value breaks the table."""
     secondary = max(fields) > 64
     mac = MAC_SECONDARY if secondary else MAC_PRIMARY
-    if mac in fields or MAC_PRIMARY in fields:
+    if MAC_SECONDARY in fields or MAC_PRIMARY in fields:
         raise BadMessage("the MAC is not a field")
     bitmap = 1 << (128 - mac)
     if secondary:
         bitmap |= 1 << 127
     body = bytearray()
-    for de in sorted(fields):
-        bitmap |= 1 << (128 - de)
-        _append(body, de, fields[de])
-    head = bytearray(mti.encode())
+    found = 0
+    for at in range(0, len(FIELDS), FIELD_ROW):
+        de = FIELDS[at]
+        if de in fields:
+            found += 1
+            bitmap |= 1 << (128 - de)
+            _append(body, at, fields[de], packed)
+    if found != len(fields):
+        raise BadMessage("a DE is not in the profile")
+    head = bytearray(_pack(mti) if packed else mti.encode())
     head += (bitmap >> (0 if secondary else 64)).to_bytes(16 if secondary else 8, "big")
     head += body
     if len(head) + 8 > MESSAGE_MAX:
@@ -58,10 +87,9 @@ def encode(mti: str, fields: "dict[int, Value]") -> bytearray:
     return head
 
 
-def _append(body: bytearray, de: int, value: "Value") -> None:
-    if de not in FIELDS:
-        raise BadMessage("DE {} is not in the profile".format(de))
-    kind, prefix, length = FIELDS[de]
+def _append(body: bytearray, at: int, value: "Value", packed: bool) -> None:
+    de, kind, prefix = FIELDS[at], FIELDS[at + 1], FIELDS[at + 2]
+    length = FIELDS[at + 3] << 8 | FIELDS[at + 4]
     raw = value.encode() if isinstance(value, str) else bytes(value)
     if isinstance(value, str) == (kind == KIND_B) or len(raw) > length or (not prefix and len(raw) != length):
         raise BadMessage("DE {} has a wrong length".format(de))
@@ -69,48 +97,61 @@ def _append(body: bytearray, de: int, value: "Value") -> None:
         _text(kind, raw, de)
     if prefix:
         digits = str(len(raw))
-        body += ("0" * (prefix - len(digits)) + digits).encode()
-    body += raw
+        digits = "0" * (prefix - len(digits)) + digits
+        body += _pack(digits) if packed else digits.encode()
+    body += _pack(str(raw, "ascii")) if packed and kind == KIND_N else raw
 
 
-def decode(raw: "bytes | memoryview") -> "tuple[str, dict[int, Value]]":
+def decode(raw: "bytes | memoryview", packed: bool = False) -> "tuple[str, dict[int, Value]]":
     """(MTI, fields with the MAC) of a whole message. Raises BadMessage."""
     if not MESSAGE_MIN <= len(raw) <= MESSAGE_MAX:
         raise BadMessage("length {}".format(len(raw)))
     view = memoryview(raw)
-    mti = _text(KIND_N, view[:4], 0)
-    secondary = view[4] & 0x80 != 0
-    at = 20 if secondary else 12
-    bits = int.from_bytes(bytes(view[4:at]), "big")
-    last = 128 if secondary else 64
+    at = 2 if packed else 4
+    mti = _unpack(bytes(view[:2]), 4, 0) if packed else _text(KIND_N, bytes(view[:4]), 0)
+    secondary = view[at] & 0x80 != 0
+    width = 128 if secondary else 64
+    bits = int.from_bytes(bytes(view[at : at + width // 8]), "big")
+    at += width // 8
+    if secondary:
+        bits ^= 1 << 127
     fields: "dict[int, Value]" = {}
-    for de in range(2, last + 1):
-        if not bits >> (last - de) & 1:
+    for row in range(0, len(FIELDS), FIELD_ROW):
+        de = FIELDS[row]
+        if de > width or not bits >> (width - de) & 1:
             continue
-        if de not in FIELDS:
-            raise BadMessage("DE {} is not in the profile".format(de))
-        kind, prefix, length = FIELDS[de]
+        bits ^= 1 << (width - de)
+        kind, prefix = FIELDS[row + 1], FIELDS[row + 2]
+        length = FIELDS[row + 3] << 8 | FIELDS[row + 4]
         if prefix:
-            length = _length(view[at : at + prefix], prefix, length, de)
-            at += prefix
-        part = view[at : at + length]
-        if len(part) != length:
-            raise BadMessage("DE {} is cut short".format(de))
-        fields[de] = bytes(part) if kind == KIND_B else _text(kind, part, de)
-        at += length
+            size = (prefix + 1) // 2 if packed else prefix
+            digits = _part(view, at, size, de)
+            given = int(_unpack(digits, prefix, de) if packed else _text(KIND_N, digits, de))
+            at += size
+            if given > length:
+                raise BadMessage("DE {} is too long".format(de))
+            length = given
+        in_digits = packed and kind == KIND_N
+        size = (length + 1) // 2 if in_digits else length
+        part = _part(view, at, size, de)
+        at += size
+        if kind == KIND_B:
+            fields[de] = part
+        else:
+            fields[de] = _unpack(part, length, de) if in_digits else _text(kind, part, de)
+    if bits:
+        raise BadMessage("a DE is not in the profile")
     if at != len(raw):
         raise BadMessage("bytes left over")
     _check_layout(fields, secondary)
     return mti, fields
 
 
-def _length(digits: memoryview, prefix: int, longest: int, de: int) -> int:
-    if len(digits) != prefix:
+def _part(view: memoryview, at: int, size: int, de: int) -> bytes:
+    part = bytes(view[at : at + size])
+    if len(part) != size:
         raise BadMessage("DE {} is cut short".format(de))
-    length = int(_text(KIND_N, digits, de))
-    if length > longest:
-        raise BadMessage("DE {} is too long".format(de))
-    return length
+    return part
 
 
 def _check_layout(fields: "dict[int, Value]", secondary: bool) -> None:
@@ -118,5 +159,8 @@ def _check_layout(fields: "dict[int, Value]", secondary: bool) -> None:
     mac = MAC_SECONDARY if secondary else MAC_PRIMARY
     if mac not in fields or (secondary and MAC_PRIMARY in fields):
         raise BadMessage("MAC field missing or misplaced")
-    if secondary and 70 not in fields and 90 not in fields:
+    if secondary:
+        for de in SECONDARY:
+            if de in fields:
+                return
         raise BadMessage("needless secondary bitmap")

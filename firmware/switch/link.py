@@ -1,11 +1,13 @@
 """The line to the switch: Wi-Fi, TCP, TLS with one pinned CA, and length-framed messages. The only module with sockets.
 
-Knows no message and no key. Every wait has a bound; whatever goes wrong is a LinkError whose code names the step that
-failed (docs/troubleshooting.md). Never falls back to plain TCP or an unchecked certificate. Durations in milliseconds.
+Knows no message and no key; the TPDU before a packed message is its own. Every wait has a bound; whatever goes wrong is
+a LinkError whose code names the step that failed (docs/troubleshooting.md). Never falls back to plain TCP or an
+unchecked certificate. Durations in milliseconds.
 """
 
 import asyncio
 import socket
+from binascii import unhexlify
 from time import ticks_add, ticks_diff, ticks_ms
 
 import tls
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         def ifconfig(self) -> "tuple[str, str, str, str]": ...
 
 
+_TPDU_SIZE = const(5)
 _JOIN_MS = const(15000)
 _CONNECT_MS = const(5000)
 _CLOSE_MS = const(1000)
@@ -69,18 +72,24 @@ class LinkClosed(LinkDown):
     code = "L03"
 
 
+def tpdu_to(nii: int) -> bytes:
+    """The head of a packed message: 60, the network it is for in BCD, and no address of ours."""
+    return unhexlify("60{:04d}0000".format(nii))
+
+
 class Connection:
     """One TLS connection. On the device the handshake happens within the first `send`: its caller bounds it."""
 
-    def __init__(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
+    def __init__(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter", tpdu: bytes = b"") -> None:
         self._reader = reader
         self._writer = writer
+        self._tpdu = tpdu
         self._shaken = False
 
     async def send(self, message: bytes) -> None:
         """Write one frame; by one task at a time. Raises LinkClosed; the first time also what connecting may raise."""
         try:
-            self._writer.write(len(message).to_bytes(2, "big") + message)
+            self._writer.write((len(self._tpdu) + len(message)).to_bytes(2, "big") + self._tpdu + message)
             await self._writer.drain()
             self._shaken = True
         except ValueError as error:
@@ -96,9 +105,14 @@ class Connection:
         try:
             head = await self._reader.readexactly(2)
             length = head[0] << 8 | head[1]
-            if MESSAGE_MIN <= length <= MESSAGE_MAX:
-                return await self._reader.readexactly(length)
-            refusal = LinkClosed("a frame of {} bytes".format(length))
+            tpdu = self._tpdu
+            if MESSAGE_MIN <= length - len(tpdu) <= MESSAGE_MAX:
+                # Addressed to us by whom we address: the network and the sender have changed places.
+                if not tpdu or await self._reader.readexactly(_TPDU_SIZE) == tpdu[:1] + tpdu[3:] + tpdu[1:3]:
+                    return await self._reader.readexactly(length - len(tpdu))
+                refusal = LinkClosed("a frame for another address")
+            else:
+                refusal = LinkClosed("a frame of {} bytes".format(length))
         except ValueError as error:
             refusal = CertificateRefused(_reason(error))
         except (OSError, EOFError) as error:
@@ -136,6 +150,7 @@ class Link:
         join_ms: int = _JOIN_MS,
         connect_ms: int = _CONNECT_MS,
         dns_port: int = _DNS_PORT,
+        tpdu: bytes = b"",
     ) -> None:
         self._host = host
         self._port = port
@@ -147,6 +162,7 @@ class Link:
         self._join_ms = join_ms
         self._connect_ms = connect_ms
         self._dns_port = dns_port
+        self._tpdu = tpdu
         self._address = ""  # where the switch was last, "" when unknown
         self._context: "tls.SSLContext | None" = None
 
@@ -164,7 +180,7 @@ class Link:
                 asyncio.open_connection(address, self._port, ssl=context, server_hostname=self._name),
                 self._connect_ms,
             )
-            return Connection(reader, writer)
+            return Connection(reader, writer, self._tpdu)
         except asyncio.TimeoutError:
             refusal = ConnectionRefused("no answer in {} ms".format(self._connect_ms))
         except ValueError as error:

@@ -27,10 +27,11 @@ from firmware.switch.profile import (
     ACCOUNT_POINTS,
     AMOUNT_AVAILABLE,
     AMOUNT_LEDGER,
-    ANSWERS,
     CODE_ACCRUAL,
     CODE_INQUIRY,
     CODE_REDEMPTION,
+    INSISTED,
+    INSISTED_TAGS,
     SESSION_BIT,
     SIGN_ON,
     TAG_AUTH,
@@ -54,6 +55,7 @@ from firmware.switch.profile import (
     TAG_TIER,
     TAG_UID,
     TAG_VISITS,
+    answer_mti,
 )
 
 TYPE_CHECKING = False
@@ -130,11 +132,12 @@ def booked_points(answer: Answer) -> "int | None":
 
 
 class Messages:
-    """Builds and reads the messages of one terminal."""
+    """Builds and reads the messages of one terminal, `packed` ones in BCD (docs/lt87.md section 2)."""
 
-    def __init__(self, identity: Identity, keys: "MacKeys") -> None:
+    def __init__(self, identity: Identity, keys: "MacKeys", packed: bool = False) -> None:
         self._identity = identity
         self._keys = keys
+        self._packed = packed
 
     # --- terminal to switch -------------------------------------------------------------------------------------------
 
@@ -237,12 +240,13 @@ class Messages:
         stan = "{:06d}".format(stan_of(seq))
         fields[7] = sent
         fields[11] = stan
-        fields[24] = identity.nii
         fields[41] = identity.terminal
-        fields[42] = identity.merchant
+        if not self._packed or mti == "0800":  # else the TPDU says the network, the sign-on said the merchant
+            fields[24] = identity.nii
+            fields[42] = identity.merchant
         fields[48] = tlv.pack(tags)
-        raw = self._keys.seal(iso8583.encode(mti, fields))
-        return Outgoing(raw, (ANSWERS[mti], sent, stan, identity.terminal, seq))
+        raw = self._keys.seal(iso8583.encode(mti, fields, self._packed))
+        return Outgoing(raw, (answer_mti(mti), sent, stan, identity.terminal, seq))
 
     # --- switch to terminal -------------------------------------------------------------------------------------------
 
@@ -250,12 +254,12 @@ class Messages:
         """Check the MAC on raw bytes, then parse. Raises BadAnswer (not authentic), BadMessage (not the profile)."""
         if not self._keys.authentic(raw):
             raise BadAnswer("MAC is wrong")
-        mti, fields = iso8583.decode(raw)
-        for de in (7, 11, 39, 41, 48):
+        mti, fields = iso8583.decode(raw, self._packed)
+        for de in INSISTED:
             if de not in fields:
                 raise BadMessage("DE {} is missing".format(de))
         tags = tlv.parse(_binary(fields, 48))
-        for tag in (TAG_SEQ, TAG_HOST_TIME, TAG_KID):
+        for tag in INSISTED_TAGS:
             if tag not in tags:
                 raise BadMessage("tag {:02X} is missing".format(tag))
         if tags[TAG_KID][0] != self._keys.kid:

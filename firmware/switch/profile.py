@@ -1,16 +1,17 @@
-"""LT-87 as data: data elements, DE 48 tags, message numbers, response codes. docs/lt87.md is the same table for people.
+"""LT-87 as data: data elements, DE 48 tags, message numbers, response codes; the one table all else is made from.
 
-The codec, the message builders, store-and-forward and the oracle specifications of the tests all read this module; it
-knows none of them. Lengths are bytes on the wire.
+The codec, the message builders, session and store-and-forward read it here; `tools.lt87` adds names and prose and
+writes from it the tables of docs/lt87.md and the specifications of foreign codecs. The tables are byte strings, a row
+after a row, so that they take no more heap than they are long. Lengths are bytes on an ASCII wire.
 """
 
 from micropython import const
 
 # Character classes of a data element.
-KIND_N = const(0)  # 0-9
-KIND_AN = const(1)  # 0-9 A-Z a-z and space
-KIND_ANS = const(2)  # 20..7E hex
-KIND_B = const(3)  # any byte
+KIND_N = const(0x6E)  # "n": 0-9; the only class a packed (BCD) message spells otherwise
+KIND_AN = const(0x61)  # "a": 0-9 A-Z a-z and space
+KIND_ANS = const(0x73)  # "s": 20..7E hex
+KIND_B = const(0x62)  # "b": any byte
 
 MAC_LENGTH = const(8)
 MESSAGE_MIN = const(32)
@@ -18,42 +19,47 @@ MESSAGE_MAX = const(2048)
 MAC_PRIMARY = const(64)
 MAC_SECONDARY = const(128)
 
-# DE: (kind, digits of the length prefix or 0 when fixed, length or longest length).
-FIELDS = {
-    2: (KIND_N, 2, 19),
-    3: (KIND_N, 0, 6),
-    4: (KIND_N, 0, 12),
-    7: (KIND_N, 0, 10),
-    11: (KIND_N, 0, 6),
-    12: (KIND_N, 0, 6),
-    13: (KIND_N, 0, 4),
-    22: (KIND_N, 0, 3),
-    24: (KIND_N, 0, 3),
-    25: (KIND_N, 0, 2),
-    37: (KIND_AN, 0, 12),
-    38: (KIND_AN, 0, 6),
-    39: (KIND_AN, 0, 2),
-    41: (KIND_ANS, 0, 8),
-    42: (KIND_ANS, 0, 15),
-    48: (KIND_B, 3, 999),
-    49: (KIND_N, 0, 3),
-    54: (KIND_AN, 3, 120),
-    60: (KIND_ANS, 3, 999),
-    62: (KIND_ANS, 3, 999),
-    63: (KIND_ANS, 3, 999),
-    64: (KIND_B, 0, MAC_LENGTH),
-    70: (KIND_N, 0, 3),
-    90: (KIND_N, 0, 42),
-    128: (KIND_B, 0, MAC_LENGTH),
-}
+# A row: DE, class, digits of the length prefix (0: fixed length), length or longest length in two bytes; ascending.
+FIELD_ROW = const(5)
+FIELDS = (
+    b"\x02n\x02\x00\x13"  # 2 card number
+    b"\x03n\x00\x00\x06"  # 3 processing code
+    b"\x04n\x00\x00\x0c"  # 4 amount
+    b"\x07n\x00\x00\x0a"  # 7 transmission time
+    b"\x0bn\x00\x00\x06"  # 11 STAN
+    b"\x0cn\x00\x00\x06"  # 12 local time
+    b"\x0dn\x00\x00\x04"  # 13 local date
+    b"\x16n\x00\x00\x03"  # 22 entry mode
+    b"\x18n\x00\x00\x03"  # 24 NII
+    b"\x19n\x00\x00\x02"  # 25 condition
+    b"\x25a\x00\x00\x0c"  # 37 RRN
+    b"\x26a\x00\x00\x06"  # 38 approval code
+    b"\x27a\x00\x00\x02"  # 39 response code
+    b"\x29s\x00\x00\x08"  # 41 terminal
+    b"\x2as\x00\x00\x0f"  # 42 merchant
+    b"\x30b\x03\x03\xe7"  # 48 TLV
+    b"\x31n\x00\x00\x03"  # 49 currency
+    b"\x36a\x03\x00\x78"  # 54 balances
+    b"\x3cs\x03\x03\xe7"  # 60 batch
+    b"\x3es\x03\x03\xe7"  # 62 receipt
+    b"\x3fs\x03\x03\xe7"  # 63 totals
+    b"\x40b\x00\x00\x08"  # 64 MAC
+    b"\x46n\x00\x00\x03"  # 70 network function
+    b"\x5an\x00\x00\x2a"  # 90 original
+    b"\x5fa\x00\x00\x2a"  # 95 replacement amounts
+    b"\x80b\x00\x00\x08"  # 128 MAC
+)
+# DEs that need the secondary bitmap.
+SECONDARY = b"\x46\x5a"
+# What every answer must carry: DEs, tags.
+INSISTED = b"\x07\x0b\x27\x29\x30"
+INSISTED_TAGS = b"\x01\x0e\x60"
 
-# Tags of DE 48.
+# Tags of DE 48 that this terminal writes or reads.
 TAG_SEQ = const(0x01)
 TAG_POINTS = const(0x02)
 TAG_EST = const(0x03)
 TAG_RULESET = const(0x04)
-TAG_CFG = const(0x05)
-TAG_HOTLIST = const(0x06)
 TAG_UID = const(0x07)
 TAG_CARD_CTR = const(0x08)
 TAG_AUTH = const(0x09)
@@ -65,7 +71,6 @@ TAG_HIGH_SEQ = const(0x0F)
 TAG_TIER = const(0x10)
 TAG_VISITS = const(0x11)
 TAG_LAST_VISIT = const(0x12)
-TAG_NEXT = const(0x25)
 TAG_SDM = const(0x32)
 TAG_EV2 = const(0x33)
 TAG_NAME = const(0x44)
@@ -73,44 +78,69 @@ TAG_KID = const(0x60)
 TAG_FW = const(0x61)
 TAG_TEXT = const(0x70)
 
-# Tag: (shortest, longest value).
-TAGS = {
-    TAG_SEQ: (4, 4),
-    TAG_POINTS: (4, 4),
-    TAG_EST: (4, 4),
-    TAG_RULESET: (2, 2),
-    TAG_CFG: (2, 2),
-    TAG_HOTLIST: (2, 2),
-    TAG_UID: (4, 10),
-    TAG_CARD_CTR: (4, 4),
-    TAG_AUTH: (1, 1),
-    TAG_CLOCK: (1, 1),
-    TAG_CLERK: (1, 8),
-    TAG_OFFLINE: (1, 1),
-    TAG_HOST_TIME: (4, 4),
-    TAG_HIGH_SEQ: (4, 4),
-    TAG_TIER: (4, 4),
-    TAG_VISITS: (2, 2),
-    TAG_LAST_VISIT: (3, 3),
-    TAG_NEXT: (5, 65),
-    TAG_SDM: (19, 25),
-    TAG_EV2: (18, 33),
-    TAG_NAME: (0, 60),
-    TAG_KID: (1, 1),
-    TAG_FW: (1, 32),
-    TAG_TEXT: (0, 60),
-}
-
-# Request: the answer it is matched with.
-ANSWERS = {
-    "0800": "0810",
-    "0100": "0110",
-    "0200": "0210",
-    "0220": "0230",
-    "0221": "0230",
-    "0420": "0430",
-    "0421": "0430",
-}
+# A row: tag, shortest, longest value; ascending.
+TAG_ROW = const(3)
+TAGS = (
+    b"\x01\x04\x04"  # SEQ
+    b"\x02\x04\x04"  # POINTS
+    b"\x03\x04\x04"  # EST
+    b"\x04\x02\x02"  # RULESET
+    b"\x05\x02\x02"  # CFG
+    b"\x06\x02\x02"  # HOTLIST
+    b"\x07\x04\x0a"  # UID
+    b"\x08\x04\x04"  # CARD_CTR
+    b"\x09\x01\x01"  # AUTH
+    b"\x0a\x01\x01"  # CLOCK
+    b"\x0b\x01\x08"  # CLERK
+    b"\x0c\x01\x08"  # SUPERVISOR
+    b"\x0d\x01\x01"  # OFFLINE
+    b"\x0e\x04\x04"  # HOST_TIME
+    b"\x0f\x04\x04"  # HIGH_SEQ
+    b"\x10\x04\x04"  # TIER
+    b"\x11\x02\x02"  # VISITS
+    b"\x12\x03\x03"  # LASTVISIT
+    b"\x13\x01\x01"  # RUNG
+    b"\x14\x01\x01"  # SEGMENT
+    b"\x15\x01\x01"  # WINBACK
+    b"\x16\x07\x07"  # EXPIRING
+    b"\x17\x05\x05"  # EARNED, repeats
+    b"\x18\x01\x01"  # FLAGS
+    b"\x20\x02\x46"  # OFFER, repeats
+    b"\x21\x01\x10"  # VOUCHER
+    b"\x22\x02\x02"  # REWARD
+    b"\x23\x01\x08"  # BENEFIT
+    b"\x24\x00\x3c"  # SUGGEST
+    b"\x25\x05\x41"  # NEXT
+    b"\x26\x01\x01"  # BASKET
+    b"\x27\x01\x0c"  # REFCODE
+    b"\x28\x03\x3f"  # ACK
+    b"\x30\x08\x0c"  # ALLOWANCE
+    b"\x31\x08\x08"  # RELEASE
+    b"\x32\x13\x19"  # SDM
+    b"\x33\x12\x21"  # EV2
+    b"\x40\x05\x05"  # MOBILE
+    b"\x41\x01\x01"  # CONSENT
+    b"\x42\x03\x03"  # CHANNEL
+    b"\x43\x01\x01"  # SMS
+    b"\x44\x00\x3c"  # NAME
+    b"\x45\x01\x0c"  # REFERRER
+    b"\x46\x02\x02"  # BIRTHDAY
+    b"\x50\x03\x03"  # SURVEY
+    b"\x51\x01\x01"  # REASON
+    b"\x52\x00\x3c"  # NOTE
+    b"\x53\x04\x04"  # DISPUTE
+    b"\x54\x01\x01"  # ADMIN
+    b"\x60\x01\x01"  # KID
+    b"\x61\x01\x20"  # FW
+    b"\x62\x00\xc8"  # DIAG
+    b"\x63\x29\x29"  # NEWKEY
+    b"\x64\x08\x08"  # CHAIN
+    b"\x65\x04\x04"  # MINBUILD
+    b"\x70\x00\x3c"  # TEXT
+    b"\x7e\x08\x08"  # CHUNK
+    b"\x7f\x01\xff"  # BLOB
+)
+REPEATING = b"\x17\x20"
 
 # DE 70.
 SIGN_ON = const(1)
@@ -130,36 +160,54 @@ AMOUNT_AVAILABLE = "02"
 # Session numbers have this bit, the journal's SEQ never has (docs/lt87.md section 3).
 SESSION_BIT = const(0x80000000)
 
-# Response codes (docs/lt87.md section 9).
-APPROVING = ("00", "10", "94")
-RC_ORIGINAL_UNKNOWN = "25"
-RC_SECURITY = "63"
-UNABLE = ("68", "91", "96")
+# What a response code makes of a live request.
+DONE = const(0x64)  # "d": the switch has booked it
+REFUSED = const(0x72)  # "r"
+UNKNOWN = const(0x75)  # "u": the switch has not decided
+SECURITY = const(0x78)  # "x": it does not believe our MAC, so nothing is decided either
+# What it makes of a queued record.
+SETTLE = const(0x73)  # "s"
+BURY = const(0x62)  # "b"
+TRY_LATER = const(0x6C)  # "l"
+PAUSE = const(0x70)  # "p"
+KEEP = const(0x6B)  # "k": no code buries a reversal: what it undoes may be booked, and the sale has another SEQ
 
-# What becomes of a queued record.
-SETTLE = const(0)
-BURY = const(1)
-TRY_LATER = const(2)
-PAUSE = const(3)
-KEEP = const(4)
+# A row: code, then what it makes of a live request, a queued advice, a queued reversal. The last row is any other code.
+RESPONSE_ROW = const(5)
+RESPONSES = (
+    b"00dss10dss94dss"
+    b"25rbs"
+    b"51rbk14rbk54rbk41rbk43rbk62rbk61rbk65rbk57rbk58rbk59rbk12rbk13rbk30rbk95rbk"
+    b"63xpp"
+    b"68ull91ull96ull"
+    b"??rbk"
+)
+RC_ORIGINAL_UNKNOWN = "25"
+
+
+def answer_mti(mti: str) -> str:
+    """The message a request is answered with: x0y by x10, an advice x2y by x30."""
+    return mti[:2] + ("1" if mti[2] == "0" else "3") + "0"
+
+
+def _behaviour(rc: str, column: int) -> int:
+    code, last = rc.encode(), len(RESPONSES) - RESPONSE_ROW
+    at = 0
+    while at < last and RESPONSES[at : at + 2] != code:
+        at += RESPONSE_ROW
+    return RESPONSES[at + column]
+
+
+def verdict(rc: str) -> int:
+    """What a response code says of a live request: DONE, REFUSED, UNKNOWN or SECURITY."""
+    return _behaviour(rc, 2)
 
 
 def approved(rc: str) -> bool:
     """Whether a response code means that the switch has booked the transaction."""
-    return rc in APPROVING
+    return verdict(rc) == DONE
 
 
 def fate(rc: str, is_reversal: bool) -> int:
-    """What a response code makes of a queued advice or reversal: SETTLE, BURY, TRY_LATER, PAUSE or KEEP.
-
-    No code buries a reversal: what it undoes may be booked, and the sale stands under another SEQ.
-    """
-    if rc in APPROVING or (is_reversal and rc == RC_ORIGINAL_UNKNOWN):
-        return SETTLE
-    if rc in UNABLE:
-        return TRY_LATER
-    if rc == RC_SECURITY:
-        return PAUSE
-    if is_reversal:
-        return KEEP
-    return BURY
+    """What a response code makes of a queued advice or reversal: SETTLE, BURY, TRY_LATER, PAUSE or KEEP."""
+    return _behaviour(rc, 4 if is_reversal else 3)

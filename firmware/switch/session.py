@@ -14,7 +14,7 @@ from micropython import const
 from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused, StoreError
 from firmware.core.types import AUTH_UID, REDEMPTION
 from firmware.switch.messages import booked_points
-from firmware.switch.profile import ECHO, RC_SECURITY, SIGN_OFF, SIGN_ON, TAG_EV2, UNABLE, approved
+from firmware.switch.profile import ECHO, SECURITY, SIGN_OFF, SIGN_ON, TAG_EV2, UNKNOWN, approved, verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -381,7 +381,7 @@ class Session:
     def _reply(self, answer: "Answer", uid: bytes, member_no: int) -> "Reply":
         """What a flow may act on, or BadAnswer when the switch has not decided."""
         self._count_security(answer.rc)
-        if answer.rc == RC_SECURITY or answer.rc in UNABLE:
+        if verdict(answer.rc) in (SECURITY, UNKNOWN):
             raise SwitchUnable(answer.rc)
         try:
             return self._messages.reply(answer, uid, member_no)
@@ -401,7 +401,7 @@ class Session:
 
     def _count_security(self, rc: str) -> None:
         """Response code 63 three times in a row: our key is wrong; only a sign-on can show that it is right again."""
-        if rc != RC_SECURITY:
+        if verdict(rc) != SECURITY:
             self._mac_refusals = 0
             return
         self._mac_refusals += 1

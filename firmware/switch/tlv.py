@@ -5,7 +5,11 @@ Knows the lengths `profile` allows and the number formats, not what a tag means.
 
 from firmware.core.calendar import to_utc
 from firmware.core.errors import BadMessage
-from firmware.switch.profile import TAGS
+from firmware.switch.profile import REPEATING, TAG_ROW, TAGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
 
 _DAYS = b"\x1f\x1d\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"
 _TEHRAN_OFFSET_S = 12600
@@ -14,10 +18,14 @@ _TEHRAN_OFFSET_S = 12600
 def pack(items: "list[tuple[int, bytes]]") -> bytes:
     """Bytes of tags in ascending order. Raises BadMessage when a value breaks the table."""
     out = bytearray()
+    row, last = 0, -1
     for tag, value in sorted(items):
-        shortest, longest = TAGS[tag]
-        if not shortest <= len(value) <= longest:
+        row = _row(tag, row)
+        if row < 0 or (tag == last and tag not in REPEATING):
+            raise BadMessage("tag {:02X} is not in the profile, or twice".format(tag))
+        if not TAGS[row + 1] <= len(value) <= TAGS[row + 2]:
             raise BadMessage("tag {:02X} has a wrong length".format(tag))
+        last = tag
         out.append(tag)
         out.append(len(value))
         out += value
@@ -25,8 +33,27 @@ def pack(items: "list[tuple[int, bytes]]") -> bytes:
 
 
 def parse(content: bytes) -> "dict[int, bytes]":
-    """The known tags of DE 48. Raises BadMessage."""
+    """The known tags of DE 48; of one that repeats, the first (`every` gives all). Raises BadMessage."""
     tags: "dict[int, bytes]" = {}
+    row = 0
+    for tag, value in _split(content):
+        found = _row(tag, row)
+        if found < 0:
+            continue
+        row = found
+        if not TAGS[row + 1] <= len(value) <= TAGS[row + 2] or (tag in tags and tag not in REPEATING):
+            raise BadMessage("tag {:02X} is malformed".format(tag))
+        if tag not in tags:
+            tags[tag] = value
+    return tags
+
+
+def every(content: bytes, tag: int) -> "list[bytes]":
+    """All values of a tag that may repeat, in the order they came. Raises BadMessage."""
+    return [value for found, value in _split(content) if found == tag]
+
+
+def _split(content: bytes) -> "Iterator[tuple[int, bytes]]":
     at = 0
     while at < len(content):
         if at + 2 > len(content):
@@ -37,13 +64,18 @@ def parse(content: bytes) -> "dict[int, bytes]":
         if len(value) != length:
             raise BadMessage("tag {:02X} is cut short".format(tag))
         at += length
-        if tag not in TAGS:
-            continue
-        shortest, longest = TAGS[tag]
-        if not shortest <= length <= longest or tag in tags:
-            raise BadMessage("tag {:02X} is malformed".format(tag))
-        tags[tag] = value
-    return tags
+        yield tag, value
+
+
+def _row(tag: int, at: int) -> int:
+    """Where a tag stands in the table, -1 when nowhere; `at` is where the one before it stood: they come ascending."""
+    if TAGS[at] > tag:
+        at = 0
+    while at < len(TAGS):
+        if TAGS[at] >= tag:
+            return at if TAGS[at] == tag else -1
+        at += TAG_ROW
+    return -1
 
 
 def unsigned(value: bytes) -> int:

@@ -60,8 +60,15 @@ SPEC: dict[str, dict[str, Any]] = {
     "64": _spec("b", 0, 8),
     "70": _spec("ascii", 0, 3),
     "90": _spec("ascii", 0, 42),
+    "95": _spec("ascii", 0, 42),
     "128": _spec("b", 0, 8),
 }
+_NUMBERS = ["2", "3", "4", "7", "11", "12", "13", "22", "24", "25", "49", "70", "90"]
+PACKED: dict[str, dict[str, Any]] = {
+    de: {**row, "len_enc": "bcd", "len_type": (row["len_type"] + 1) // 2}
+    | ({"data_enc": "b", "len_count": "nibbles", "left_pad": "0"} if de in _NUMBERS else {})
+    for de, row in SPEC.items()
+} | {"t": _spec("b", 0, 2)}
 
 
 def cmac8(key: bytes, data: bytes) -> bytes:
@@ -82,17 +89,17 @@ def untlv(content: bytes) -> dict[int, bytes]:
     return tags
 
 
-def split(raw: bytes) -> tuple[dict[str, str], dict[int, bytes]]:
+def split(raw: bytes, packed: bool = False) -> tuple[dict[str, str], dict[int, bytes]]:
     """Fields and tags of a message, by the oracle; asserts the terminal's MAC."""
     assert raw[-8:] == cmac8(MAC_OUT, raw[:-8])
-    fields, _ = iso8583.decode(raw, SPEC)
+    fields, _ = iso8583.decode(raw, PACKED if packed else SPEC)
     return fields, untlv(bytes.fromhex(fields["48"]))
 
 
-def seal(fields: dict[str, str], key: bytes = MAC_IN) -> bytes:
+def seal(fields: dict[str, str], key: bytes = MAC_IN, packed: bool = False) -> bytes:
     """Encode with the oracle and put the MAC where LT-87 has it."""
     mac_field = "128" if any(de.isdigit() and int(de) > 64 for de in fields) else "64"
-    raw, _ = iso8583.encode({**fields, mac_field: "00" * 8}, SPEC)
+    raw, _ = iso8583.encode({**fields, mac_field: "00" * 8}, PACKED if packed else SPEC)
     return bytes(raw[:-8]) + cmac8(key, bytes(raw[:-8]))
 
 
@@ -122,10 +129,11 @@ def answer(
     kid: int = KID,
     key: bytes = MAC_IN,
     seq: int | None = None,
+    packed: bool = False,
     **override: str,
 ) -> bytes:
     """The switch's answer to a request, made by the oracle; `override` replaces fields (`de7=...`, `mti=...`)."""
-    asked, asked_tags = split(request)
+    asked, asked_tags = split(request, packed)
     reply = {"t": asked["t"][:2] + {"0": "1", "2": "3"}[asked["t"][2]] + "0", "39": rc}
     for de in ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49", "70"):
         if de in asked:
@@ -146,13 +154,12 @@ def answer(
     reply["48"] = tlv(*sorted(content.items())).hex()
     for name, value in override.items():
         reply["t" if name == "mti" else name[2:]] = value
-    return seal(reply, key)
+    return seal(reply, key, packed)
 
 
-def messages() -> Messages:
-    return Messages(
-        Identity("T0000001", "MERCHANT0000001", 1, 364, ruleset=3, firmware="vafa 0.1.0"), MacKeys(KID, MAC_OUT, MAC_IN)
-    )
+def messages(packed: bool = False) -> Messages:
+    identity = Identity("T0000001", "MERCHANT0000001", 1, 364, ruleset=3, firmware="vafa 0.1.0")
+    return Messages(identity, MacKeys(KID, MAC_OUT, MAC_IN), packed)
 
 
 def transaction(seq: int = 42, mode: int = ONLINE, **change: Any) -> Transaction:

@@ -30,8 +30,8 @@ from host_tests.unit.bench_client import (
 
 
 @pytest.fixture
-def switch(tmp_path):
-    with bench(tmp_path) as running:
+def switch(tmp_path, database):
+    with bench(tmp_path, database) as running:
         yield running
         assert running.ledger.check() == []
 
@@ -119,16 +119,16 @@ def test_an_advice_and_its_repeats_book_once_whatever_the_digit(switch, client):
     assert switch.ledger.balance("ali") == 650
 
 
-def test_concurrent_duplicates_from_threads_book_once(tmp_path):
-    with bench(tmp_path, f"sqlite:///{tmp_path}/switch.db") as switch:
+def test_concurrent_duplicates_from_threads_book_once(tmp_path, shared_database):
+    with bench(tmp_path, shared_database) as switch:
         answers = asked_at_once(switch, [accrual(1, 125_000)] * 8)
         assert sorted(a.rc for a in answers) == ["00"] + ["94"] * 7
         assert switch.ledger.balance("ali") == 725
         assert switch.ledger.check() == []
 
 
-def test_concurrent_redemptions_cannot_overspend(tmp_path):
-    with bench(tmp_path, f"sqlite:///{tmp_path}/switch.db") as switch:
+def test_concurrent_redemptions_cannot_overspend(tmp_path, shared_database):
+    with bench(tmp_path, shared_database) as switch:
         switch.ledger.add_terminal("VAFA0002", MERCHANT, KEY_OUT, KEY_IN)
         requests = [redemption(seq, 500, **{"41": f"VAFA000{1 + seq % 2}"}) for seq in range(1, 9)]
         answers = asked_at_once(switch, requests)
@@ -137,8 +137,8 @@ def test_concurrent_redemptions_cannot_overspend(tmp_path):
         assert switch.ledger.check() == []
 
 
-def test_first_taps_of_one_unknown_card_on_many_connections_open_one_member(tmp_path):
-    with bench(tmp_path, f"sqlite:///{tmp_path}/switch.db") as switch:
+def test_first_taps_of_one_unknown_card_on_many_connections_open_one_member(tmp_path, shared_database):
+    with bench(tmp_path, shared_database) as switch:
         for n in range(2, 6):
             switch.ledger.add_terminal(f"VAFA000{n}", MERCHANT, KEY_OUT, KEY_IN)
         asked = [accrual(1, 3_000, uid=STRANGER, **{"41": f"VAFA000{n}"}) for n in range(1, 6)]
@@ -342,7 +342,7 @@ def test_incomplete_but_authentic_messages_answer_30(switch, client):
     assert switch.ledger.balance("ali") == 605
 
 
-@pytest.mark.parametrize("size", [0, 31, 2_049, 65_535])
+@pytest.mark.parametrize("size", [0, 31, 2_054, 65_535])
 def test_a_frame_of_impossible_length_closes_the_connection(switch, client, size):
     client.socket.sendall(size.to_bytes(2, "big") + b"x" * 40)
     with pytest.raises(EOFError):
@@ -374,13 +374,12 @@ def test_the_log_shows_messages_decoded_and_nothing_secret(switch, client):
     assert not {"64", "128", "48", "2"} & {de for e in switch.log.entries() for de in e.fields}
 
 
-def test_books_survive_a_restart(tmp_path):
-    database = f"sqlite:///{tmp_path}/switch.db"
-    with bench(tmp_path, database) as switch, Client(switch) as client:
+def test_books_survive_a_restart(tmp_path, shared_database):
+    with bench(tmp_path, shared_database) as switch, Client(switch) as client:
         client.ask(accrual(1, 125_000))
     from tools.bench_switch import BenchSwitch
 
-    with BenchSwitch(database, tmp_path / "pki") as again, Client(again) as client:
+    with BenchSwitch(shared_database, tmp_path / "pki") as again, Client(again) as client:
         assert client.ask(accrual(1, 125_000)).rc == "94"
         assert again.ledger.balance("ali") == 725
 

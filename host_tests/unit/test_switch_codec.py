@@ -1,8 +1,6 @@
 """The codec against an independent one, against itself, and against bytes nobody meant."""
 
-import re
 import struct
-from pathlib import Path
 
 import iso8583 as oracle
 import pytest
@@ -11,18 +9,20 @@ from hypothesis import strategies as st
 
 from firmware.core.errors import BadMessage
 from firmware.core.types import CLOCK_OK, OFFLINE, REDEMPTION
-from firmware.switch import iso8583, profile, tlv
+from firmware.switch import iso8583, tlv
 from firmware.switch.messages import reversal_of
-from firmware.switch.profile import FIELDS, KIND_AN, KIND_B, KIND_N, SIGN_ON, TAGS
-from host_tests.unit.switch_kit import MAC_OUT, NOW, SPEC, UID, cmac8, messages, split, transaction
+from firmware.switch.profile import SIGN_ON
+from host_tests.unit import lt87_kit
+from host_tests.unit.switch_kit import MAC_OUT, NOW, PACKED, SPEC, UID, cmac8, messages, split, transaction
 from host_tests.unit.switch_kit import tlv as tlv_of
+from tools.lt87.table import tags
 
-PAGE = Path(__file__).parents[2] / "docs" / "lt87.md"
-ALPHABET = {KIND_N: "0123456789", KIND_AN: "09AZaz ", profile.KIND_ANS: "09 ~Az/"}
+LENGTHS = {tag.tag: (tag.shortest, tag.longest) for tag in tags()}
+WIRES = [(False, SPEC), (True, PACKED)]
 
 
-def every_message() -> list[bytes]:
-    make, original = messages(), transaction(seq=41)
+def every_message(packed: bool = False) -> list[bytes]:
+    make, original = messages(packed), transaction(seq=41)
     offline = transaction(mode=OFFLINE)
     undo = reversal_of(original, 43, NOW + 7, CLOCK_OK)
     return [
@@ -38,57 +38,64 @@ def every_message() -> list[bytes]:
     ]
 
 
-def values_of(de: int) -> st.SearchStrategy[str | bytes]:
-    kind, prefix, length = FIELDS[de]
-    shortest = 0 if prefix else length
-    if kind == KIND_B:
-        return st.binary(min_size=shortest, max_size=length)
-    return st.text(ALPHABET[kind], min_size=shortest, max_size=min(length, 40) if prefix else length)
-
-
-FIELD_SETS = st.sets(st.sampled_from([de for de in FIELDS if de not in (64, 128)]), min_size=4).flatmap(
-    lambda numbers: st.fixed_dictionaries({de: values_of(de) for de in numbers | {7, 41}})
-)
-
-
-@given(FIELD_SETS)
-@settings(max_examples=60, deadline=None)
-def test_what_is_encoded_is_decoded_again_and_the_oracle_agrees_byte_for_byte(fields):
-    body = bytes(iso8583.encode("0200", fields))
-    mac = b"\x01\x02\x03\x04\x05\x06\x07\x08"
-    mti, back = iso8583.decode(body + mac)
-    mac_field = 128 if max(fields) > 64 else 64
-    assert (mti, back) == ("0200", {**fields, mac_field: mac})
+@given(lt87_kit.messages(), st.sampled_from(WIRES))
+@settings(max_examples=120, deadline=None)
+def test_what_is_encoded_is_decoded_again_and_the_oracle_agrees_byte_for_byte(message, wire):
+    (mti, fields), (packed, spec) = message, wire
+    raw = bytes(iso8583.encode(mti, fields, packed)) + lt87_kit.MAC
+    back = {**fields, lt87_kit.mac_field(fields): lt87_kit.MAC}
+    assert iso8583.decode(raw, packed) == (mti, back)
     theirs = {str(de): value if isinstance(value, str) else value.hex() for de, value in back.items()}
-    assert bytes(oracle.encode({"t": "0200", **theirs}, SPEC)[0]) == body + mac
+    assert bytes(oracle.encode({"t": mti, **theirs}, spec)[0]) == raw
 
 
-@pytest.mark.parametrize("raw", every_message(), ids=lambda raw: raw[:4].decode())
-def test_the_oracle_reads_every_message_and_writes_the_same_bytes(raw):
-    fields, _ = oracle.decode(raw, SPEC)
-    assert bytes(oracle.encode(dict(fields), SPEC)[0]) == raw
-    assert raw[-8:] == cmac8(MAC_OUT, raw[:-8])
-    assert ("128" in fields) == (fields["t"] in ("0800", "0420", "0421")) and ("64" in fields) != ("128" in fields)
+@pytest.mark.parametrize(("packed", "spec"), WIRES)
+def test_the_oracle_reads_every_message_and_writes_the_same_bytes(packed, spec):
+    for raw in every_message(packed):
+        fields, _ = oracle.decode(raw, spec)
+        assert bytes(oracle.encode(dict(fields), spec)[0]) == raw
+        assert raw[-8:] == cmac8(MAC_OUT, raw[:-8])
+        assert ("128" in fields) == (fields["t"] in ("0800", "0420", "0421")) and ("64" in fields) != ("128" in fields)
+
+
+def test_a_packed_message_says_the_same_except_what_tpdu_and_sign_on_said():
+    for plain, packed in zip(every_message(), every_message(packed=True), strict=True):
+        expected, expected_tags = split(plain)
+        fields, found_tags = split(packed, packed=True)
+        if fields["t"] != "0800":
+            for de in ("24", "42"):
+                del expected[de]
+        for either in (expected, fields):
+            for name in ("p", "1", "64", "128"):
+                either.pop(name, None)
+        assert (fields, found_tags) == (expected, expected_tags)
+        assert len(packed) < len(plain)
 
 
 @given(st.binary(max_size=300))
 @settings(max_examples=150, deadline=None)
 def test_arbitrary_bytes_are_a_message_or_bad_message(raw):
-    for parse in (iso8583.decode, tlv.parse):
+    for parse in (iso8583.decode, lambda raw: iso8583.decode(raw, True), tlv.parse, lambda raw: tlv.every(raw, 0x20)):
         try:
             parse(raw)
         except BadMessage:
             pass
 
 
-@given(st.sampled_from(every_message()), st.integers(0, 400), st.integers(1, 255), st.integers(0, 400))
-@settings(max_examples=200, deadline=None)
-def test_a_damaged_or_cut_message_is_never_more_than_bad_message(raw, at, flip, cut):
+@given(
+    st.booleans().flatmap(lambda packed: st.tuples(st.just(packed), st.sampled_from(every_message(packed)))),
+    st.integers(0, 400),
+    st.integers(1, 255),
+    st.integers(0, 400),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_damaged_or_cut_message_is_never_more_than_bad_message(message, at, flip, cut):
+    packed, raw = message
     damaged = bytearray(raw)
     damaged[at % len(raw)] ^= flip
     for candidate in (bytes(damaged), raw[: cut % len(raw)], raw + b"0"):
         try:
-            _, fields = iso8583.decode(candidate)
+            _, fields = iso8583.decode(candidate, packed)
             tlv.parse(fields.get(48, b""))
         except BadMessage:
             pass
@@ -120,10 +127,46 @@ def test_a_secondary_bitmap_without_need_and_two_macs_are_refused():
             iso8583.decode(raw)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(TAGS)), st.binary(max_size=65), max_size=10))
-def test_tags_come_back_as_they_went_or_are_refused_by_length(items):
-    good = {tag: value for tag, value in items.items() if TAGS[tag][0] <= len(value) <= TAGS[tag][1]}
-    assert tlv.parse(tlv.pack(list(good.items()))) == good
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: raw.replace(b"\x21\x00\x91", b"\x21\x0a\x91"),  # no digit
+        lambda raw: raw.replace(b"\x03\x64", b"\x13\x64"),  # no zero before an odd number of digits
+        lambda raw: raw.replace(b"\x00\x31\x01\x04", b"\x10\x31\x01\x04"),  # nor before LLL
+        lambda raw: raw.replace(b"\x00\x31\x01\x04", b"\x00\x3a\x01\x04"),
+        lambda raw: b"\x02\xb0" + raw[2:],
+        lambda raw: raw + b"0",
+        lambda raw: raw[:-1],
+    ],
+)
+def test_a_packed_number_has_one_spelling(damage):
+    raw = messages(packed=True).request(transaction()).raw
+    iso8583.decode(raw, True)
+    assert damage(raw) != raw
+    with pytest.raises(BadMessage):
+        iso8583.decode(damage(raw), True)
+
+
+def test_the_two_spellings_are_not_taken_for_one_another():
+    for packed in (False, True):
+        for raw in every_message(packed):
+            with pytest.raises(BadMessage):
+                iso8583.decode(raw, not packed)
+
+
+@given(lt87_kit.tag_sets(), st.randoms())
+@settings(deadline=None)
+def test_tags_come_back_as_they_went_in_whatever_order(items, random):
+    assert tlv.parse(tlv.pack(list(items.items()))) == items
+    shuffled = list(items.items())
+    random.shuffle(shuffled)
+    assert tlv.parse(tlv_of(*shuffled)) == items
+
+
+@given(st.dictionaries(st.sampled_from(sorted(LENGTHS)), st.binary(max_size=80), max_size=10))
+@settings(deadline=None)
+def test_a_tag_of_a_length_it_cannot_have_is_refused(items):
+    good = {tag for tag, value in items.items() if LENGTHS[tag][0] <= len(value) <= LENGTHS[tag][1]}
     for tag, value in items.items():
         if tag not in good:
             with pytest.raises(BadMessage):
@@ -137,6 +180,19 @@ def test_unknown_tags_are_skipped_and_a_tag_given_twice_is_refused():
     for content in (tlv_of((0x60, b"\x07"), (0x60, b"\x07")), b"\x60", b"\x60\x02\x07"):
         with pytest.raises(BadMessage):
             tlv.parse(content)
+    for items in ([(0x60, b"\x07"), (0x60, b"\x08")], [(0xC8, b"")], [(0x00, b"")]):
+        with pytest.raises(BadMessage):
+            tlv.pack(items)
+
+
+def test_a_tag_that_repeats_may():
+    offers = [(0x20, b"\x00\x02"), (0x20, b"\x00\x01")]
+    content = tlv_of((0x60, b"\x07"), *offers)
+    assert tlv.parse(content) == {0x60: b"\x07", 0x20: b"\x00\x02"}
+    assert tlv.every(content, 0x20) == [b"\x00\x02", b"\x00\x01"] and tlv.every(content, 0x17) == []
+    assert tlv.pack(offers) == tlv_of(*sorted(offers))
+    with pytest.raises(BadMessage):
+        tlv.every(content[:-1], 0x20)
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1))
@@ -173,46 +229,6 @@ def test_a_record_that_does_not_fit_the_wire_is_bad_message(mode, bad):
             messages().advice(transaction(mode=OFFLINE, **bad), NOW, repeat=False)
 
 
-def test_the_published_page_and_the_tables_say_the_same():
-    text = PAGE.read_text()
-    kinds = {"n": KIND_N, "an": KIND_AN, "ans": profile.KIND_ANS, "b": KIND_B}
-    fields = {}
-    for de, kind, length in re.findall(r"^\| (\d+) \| (\w+) \| ([^|]+) \|", text, re.M):
-        if kind in kinds:
-            words = length.split()
-            size = int(words[-1].split("..")[-1])
-            fields[int(de)] = (kinds[kind], len(words[0]) if len(words) == 2 else 0, size)
-    assert fields == FIELDS
-    rows = re.findall(r"^\| ([0-9A-F]{2}) \| [A-Z][A-Z0-9_]+ \| (\d+)(?:\.\.(\d+))? \|", text, re.M)
-    assert {int(tag, 16): (int(low), int(high or low)) for tag, low, high in rows} == TAGS
-    for row in re.findall(r"^\| ([\d ]+|any other) \| [^|]+ \| ([^|]+) \|$", text.split("## 9.")[1], re.M):
-        for rc in row[0].split() if row[0][0].isdigit() else ["05", "95"]:
-            said = {"settle": profile.SETTLE, "bury": profile.BURY, "keep, try later": profile.TRY_LATER}
-            expected = said.get(row[1], profile.PAUSE)
-            if row[1].startswith("reversal: settle"):
-                assert (profile.fate(rc, True), profile.fate(rc, False)) == (profile.SETTLE, profile.BURY)
-            else:
-                assert {profile.fate(rc, True), profile.fate(rc, False)} == {expected}
-
-
 def test_splitting_helper_is_not_lenient():
     with pytest.raises(AssertionError):
         split(every_message()[0][:-1] + b"\x00")
-
-
-def test_the_examples_of_the_published_page_are_what_the_terminal_sends_and_reads():
-    blocks = re.findall(r"^`(\d{4}) [^`]+` \((\d+) bytes\)\n\n```\n([0-9a-f\n]+)```", PAGE.read_text(), re.M)
-    examples = {mti: bytes.fromhex(text.replace("\n", "")) for mti, _, text in blocks}
-    assert [len(raw) for raw in examples.values()] == [int(size) for _, size, _ in blocks]
-    make, sale = messages(), transaction()
-    undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
-    sent = {
-        "0800": make.network(SIGN_ON, 5, NOW, CLOCK_OK),
-        "0200": make.request(sale),
-        "0220": make.advice(transaction(seq=44, mode=OFFLINE), NOW + 60, repeat=False),
-        "0420": make.reversal(undo, sale, NOW + 60, repeat=False),
-    }
-    assert {mti: examples.pop(mti) for mti in sent} == {mti: out.raw for mti, out in sent.items()}
-    assert sorted(examples) == ["0210", "0810"]
-    for mti, raw in examples.items():
-        assert make.read_answer(raw).key == sent[mti[:2] + "00"].key

@@ -112,6 +112,7 @@ class Desk:
         message = wire.join(
             answer_fields(request, answer.rc, answer.tags, answer.approval, answer.standing),
             bytes.fromhex(terminal.mac_in),
+            request.answer_tpdu,
         )
         held = self._held.pop(terminal.terminal_id, (b"", 0))
         reaction = self._spoil(message, terminal.terminal_id, fault)
@@ -169,7 +170,7 @@ class Desk:
         if request.mti == "0100":
             return self._inquire(request, tags, base, refused_with)
 
-        value = read_value(request, tags, self._clock())
+        value = read_value(request, tags, self._clock(), terminal.merchant_id)
         reversal = request.mti in ("0420", "0421")
         if refused_with:
             self._ledger.saw(value.terminal_id, value.seq)

@@ -46,6 +46,7 @@ MANDATORY = {
     "0420": (*_VALUE, "90"),
     "0421": (*_VALUE, "90"),
 }
+NOT_PACKED = ("24", "42")  # a packed message about a card leaves them out: TPDU and sign-on said them
 _SESSION_TAGS = (tlv.SEQ, tlv.RULESET, tlv.CLOCK, tlv.KID)
 _CARD_TAGS = (*_SESSION_TAGS, tlv.UID, tlv.AUTH)
 MANDATORY_TAGS = {
@@ -90,7 +91,8 @@ def salvage(message: wire.Split) -> tuple[dict[int, bytes], str]:
 
 def demand_complete(message: wire.Split, tags: dict[int, bytes], tlv_fault: str) -> None:
     """Raises Refused unless all that the message must carry is there and spelt right."""
-    missing = [de for de in MANDATORY[message.mti] if de not in message.fields]
+    spared = NOT_PACKED if message.packed and message.mti != "0800" else ()
+    missing = [de for de in MANDATORY[message.mti] if de not in message.fields and de not in spared]
     if missing:
         raise Refused(RC_FORMAT, f"without DE {', '.join(missing)}")
     bad = message.bad_characters()
@@ -131,8 +133,11 @@ def _auth_and_counter(tags: dict[int, bytes]) -> tuple[int, int]:
     return auth, counter
 
 
-def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int) -> Value:
-    """The value message for the books. Raises Refused."""
+def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, merchant_id: str = "") -> Value:
+    """The value message for the books; `merchant_id` is the terminal's own, for a message without DE 42.
+
+    Raises Refused.
+    """
     fields = message.fields
     seq = tlv.number(tags, tlv.SEQ)
     if not 1 <= seq <= HIGHEST_SEQ:
@@ -159,7 +164,7 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int) -> Val
         stan=int(fields["11"]),
         de7=fields["7"],
         rrn=fields["37"],
-        merchant_id=fields["42"].rstrip(),
+        merchant_id=fields.get("42", merchant_id).rstrip(),
         uid=tags[tlv.UID].hex().upper(),
         auth=auth,
         amount=int(fields["4"]),

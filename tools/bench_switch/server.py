@@ -197,7 +197,7 @@ class BenchSwitch:
         while True:
             header = await asyncio.wait_for(reader.readexactly(wire.HEADER_SIZE), IDLE_S)
             size = int.from_bytes(header, "big")
-            if not wire.SHORTEST <= size <= wire.LONGEST:
+            if not wire.SHORTEST <= size <= wire.LONGEST + wire.TPDU_SIZE:
                 self._tell(writer, Reaction(close=True, reason=f"a frame of {size} bytes"))
                 self.log.note(f"a frame of {size} bytes cannot be: connection closed")
                 return

@@ -1,0 +1,211 @@
+"""docs/lt87.md is what the table says, and what the terminal sends and reads; foreign specifications follow from it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware.core.errors import BadMessage
+from firmware.core.types import CLOCK_OK, OFFLINE
+from firmware.switch import profile
+from firmware.switch.link import tpdu_to
+from firmware.switch.messages import reversal_of
+from firmware.switch.profile import ECHO, SIGN_ON
+from host_tests.unit import lt87_kit
+from host_tests.unit.switch_kit import (
+    KID,
+    NOW,
+    PACKED,
+    SPEC,
+    UID,
+    answer,
+    member_tags,
+    messages,
+    seal,
+    split,
+    transaction,
+)
+from tools.bench_switch import messages as switch_messages
+from tools.bench_switch.codec import tlv as switch_tlv
+from tools.bench_switch.codec import wire as switch_wire
+from tools.lt87 import layouts, page, specs
+from tools.lt87.table import fields, responses, tags
+
+TEXT = page.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_is_what_the_table_writes():
+    assert page.written(TEXT) == TEXT, "python -m tools.lt87 docs"
+
+
+def test_a_page_without_one_of_its_tables_is_refused():
+    with pytest.raises(ValueError):
+        page.written(TEXT.replace("<!-- lt87 tags -->", ""))
+
+
+def examples(section: str) -> dict[str, bytes]:
+    """The messages a section of the page spells out, in order, by name."""
+    part = TEXT.split(f"### {section}\n")[1].split("\n### ")[0]
+    blocks = re.findall(r"^`([^`]+)` \((\d+) bytes\)\n\n```\n([0-9a-f\n]+)```", part, re.M)
+    found = {name: bytes.fromhex(text.replace("\n", "")) for name, _, text in blocks}
+    assert [len(raw) for raw in found.values()] == [int(size) for _, size, _ in blocks]
+    return found
+
+
+@pytest.mark.parametrize(("section", "packed"), [("Plain", False), ("Packed", True)])
+def test_the_examples_of_the_page_are_what_the_terminal_sends_and_reads(section, packed):
+    given = examples(section)
+    make, sale = messages(packed), transaction()
+    undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
+    sent = {
+        "0800 sign-on": make.network(SIGN_ON, 5, NOW, CLOCK_OK),
+        "0200 accrual": make.request(sale),
+        "0220 advice": make.advice(transaction(seq=44, mode=OFFLINE), NOW + 60, repeat=False),
+        "0420 reversal": make.reversal(undo, sale, NOW + 60, repeat=False),
+    }
+    if packed:
+        to, back = tpdu_to(1), bytes.fromhex("6000000001")
+        assert all(raw[:5] == (back if name.endswith("it") else to) for name, raw in given.items())
+        given = {name: raw[5:] for name, raw in given.items()}
+    assert {name: given.pop(name) for name in sent} == {name: out.raw for name, out in sent.items()}
+    assert sorted(given) == ["0210 to it", "0810 to it"]
+    assert make.read_answer(given["0810 to it"]).key == sent["0800 sign-on"].key
+    reply = make.reply(make.read_answer(given["0210 to it"]), UID)
+    assert (reply.rc, reply.points, reply.balance, reply.approval) == ("00", 125, 1375, "A1B2C3")
+
+
+def every_request(packed: bool) -> list[tuple[str, bytes]]:
+    """One message of every kind the terminal sends: what section 4 calls it, and its bytes."""
+    make, sale = messages(packed), transaction(clerk=12, card_counter=61)
+    late = transaction(mode=OFFLINE, clerk=12, card_counter=61)
+    undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
+    return [
+        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK).raw),
+        ("0800 sign-off, echo", make.network(ECHO, 5, NOW, CLOCK_OK).raw),
+        ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, 61, b"\x01" + bytes(24)).raw),
+        ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, step=b"\x01" + bytes(17)).raw),
+        ("0200", make.request(sale).raw),
+        ("0220/0221", make.advice(late, NOW, repeat=True).raw),
+        ("0420/0421", make.reversal(undo, sale, NOW, repeat=False).raw),
+    ]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_terminal_sends_the_fields_and_tags_its_layout_says(packed):
+    may = {row.message: row for row in layouts.TAGS}
+    often: dict[str, set[int]] = {}
+    for name, raw in every_request(packed):
+        found, found_tags = split(raw, packed)
+        numbers = {int(de) for de in found if de.isdigit() and de != "1"}
+        assert numbers == layouts.mandatory(found["t"], packed=packed), name
+        row = may[name]
+        assert layouts.tags_of(row.sent) <= set(found_tags)
+        often.setdefault(name, set()).update(set(found_tags) - layouts.tags_of(row.sent))
+    assert often == {row.message: layouts.tags_of(row.sometimes) for row in layouts.TAGS}
+
+
+def test_an_answer_without_what_the_terminal_insists_on_is_ignored():
+    make = messages()
+    asked = make.request(transaction())
+    whole, content = split_answer(answer(asked.raw, points=125, balance=1375))
+    make.read_answer(seal({**whole, "48": content}))
+    for de in profile.INSISTED:
+        with pytest.raises(BadMessage):
+            make.read_answer(seal({name: value for name, value in {**whole, "48": content}.items() if name != str(de)}))
+    kept = {0x01: "01040000002a", 0x0E: "0e046afd86c5", 0x60: f"6001{KID:02x}"}
+    make.read_answer(seal({**whole, "48": "".join(kept.values())}))
+    for tag in profile.INSISTED_TAGS:
+        with pytest.raises(BadMessage):
+            make.read_answer(seal({**whole, "48": "".join(v for t, v in kept.items() if t != tag)}))
+
+
+def split_answer(raw: bytes) -> tuple[dict[str, str], str]:
+    """Fields of an answer without what `seal` makes, and its DE 48."""
+    import iso8583
+
+    found, _ = iso8583.decode(raw, SPEC)
+    content = found.pop("48")
+    return {name: value for name, value in found.items() if name not in ("p", "1", "64", "128")}, content
+
+
+def test_the_switchs_own_reading_of_the_page_agrees_with_the_table():
+    numbers = {str(f.de): (f.prefix, f.length) for f in fields()}
+    assert {de: row[:2] for de, row in switch_wire.FIELDS.items()} == numbers
+    allowed = {"n": switch_wire.N, "an": switch_wire.AN, "ans": switch_wire.ANS, "b": None}
+    assert {de: row[2] for de, row in switch_wire.FIELDS.items()} == {str(f.de): allowed[f.kind] for f in fields()}
+    ours = {t.tag: (t.name, t.shortest, t.longest) for t in tags()}
+    assert {tag: row[:3] for tag, row in switch_tlv.TAGS.items()}.items() <= ours.items()
+    for mti, wanted in switch_messages.MANDATORY.items():
+        assert {int(de) for de in wanted} | {layouts_mac(mti)} == layouts.mandatory(mti)
+    for mti, echoed in switch_messages.ECHOED.items():
+        assert {int(de) for de in echoed} == {de for de in layouts.PRESENCE if layouts.letter(de, mti) == "E"}
+    assert {mti: profile.answer_mti(mti) for mti in switch_messages.ANSWERS} == switch_messages.ANSWERS
+
+
+def layouts_mac(mti: str) -> int:
+    """Where the MAC of a message type stands."""
+    return 128 if mti in switch_wire.SECONDARY else 64
+
+
+def test_the_response_table_knows_every_code_and_takes_any_other_for_a_refusal():
+    known = {row.code for row in responses()}
+    assert len(known) == len(responses())
+    for rc in ("00", "10", "94"):
+        assert profile.approved(rc)
+    for rc in ("05", "99", "0x", "--", "??"):
+        assert profile.verdict(rc) == profile.REFUSED and profile.fate(rc, False) == profile.BURY
+    assert all(profile.fate(rc, True) != profile.BURY for rc in known), "no code buries a reversal"
+    assert not any(profile.fate(rc, False) == profile.SETTLE and not profile.approved(rc) for rc in known), (
+        "an advice is settled by an approval alone"
+    )
+
+
+def test_specifications_for_pyiso8583_are_the_hand_written_ones():
+    for wire, ours in (("ascii", SPEC), ("bcd", PACKED)):
+        made = specs.pyiso8583(wire)
+        assert made.keys() == ours.keys()
+        for de, row in made.items():
+            written = {**ours[de], "desc": row["desc"]}
+            if written["data_enc"] == "ascii":
+                written["data_enc"] = "latin-1"
+            if de in ("h", "t", "p", "1") or not row["len_type"]:
+                written["len_enc"] = row["len_enc"]  # of a fixed field it means nothing
+            assert row == written, de
+
+
+def test_the_command_prints_each_specification():
+    for codec in ("pyiso8583", "iso_8583", "iso8583sim"):
+        command = [sys.executable, "-m", "tools.lt87", "spec", "--for", codec, "--wire", "bcd"]
+        done = subprocess.run(command, cwd=page.PAGE.parents[1], capture_output=True, text=True, timeout=60, check=True)
+        assert json.loads(done.stdout) == json.loads(json.dumps(specs.specification(codec, "bcd")))
+    assert sorted({mti for mti in lt87_kit.MTIS}) == sorted(lt87_kit.MTIS)
+
+
+def test_nothing_of_the_product_imports_another_codec():
+    root = Path(page.PAGE).parents[1]
+    for path in [*root.glob("firmware/**/*.py"), *root.glob("drivers/**/*.py"), root / "main.py", root / "boot.py"]:
+        assert not re.search(r"^\s*(from|import) (iso8583|iso8583sim)\b", path.read_text(), re.M), path
+    for path in root.glob("tools/**/*.py"):
+        assert "import iso8583sim" not in path.read_text(), path
+
+
+def test_a_full_accrual_is_small():
+    plain, packed = (len(messages(packed).request(full_accrual()).raw) for packed in (False, True))
+    assert plain <= 190 and packed + len(tpdu_to(1)) <= 120
+
+
+def full_accrual():
+    """A sale with all a card and a person add to it."""
+    return transaction(uid=bytes(range(7)), clerk=12, card_counter=0x01020304)
+
+
+def test_members_are_told_alike_in_both_spellings():
+    for packed in (False, True):
+        make = messages(packed)
+        out = make.request(transaction())
+        raw = answer(out.raw, points=125, balance=-20, approval="A1B2C3", tags=member_tags("علی"), packed=packed)
+        reply = make.reply(make.read_answer(raw), UID)
+        assert (reply.points, reply.balance, reply.member.name) == (125, -20, "علی")
