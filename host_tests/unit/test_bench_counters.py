@@ -9,8 +9,8 @@ LEGACY_CARD = "04010203040506"
 
 
 @pytest.fixture
-def counter():
-    made = Counter()
+def counter(database):
+    made = Counter(database)
     yield made
     assert made.ledger.check() == []
     made.ledger.close()

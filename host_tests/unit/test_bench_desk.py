@@ -37,8 +37,8 @@ CALM = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCh
 
 
 @pytest.fixture
-def desk(database):
-    ledger = Ledger(database)
+def desk():
+    ledger = Ledger()
     furnish(ledger)
     desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
     desk.ledger = ledger

@@ -20,8 +20,8 @@ from tools.bench_switch import Fault, FaultError
 
 
 @pytest.fixture
-def switch(tmp_path):
-    with bench(tmp_path) as running:
+def switch(tmp_path, database):
+    with bench(tmp_path, database) as running:
         yield running
         assert running.ledger.check() == []
 

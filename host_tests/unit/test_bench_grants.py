@@ -24,16 +24,15 @@ from host_tests.unit.bench_client import SARA, inquiry
 from tools.bench_switch.schema import GrantRow
 
 
-def test_grants_and_counters_survive_a_restart(tmp_path):
-    database = f"sqlite:///{tmp_path}/switch.db"
-    before = Counter(database)
+def test_grants_and_counters_survive_a_restart(shared_database):
+    before = Counter(shared_database)
     assert verdict(before.prove(sun(7))) == PROVEN
     assert verdict(before.prove(sun(8))) == PROVEN
     assert before.spend(counter=7).rc == "59", "two taps: the older says a counter below the highest"
     assert earn(before, 80, 20) == "00"
     begun = Ev2Card().end(before.step(Ev2Card().begin()).tags[EV2])
     before.ledger.close()
-    after = Counter(database, new=False)
+    after = Counter(shared_database, new=False)
     after._seq = 500
     after.now = before.now + 30
     assert earn(after, 81, 20) == "00"
@@ -50,14 +49,13 @@ def test_grants_and_counters_survive_a_restart(tmp_path):
     after.ledger.close()
 
 
-def test_books_from_before_there_were_proofs_go_on(tmp_path):
-    database = f"sqlite:///{tmp_path}/switch.db"
-    old = Counter(database)
+def test_books_from_before_there_were_proofs_go_on(shared_database):
+    old = Counter(shared_database)
     with old.ledger._engine.begin() as connection:
         for table in ("grants", "counters_shown", "card_ways"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
     old.ledger.close()
-    counter = Counter(database, new=False)
+    counter = Counter(shared_database, new=False)
     assert set(counter.ledger.ways().values()) == {"legacy"}
     assert counter.spend(SUN_CARD, auth=1).rc == "00"
     assert earn(counter, 1, 5, uid=SARA, auth=1) == "00"
@@ -71,8 +69,8 @@ def at_once(counter, requests):
         return list(pool.map(counter.ask, requests))
 
 
-def test_one_grant_spent_by_many_at_once_pays_once(tmp_path):
-    counter = Counter(f"sqlite:///{tmp_path}/switch.db")
+def test_one_grant_spent_by_many_at_once_pays_once(shared_database):
+    counter = Counter(shared_database)
     counter.prove(sun(1))
     answers = at_once(counter, [counter.spending(counter=1) for _ in range(8)])
     assert sorted(answer.rc for answer in answers) == ["00"] + ["57"] * 7
@@ -81,8 +79,8 @@ def test_one_grant_spent_by_many_at_once_pays_once(tmp_path):
     counter.ledger.close()
 
 
-def test_one_reading_shown_at_two_terminals_at_once_is_proven_at_one(tmp_path):
-    counter = Counter(f"sqlite:///{tmp_path}/switch.db")
+def test_one_reading_shown_at_two_terminals_at_once_is_proven_at_one(shared_database):
+    counter = Counter(shared_database)
     requests = [inquiry(SUN_CARD, auth=0, extra={SDM: sun(1)}, **{"41": at}) for at in ("VAFA0001", OTHER)] * 4
     said = {}
     for request, answer in zip(requests, at_once(counter, requests), strict=True):
@@ -91,8 +89,8 @@ def test_one_reading_shown_at_two_terminals_at_once_is_proven_at_one(tmp_path):
     counter.ledger.close()
 
 
-def test_the_check_finds_a_grant_that_was_used_for_nothing():
-    counter = Counter()
+def test_the_check_finds_a_grant_that_was_used_for_nothing(shared_database):
+    counter = Counter(shared_database)
     counter.prove(sun(1))
     request = counter.spending(counter=1)
     assert counter.ask(request).rc == "00"
