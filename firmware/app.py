@@ -4,6 +4,7 @@ Buffers and objects that live as long as the terminal are made here, in the orde
 """
 
 import asyncio
+import gc
 import sys
 from time import ticks_diff, ticks_ms
 
@@ -53,6 +54,7 @@ VERSION = "0.1.0"
 # No clock of a terminal that runs this version can be earlier: 2026-11-22 00:00 UTC.
 _BUILT_UTC = const(1_795_305_600)
 
+_LOADING_THRESHOLD = const(4096)
 _KEEP_MEMBERS_S = const(90 * 86_400)
 
 # The longest time without a sign of life. The desk says nothing while it waits for the switch (6 s and a join).
@@ -240,9 +242,14 @@ class App:
     def _service(self) -> "Any":
         """What carries out the words that need a right; a technician's, so it takes no heap before."""
         if self._custody is None:
-            from firmware.service.custody import Custody
+            gc.collect()
+            gc.threshold(_LOADING_THRESHOLD)  # what stays is not scattered between what does not
+            try:
+                from firmware.service.custody import Custody
 
-            self._custody = Custody(self)
+                self._custody = Custody(self)
+            finally:
+                gc.threshold(-1)
         return self._custody
 
     def _age_ms(self) -> int:

@@ -7,6 +7,7 @@ no printable ASCII character is no command.
 """
 
 import asyncio
+import gc
 from time import ticks_diff, ticks_ms
 
 from micropython import const
@@ -56,6 +57,7 @@ BUSY = "not now: the till is in use; end what is on the screen, then type mainte
 LEAVING = "restarting to the Python prompt; the next reset sells again"
 STOPPED = "export stopped"
 UNREAD = "export stopped: the port was not read"
+NO_ROOM = "no memory for that now: switch the terminal off and on, then type it before anything is sold"
 WORDS = "help, status, log [count], export, maintenance"
 _WITH_RIGHT = ("right", "answer", "forget", "zeroise")
 
@@ -192,12 +194,21 @@ class Console:
             self._leaving = self._may_leave()  # after the line that says so went out
             self.say(LEAVING if self._leaving else BUSY)
         elif words[0] in _WITH_RIGHT and _NOISE not in line and self._served is not None:
+            self._serve(words)
+        else:
+            self.say("unknown command; help lists them")
+
+    def _serve(self, words: "list[str]") -> None:
+        """A word that needs a right. Its code is loaded with the first one, into what the day has left of the heap."""
+        assert self._served is not None
+        try:
             service = self._served()
             for text in service.take(words):
                 self.say(text)
             self._restarting = service.restart
-        else:
-            self.say("unknown command; help lists them")
+        except MemoryError:
+            gc.collect()
+            self.say(NO_ROOM)
 
     def _leave_if_quiet(self) -> None:
         """A story may have begun at the counter while the answer went out."""

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from firmware.core.log import Log
-from firmware.service.console import BUSY, LEAVING, Console
+from firmware.service.console import BUSY, LEAVING, NO_ROOM, WORDS, Console
 
 
 class Port:
@@ -188,3 +188,55 @@ def test_every_byte_value_and_noise_leave_the_console_alive() -> None:
     port.incoming = b"help\n"
     turns(made)
     assert "".join(port.pieces) == "# help, status, log [count], export, maintenance\r\n"
+
+
+class Service:
+    """What carries out the words that need a right."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+        self.taken: list[list[str]] = []
+        self.restart = False
+        self.full = False
+
+    def take(self, words: list[str]) -> list[str]:
+        if self.full:
+            raise MemoryError
+        self.taken.append(words)
+        self.restart = words[0] == "zeroise"
+        return ["done " + words[0]]
+
+    def reset(self) -> None:
+        self.port.left += 1
+
+
+def test_words_that_need_a_right_go_to_who_carries_them_out_and_a_restart_follows_its_answer() -> None:
+    made, port, _ = console()
+    service = Service(port)
+    port.incoming = b"forget 04A1B2C3D4E5F6\r"
+    turns(made)
+    assert "unknown command" in "".join(port.pieces), "a terminal that sells nothing has no such words"
+    made.attach_service(lambda: service, service.reset)
+    port.pieces.clear()
+    port.incoming = b"help\rforget 04A1B2C3D4E5F6\rforget \xff\rzeroise 12\r"
+    made.turn()
+    assert port.left == 0, "the answer first"
+    turns(made)
+    assert service.taken == [["forget", "04A1B2C3D4E5F6"], ["zeroise", "12"]]
+    assert port.left == 1
+    text = "".join(port.pieces)
+    assert text.startswith(f"# {WORDS}, right, answer, forget, zeroise\r\n# done forget\r\n# unknown command")
+    assert text.endswith("# done zeroise\r\n")
+
+
+def test_a_heap_without_room_for_a_rights_code_is_told_and_the_console_goes_on() -> None:
+    made, port, _ = console()
+    service = Service(port)
+    service.full = True
+    made.attach_service(lambda: service, service.reset)
+    port.incoming = b"right members\r"
+    turns(made)
+    service.full = False
+    port.incoming = b"right members\r"
+    turns(made)
+    assert "".join(port.pieces) == f"# {NO_ROOM}\r\n# done right\r\n"

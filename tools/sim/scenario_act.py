@@ -159,6 +159,24 @@ def printer(stage: Stage, step: Step) -> None:
     stage.printer(next(word for word in ("unplug", "plug", "paper-out", "paper-in") if word in step.words))
 
 
+def console(stage: Stage, step: Step) -> None:
+    """A line on the serial console."""
+    stage.console(step.one("TEXT"))
+
+
+def console_right(stage: Stage, step: Step) -> None:
+    """A right of the console, with the switch's word."""
+    if not stage.console_right(step.one("NAME")):
+        raise ScenarioError(step.where, f"the console gave no nonce; it said: {stage.serial()[-200:]!r}")
+
+
+def provision(stage: Stage, step: Step) -> None:
+    """The three files of provisioning, while the power is off."""
+    if stage.powered():
+        raise ScenarioError(step.where, "the terminal is on; write `power off` above")
+    stage.provision()
+
+
 def screenshot(stage: Stage, step: Step) -> None:
     """Keep the screen as a picture."""
     stage.screenshot(step.one("FILE"))

@@ -7,11 +7,13 @@ All on one simulated clock, also the switch's, so that a story runs alike every 
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.bench_switch import BenchSwitch
+from tools.bench_switch.answers import digits_for
 from tools.sim import demo, onhost
 from tools.sim.cards import Card, IsoDepCard, Noise, make_card
 from tools.sim.cards.personal import personalise
@@ -33,6 +35,7 @@ START_UTC = calendar.timegm((2026, 12, 1, 8, 0, 0, 0, 0, 0))  # half past eleven
 SWITCH_PORT = 8583  # where the terminal thinks the switch is; its network leads every address to the real one
 READY_MS = 30_000
 LOOK_MS = 10
+_CONSOLE_MS = 300
 _QUIET_MS, _REDRAW_MS = 30, 300  # a display left alone for so long is drawn; a picture waits no longer than this
 _ANY_SALT = 1  # a journal that has begun knows its own
 
@@ -243,6 +246,24 @@ class Stage:
         self.run(ms)
         self.terminal.key_up(key)
         self.run(KEY_APART_MS)
+
+    def console(self, line: str) -> None:
+        """Type a line on the serial port and wait for what is said to it."""
+        self.terminal.serial_type(line + "\r")
+        self.run(_CONSOLE_MS)
+
+    def console_right(self, name: str) -> bool:
+        """Ask for a console right, have it answered by the switch, answer; whether a nonce came."""
+        before = len(self.serial())
+        self.console(f"right {name}")
+        found = re.findall(r"nonce ([0-9A-F]{8})", self.serial()[before:])
+        if found:
+            self.console(f"answer {digits_for(demo.TMK, found[-1], name)}")
+        return bool(found)
+
+    def provision(self) -> None:
+        """Put the three files into the terminal, which is off."""
+        self.terminal.provision(provisioning(self.switch, **self.start.settings))
 
     # --- network and switch -------------------------------------------------------------------------------------------
 
