@@ -39,7 +39,7 @@ class Index:
 
     def holds(self, key_hash: int, location: int) -> bool:
         """Whether this location is in the table under this hash."""
-        return any(self._locations[slot] == location for slot in self._slots(key_hash))
+        return any([place == location for place in self.candidates(key_hash)])
 
     def add(self, key_hash: int, location: int) -> bool:
         """Add a key that is not there; False when only one free slot is left, which every search needs."""

@@ -10,7 +10,8 @@ from micropython import const
 from firmware.core.types import Member
 from firmware.store.seal import CLEAR, TAG
 
-MEMBER = const(2)  # frame type
+MEMBER = const(2)  # frame types
+MARK = const(5)  # tail u32: nothing older is needed
 SLOT = const(80)  # 12 + 64 bytes, aligned
 _NAME_MAX = const(24)
 _FORGOTTEN = const(0xFF)  # in the place of tier and length of the name, which is never above 24

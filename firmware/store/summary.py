@@ -11,7 +11,7 @@ from micropython import const
 
 from firmware.store.frames import FRAMES_AT
 from firmware.store.member_record import SLOT
-from firmware.store.seal import CLEAR, TAG
+from firmware.store.seal import CLEAR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
