@@ -10,7 +10,7 @@ from firmware.core.errors import LinkError, NoAnswer
 from firmware.core.types import AUTH_AES, AUTH_UID, CLOCK_OK, OFFLINE, REDEMPTION
 from firmware.switch import session
 from firmware.switch.forward import Forward
-from firmware.switch.link import Link
+from firmware.switch.link import Link, tpdu_to
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages, reversal_of
 from firmware.switch.session import Session
@@ -39,15 +39,16 @@ class Station:
 class Terminal:
     """The switch room, joined as `app` joins it."""
 
-    def __init__(self, switch, *records, mac_out: bytes = KEY_OUT) -> None:
+    def __init__(self, switch, *records, mac_out: bytes = KEY_OUT, packed: bool = False) -> None:
         self.switch = switch
         self.journal = FakeJournal(*records)
         self.log = log()
         self.members = []
         identity = Identity(TERMINAL, MERCHANT, 1, 364, ruleset=1, firmware="vafa 0.1.0")
-        self.messages = Messages(identity, MacKeys(1, mac_out, KEY_IN))
+        self.messages = Messages(identity, MacKeys(1, mac_out, KEY_IN), packed)
         ca = switch.identity.ca_der.read_bytes()
-        link = Link(switch.host, switch.port, switch.identity.switch_name, ca, "", "", Station())  # type: ignore[arg-type]
+        at = (switch.host, switch.port, switch.identity.switch_name)
+        link = Link(*at, ca, "", "", Station(), tpdu=tpdu_to(1) if packed else b"")  # type: ignore[arg-type]
         numbers = itertools.count(1)
         clock = FakeClock()
         self.session = Session(
@@ -90,7 +91,8 @@ def play(
         assert switch.ledger.check() == []
 
 
-def test_the_working_day_of_a_card(tmp_path):
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_the_working_day_of_a_card(tmp_path, packed):
     async def story(t: Terminal) -> None:
         assert t.journal.told[0][0] == "continue_above"
         found = await t.session.inquire(ALI, 1, 0)
@@ -107,7 +109,7 @@ def test_the_working_day_of_a_card(tmp_path):
         assert (again.rc, again.points, again.balance) == ("94", -500, 225)
         assert t.switch.ledger.balances()["ali"] == 225
 
-    play(tmp_path, story)
+    play(tmp_path, story, packed=packed)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,8 @@ def test_a_request_without_an_answer_is_undone_whether_or_not_it_was_booked(tmp_
     play(tmp_path, story)
 
 
-def test_the_queue_settles_advices_once_and_buries_what_is_refused(tmp_path):
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_the_queue_settles_advices_once_and_buries_what_is_refused(tmp_path, packed):
     records = [
         transaction(seq=1, mode=OFFLINE, uid=ALI, time_utc=T0),
         transaction(seq=2, mode=OFFLINE, uid=STRANGER, time_utc=T0),
@@ -163,7 +166,7 @@ def test_the_queue_settles_advices_once_and_buries_what_is_refused(tmp_path):
         assert t.switch.ledger.balances() == {"ali": 725, "sara": 125}
         assert [(m.uid, m.points) for m in t.members] == [(ALI, 725), (SARA, 125)]
 
-    play(tmp_path, story, *records)
+    play(tmp_path, story, *records, packed=packed)
 
 
 def test_cards_prove_themselves_through_the_terminal_and_spend_once(tmp_path):

@@ -28,7 +28,7 @@ from time import ticks_diff, ticks_ms
 from firmware.core.errors import LinkError
 from firmware.core.log import Log
 from firmware.core.types import ACCRUAL, ONLINE, Transaction
-from firmware.switch.link import Link
+from firmware.switch.link import Link, tpdu_to
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages
 from firmware.switch.session import Session
@@ -64,9 +64,10 @@ async def story():
     station = Station()
     with open("{ca}", "rb") as file:
         ca = file.read()
-    link = Link("{host}", {port}, "{name}", ca, "shop", "secret", station, 300, 2000, {dns})
+    link = Link("{host}", {port}, "{name}", ca, "shop", "secret", station, 300, 2000, {dns},
+                tpdu_to(1) if {packed} else b"")
     keys = MacKeys({kid}, unhexlify("{mac_out}"), unhexlify("{mac_in}"))
-    messages = Messages(Identity("T0000001", "MERCHANT0000001", 1, 364), keys)
+    messages = Messages(Identity("T0000001", "MERCHANT0000001", 1, 364), keys, {packed})
     log = Log(32)
     session = Session(link, messages, Clock(), Journal(), log, Numbers(), timeout_ms=2000, sign_on_ms=2000)
     task = asyncio.create_task(session.run())
@@ -99,10 +100,13 @@ asyncio.run(story())
 
 
 class Server:
-    """A TLS server on loopback that answers every frame; the connection ends before the answer to SEQ 43."""
+    """A TLS server on loopback that answers every frame; the connection ends before the answer to SEQ 43.
 
-    def __init__(self, context: ssl.SSLContext | None, mute: bool = False) -> None:
-        self._context, self._mute = context, mute
+    What came with a TPDU is answered with one, addresses exchanged unless `lost`.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None, mute: bool = False, lost: bool = False) -> None:
+        self._context, self._mute, self._lost = context, mute, lost
         self.port = 0
         self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -135,8 +139,10 @@ class Server:
             while self._context is not None:
                 size = int.from_bytes(await reader.readexactly(2), "big")
                 raw = await reader.readexactly(size)
-                reply = answer(raw, points=125, balance=1375)
-                if b"000044" in raw[12:60]:  # STAN of SEQ 43
+                tpdu = raw[:5] if raw[0] == 0x60 else b""
+                reply = answer(raw[len(tpdu) :], points=125, balance=1375, packed=bool(tpdu))
+                reply = (tpdu if self._lost else tpdu[:1] + tpdu[3:] + tpdu[1:3]) + reply
+                if (b"\x00\x00\x44" if tpdu else b"000044") in raw[12:60]:  # STAN of SEQ 43
                     break
                 # In two pieces: a frame must be put together from what the line gives.
                 writer.write(len(reply).to_bytes(2, "big") + reply[:30])
@@ -159,6 +165,7 @@ def run_on(runtime: str, **changes: object) -> list[str]:
     values = {
         "joined": True, "now": NOW, "host": "127.0.0.1", "port": 1, "name": NAME, "kid": KID, "uid": UID.hex(),
         "mac_out": MAC_OUT.hex(), "mac_in": MAC_IN.hex(), "secret": MAC_OUT.hex(), "ca": "", "dns": 9,
+        "packed": False,
     }  # fmt: skip
     program = PROGRAM.format(**{**values, **changes})
     if runtime == "CPython":
@@ -194,9 +201,10 @@ def server(folder: Path) -> Iterator[Server]:
     running.stop()
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
 @both
-def test_sign_on_request_and_a_connection_cut_before_the_answer(runtime, server, folder):
-    lines = run_on(runtime, port=server.port, ca=folder / "ours" / "ca.der")
+def test_sign_on_request_and_a_connection_cut_before_the_answer(runtime, packed, server, folder):
+    lines = run_on(runtime, port=server.port, ca=folder / "ours" / "ca.der", packed=packed)
     assert lines == [
         "high 41",
         "online True fault ",
@@ -205,6 +213,14 @@ def test_sign_on_request_and_a_connection_cut_before_the_answer(runtime, server,
         "error L01 False True",  # and the next one does not even try
         "done",
     ]
+
+
+@both
+def test_an_answer_for_another_address_ends_the_connection(runtime, server, folder):
+    astray = Server(ensure(folder / "ours", NAME).server_context(), lost=True)
+    lines = run_on(runtime, port=astray.port, ca=folder / "ours" / "ca.der", packed=True)
+    astray.stop()
+    assert lines == ["online False fault L03", "done"]
 
 
 @both
