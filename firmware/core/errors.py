@@ -94,6 +94,18 @@ class StoreOutdated(StoreForeign):
     code = "S09"
 
 
+class StoreNewer(StoreForeign):
+    """The store was written by later firmware, in a format this one cannot read; it was left untouched."""
+
+    code = "S11"
+
+
+class FlashUnreadable(StoreError):
+    """The flash did not give what it holds; nothing was written because of that."""
+
+    code = "S12"
+
+
 class StoreSealed(StoreError):
     """The store was sealed with other keys than this terminal has; it was left untouched."""
 

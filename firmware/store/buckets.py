@@ -11,7 +11,7 @@ from binascii import crc32
 
 from micropython import const
 
-from firmware.core.errors import StoreError, StoreForeign, StoreOutdated
+from firmware.core.errors import StoreError, StoreForeign, StoreOutdated, StoreSealed
 from firmware.store import frames
 from firmware.store.flash import Flash
 from firmware.store.frames import FRAMES_AT, SECTOR, VERSION, Header
@@ -67,27 +67,28 @@ class Buckets:
         self._look_next = self._buckets  # next bucket to be searched for what is too old
 
     def open(self, again: bool = False) -> None:
-        """Reads one header a sector. A cache of earlier firmware is erased; StoreForeign when it is anything else's."""
+        """Reads one header a sector. A cache of earlier firmware, or of other keys, is erased; StoreForeign when it is
+        anything else's."""
         self._opened = False
         self._generation = 0
         generations = [0] * self._buckets
+        unfit = False  # there is a header of an earlier format, or without a fitting tag
         for sector in range(self._flash.sectors):
             self._taken[sector] = _FREE
         for bucket in range(self._buckets):
             self._home[bucket] = _NONE
         for sector in range(self._flash.sectors):
-            header = self._header(sector)
+            header, proved = self._header(sector)
             if header is None:
                 continue
-            if header.kind == KIND and header.format < frames.FORMAT:
-                if again:
-                    raise StoreOutdated("format {}".format(header.format))
-                self._erase_all()
-                self.open(True)
-                return
-            bucket = header.tail
-            if header.kind != KIND or header.format != frames.FORMAT or header.sectors != self._flash.sectors:
-                raise StoreForeign("another store or another format")
+            unfit = unfit or not proved
+            try:
+                frames.admit(header, KIND, self._flash.sectors)
+            except StoreOutdated:
+                continue
+            if not proved:
+                continue
+            bucket = header.behind
             if bucket < self._buckets and header.generation > generations[bucket]:
                 if generations[bucket]:
                     self._taken[self._home[bucket]] = _FREE
@@ -98,6 +99,12 @@ class Buckets:
             if header.generation > self._generation:
                 self._generation = header.generation
                 self._next = sector + 1
+        if not self._generation and unfit:
+            if again:
+                raise StoreSealed("no header opens with this terminal's keys")
+            self._erase_all()
+            self.open(True)
+            return
         if not self._generation:
             self._take_into_use()
         self._opened = True
@@ -173,25 +180,30 @@ class Buckets:
         """No place is ever sealed twice, so the salt is another afterwards."""
         self._opened = False
         self._salt = (self._salt + 1) & 0xFFFFFFFF
-        self._flash.start_over(frames.pack_header(Header(KIND, self._flash.sectors, 1, self._salt, 0, 0, 0)))
+        header = Header(KIND, self._flash.sectors, 1, self._salt, 0, 0, 0)
+        self._flash.start_over(lambda sector: self._sealer.header(header, sector))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _bucket(self, uid: bytes) -> int:
         return crc32(uid) % self._buckets
 
-    def _header(self, sector: int) -> "Header | None":
+    def _header(self, sector: int) -> "tuple[Header | None, bool]":
+        """(a sector's header, whether its tag fits); one with a fitting tag when there is any."""
+        claimed: "Header | None" = None
         for copy in (0, frames.HEADER):
             header = frames.parse_header(self._flash.read(sector, copy, frames.HEADER))
-            if header is not None:
-                return header
-        return None
+            if header is not None and header.format == frames.FORMAT and self._sealer.vouches(header, sector):
+                return header, True
+            claimed = claimed or header
+        return claimed, False
 
     def _take_into_use(self) -> None:
         """A blank partition gets the header of the first bucket, by which it is known as ours from now on."""
         for sector in range(self._flash.sectors):
             raw = self._flash.read_sector(sector)
-            torn = sector == 0 and frames.may_be_torn_header(raw)  # our own first program was cut
+            # Our own first program may have been cut.
+            torn = sector == 0 and frames.may_be_torn_header(raw, KIND, self._flash.sectors)
             if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
                 raise StoreForeign("partition is not blank and holds no store")
         self._next = 0
@@ -289,7 +301,7 @@ class Buckets:
             if not self._program(sector, at, header, body):
                 return False
             at += SLOT
-        return self._flash.program(sector, 0, frames.pack_header(header))
+        return self._flash.program(sector, 0, self._sealer.header(header, sector))
 
     def _free_sector(self) -> int:
         """The next sector in the round in which no bucket lives, -1 when there is none."""

@@ -4,11 +4,13 @@ Hides the block protocol and the page-only programming of the Pico, whose ROM ro
 (FF leaves a byte as it is). Of the format it knows a header when it sees one. Addresses are (sector, byte offset).
 """
 
-from firmware.core.errors import StoreError
+from firmware.core.errors import FlashUnreadable, StoreError
 from firmware.store.frames import HEADER, PAGE, SECTOR, is_blank, parse_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable
+
     from firmware.core.ports import BlockDevice
 
 
@@ -16,22 +18,33 @@ class Flash:
     """`sectors` sectors of a block device. `sector_buffer` (4096 bytes, may be shared) is used only inside one call."""
 
     def __init__(self, device: "BlockDevice", page_only: bool = False, buffer: "bytearray | None" = None) -> None:
-        if device.ioctl(5, 0) != SECTOR:
+        try:
+            block, blocks = device.ioctl(5, 0), device.ioctl(4, 0)
+        except OSError as error:
+            raise FlashUnreadable("no answer from the flash") from error
+        if block != SECTOR:
             raise StoreError("flash blocks are not 4096 bytes")
         self._device = device
         self._page_only = page_only
-        self.sectors = device.ioctl(4, 0) or 0
+        self.sectors = blocks or 0
         self.sector_buffer = bytearray(SECTOR) if buffer is None else buffer
 
     def read(self, sector: int, offset: int, length: int) -> bytearray:
+        """Raises FlashUnreadable."""
         buf = bytearray(length)
-        self._device.readblocks(sector, buf, offset)
+        self._read_into(buf, sector, offset)
         return buf
 
     def read_sector(self, sector: int) -> bytearray:
-        """The whole sector, in the shared buffer."""
-        self._device.readblocks(sector, self.sector_buffer, 0)
+        """The whole sector, in the shared buffer. Raises FlashUnreadable."""
+        self._read_into(self.sector_buffer, sector, 0)
         return self.sector_buffer
+
+    def _read_into(self, buf: bytearray, sector: int, offset: int) -> None:
+        try:
+            self._device.readblocks(sector, buf, offset)
+        except OSError as error:
+            raise FlashUnreadable("sector {}".format(sector)) from error
 
     def program(self, sector: int, offset: int, data: "bytes | bytearray") -> bool:
         """Program and read back. False when the flash does not hold `data` afterwards or the driver said no."""
@@ -44,7 +57,7 @@ class Flash:
             else:
                 self._device.writeblocks(sector, data, offset)
             return self.read(sector, offset, len(data)) == data
-        except OSError:
+        except (OSError, FlashUnreadable):
             return False
 
     def erase(self, sector: int) -> bool:
@@ -52,16 +65,16 @@ class Flash:
         try:
             self._device.ioctl(6, sector)
             return is_blank(self.read_sector(sector), 0, SECTOR)
-        except OSError:
+        except (OSError, FlashUnreadable):
             return False
 
-    def start_over(self, header: bytes) -> None:
-        """Erase everything; all there is then is a sector with this header. It is written before the last header that
-        is there goes: a cut leaves what is known as it was, or as this."""
+    def start_over(self, header_of: "Callable[[int], bytes]") -> None:
+        """Erase everything; all there is then is a sector with the header made for it. It is written before the last
+        header that is there goes: a cut leaves what is known as it was, or as this."""
         kept = any([parse_header(self.read(0, copy, HEADER)) is not None for copy in (0, HEADER)])
         first = 1 if kept else 0
         self.erase(first)
-        self.program(first, 0, header)
+        self.program(first, 0, header_of(first))
         for sector in range(self.sectors):
             if sector != first:
                 self.erase(sector)

@@ -10,7 +10,7 @@ from struct import pack, pack_into, unpack_from
 
 from micropython import const
 
-from firmware.core.errors import StoreError
+from firmware.core.errors import StoreError, StoreForeign, StoreNewer, StoreOutdated
 
 SECTOR = const(4096)
 PAGE = const(256)
@@ -20,65 +20,95 @@ FRAME_HEAD = const(12)
 ALIGN = const(16)
 MAX_BODY = const(256)
 
-_MAGIC = const(0x53464156)  # "VAFS"
-FORMAT = const(2)  # 1 had bodies in the clear
+_MAGIC = const(0x4156)  # "VA"
+_MAGIC_BEFORE = const(0x53464156)  # "VAFS" began the headers of formats 1 and 2
+FORMAT = const(3)  # 1 had bodies in the clear, 2 headers without a tag
+HEADER_TAG = const(4)
+_BEHIND_MAX = const(0xFFFF)
 VERSION = const(1)  # of a frame
 # Positions, generation * 64 + cell, have 32 bits. Flash that takes 100,000 erases wears out long before.
 LAST_GENERATION = const((1 << 26) - 1)
 
 
 class Header:
-    """A sector's header: `generation` rises by one a sector opened, `tail` is the oldest generation still needed then,
-    `seq_high` the newest SEQ written before, `seq_ceiling` no SEQ above it can have been handed out before."""
+    """A sector's header: `generation` rises by one a sector opened, `seq_high` is the newest SEQ written before,
+    `seq_ceiling`: no SEQ above it can have been handed out before. `behind` is the kind's own: of a ring, how many
+    generations back the oldest one lies that was still needed; of the small board's cache, the bucket. `tag` says that
+    whoever wrote it had the keys; of a header that was read it is believed only when a `Sealer` vouches for it."""
 
     def __init__(
-        self, kind: int, sectors: int, generation: int, salt: int, tail: int, seq_high: int, seq_ceiling: int
+        self, kind: int, sectors: int, generation: int, salt: int, behind: int, seq_high: int, seq_ceiling: int
     ) -> None:
         self.kind = kind
         self.sectors = sectors
         self.generation = generation
         self.salt = salt
-        self.tail = tail
+        self.behind = behind
         self.seq_high = seq_high
         self.seq_ceiling = seq_ceiling
         self.format = FORMAT
+        self.tag = bytes(HEADER_TAG)
 
 
-def pack_header(header: Header) -> bytes:
-    """Both copies, 64 bytes, for one program call. StoreError when the generation could not be told from older ones."""
-    if header.generation > LAST_GENERATION:
+def header_fields(header: Header) -> bytes:
+    """What a header's tag covers, 24 bytes. StoreError when the generation could not be told from older ones."""
+    if header.generation > LAST_GENERATION or not 0 <= header.behind <= _BEHIND_MAX:
         raise StoreError("generations are used up")
-    fields = pack(
-        "<IBBHIIIII",
+    return pack(
+        "<HBBHHIIII",
         _MAGIC,
         FORMAT,
         header.kind,
         header.sectors,
+        header.behind,
         header.generation,
         header.salt,
-        header.tail,
         header.seq_high,
         header.seq_ceiling,
     )
+
+
+def pack_header(header: Header) -> bytes:
+    """Both copies with the tag the header has, 64 bytes, for one program call."""
+    fields = header_fields(header) + header.tag
     return (fields + pack("<I", crc32(fields))) * 2
 
 
 def parse_header(raw: "bytes | bytearray | memoryview") -> "Header | None":
-    """The header in the first 32 bytes of `raw`, or None. A newer format is returned too; its `format` tells."""
-    magic, version, kind, sectors, generation, salt, tail, high, ceiling, crc = unpack_from("<IBBHIIIIII", raw, 0)
+    """The header in the first 32 bytes of `raw`, or None: its CRC fits, its tag was not looked at. One of another
+    format is returned with its `format` and `kind` only."""
+    magic, version, kind, sectors, behind, generation, salt, high, ceiling, _tag, crc = unpack_from(
+        "<HBBHHIIIIII", raw, 0
+    )
     if magic != _MAGIC or crc != crc32(memoryview(raw)[:28]):
         return None
-    header = Header(kind, sectors, generation, salt, tail, high, ceiling)
+    if version == FORMAT:
+        header = Header(kind, sectors, generation, salt, behind, high, ceiling)
+        header.tag = bytes(raw[24:28])
+        return header
+    if unpack_from("<I", raw, 0)[0] == _MAGIC_BEFORE:
+        version, kind = raw[4], raw[5]
+    header = Header(kind, 0, 0, 0, 0, 0, 0)
     header.format = version
     return header
 
 
-def may_be_torn_header(raw: "bytes | bytearray | memoryview") -> bool:
+def admit(header: Header, kind: int, sectors: int) -> None:
+    """Raise what fits when this is not the header of such a store in this format."""
+    if header.format > FORMAT:
+        raise StoreNewer("format {}".format(header.format))
+    if header.kind == kind and header.format < FORMAT:
+        raise StoreOutdated("format {}".format(header.format))
+    if header.kind != kind or header.format != FORMAT or header.sectors != sectors:
+        raise StoreForeign("another store")
+
+
+def may_be_torn_header(raw: "bytes | bytearray | memoryview", kind: int, sectors: int) -> bool:
     """Whether these bytes can be the rest of a first header whose program was interrupted: such bits are still 1."""
-    magic = pack("<I", _MAGIC)
+    first = pack("<HBBH", _MAGIC, FORMAT, kind, sectors)
     for copy in (0, HEADER):
-        for i in range(4):
-            if raw[copy + i] & magic[i] != magic[i]:
+        for i in range(len(first)):
+            if raw[copy + i] & first[i] != first[i]:
                 return False
     return True
 
@@ -166,16 +196,6 @@ def last_written(raw: "bytearray | memoryview | bytes", start: int, end: int) ->
     while at > start and raw[at - 1] == 0xFF:
         at -= 1
     return at
-
-
-def generation_of(raw: "bytearray | memoryview | bytes", salt: int, generations: "list[int]") -> int:
-    """Which of these generations the first frame that can be read in a sector belongs to, 0 when none."""
-    seeds = [(generation, seed(salt, generation)) for generation in generations]
-    for at in range(FRAMES_AT, SECTOR, ALIGN):
-        for generation, crc_seed in seeds:
-            if frame_length(raw, at, crc_seed):
-                return generation
-    return 0
 
 
 def silencing(raw: "bytearray | memoryview | bytes", start: int, end: int) -> "bytearray | None":

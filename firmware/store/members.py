@@ -13,7 +13,7 @@ from micropython import const
 from firmware.core.errors import StoreError, StoreFull, StoreOutdated, StoreSealed
 from firmware.core.types import Member
 from firmware.store.flash import Flash
-from firmware.store.frames import ALIGN, SECTOR, Header, pack_header
+from firmware.store.frames import ALIGN, SECTOR, Header
 from firmware.store.index import Index
 from firmware.store.member_record import (
     MEMBER,
@@ -176,7 +176,8 @@ class Members:
         """No place is ever sealed twice, so the salt is another afterwards."""
         self._opened = False
         self._salt = (self._ring.salt + 1) & 0xFFFFFFFF
-        self._flash.start_over(pack_header(Header(KIND, self._flash.sectors, 1, self._salt, 1, 0, 0)))
+        header = Header(KIND, self._flash.sectors, 1, self._salt, 0, 0, 0)
+        self._flash.start_over(lambda sector: self._sealer.header(header, sector))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

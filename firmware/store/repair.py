@@ -16,7 +16,7 @@ from firmware.store.frames import FRAME_HEAD, MAX_BODY, frame_length
 _ALL = const(0xFFFFFFFF)
 _LENGTH_AT = const(4)
 _CRC_AT = const(8)
-_KINDS = const(5)  # frame types of rings are 1 to this
+_KINDS = const(6)  # frame types of rings are 1 to this
 _VERSION = const(1)
 
 

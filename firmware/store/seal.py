@@ -12,17 +12,19 @@ from cryptolib import aes
 from micropython import const
 
 from firmware.core.cmac import Cmac, tag_equal
+from firmware.store import frames
 from firmware.store.frames import VERSION, pack_frame, pack_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware.store.frames import Frame
+    from firmware.store.frames import Frame, Header
 
 CLEAR = const(8)
 TAG = const(8)
 LINK = const(4)
 _ECB = const(1)
 _CBC = const(2)
+_HEADER_AT = const(0xFFFF)  # the offset in the place of a header, where no frame can be
 
 
 def derived_key(master: bytes, label: bytes, context: bytes) -> bytes:
@@ -66,13 +68,26 @@ class Sealer:
         head = pack_head(frame.kind, frame.version, frame.seq, len(body))
         return body if self.open(place, head, body, encrypted) else None
 
+    def header(self, header: "Header", sector: int) -> bytes:
+        """A sector's header, both copies, closed for this sector of its partition."""
+        header.tag = self._header_tag(header, sector)
+        return frames.pack_header(header)
+
+    def vouches(self, header: "Header", sector: int) -> bool:
+        """Whether this header, read there, was written there by whoever has the keys."""
+        return header.generation <= frames.LAST_GENERATION and tag_equal(self._header_tag(header, sector), header.tag)
+
+    def _header_tag(self, header: "Header", sector: int) -> bytes:
+        place = place_of(header.kind, header.salt, header.generation, _HEADER_AT, sector)
+        return self._mac.tag(place + frames.header_fields(header))[: frames.HEADER_TAG]
+
     def _tag(self, place: bytes, head: "bytes | bytearray | memoryview", body: bytearray) -> bytes:
         return self._mac.tag(place + bytes(head) + bytes(body[: len(body) - TAG]))[:TAG]
 
 
-def place_of(kind: int, salt: int, generation: int, at: int) -> bytes:
-    """16 bytes that name one place in the life of one ring."""
-    return pack("<IIIHBB", 0, salt, generation, at, kind, 0)
+def place_of(kind: int, salt: int, generation: int, at: int, sector: int = 0) -> bytes:
+    """16 bytes that name one place in the life of one ring; `sector` is a header's, frames go by the generation."""
+    return pack("<IIIHBB", sector, salt, generation, at, kind, 0)
 
 
 class Chain:

@@ -2,7 +2,7 @@
 
 Each change is a frame in the sector in use. When that is full, all values are written to the other sector, whose head
 is programmed last: it is what makes the new sector count. So every cut leaves the old value or the new one. Bodies are
-sealed (a move that was cut and begun again uses its places twice, so equal beginnings of values may show). Values are
+sealed, none at a place that was used before: each attempt to move is counted in the sector in use first. Values are
 held in memory; a name has 24 bytes at most, a value 160, all together 3 KB.
 """
 
@@ -10,8 +10,9 @@ from struct import pack
 
 from micropython import const
 
-from firmware.core.errors import StoreError, StoreForeign
+from firmware.core.errors import StoreError, StoreSealed
 from firmware.store import frames
+from firmware.store.attempts import ROW_AT, attempt, attempts
 from firmware.store.flash import Flash
 from firmware.store.frames import FRAMES_AT, SECTOR, Header
 from firmware.store.repair import repaired
@@ -50,23 +51,28 @@ class Slots:
         self._at = SECTOR
 
     def open(self) -> None:
-        """Read the sector in use. Writes nothing. Raises StoreForeign when the place holds something else."""
+        """Read the sector in use. Writes nothing. Raises StoreForeign when the place holds something else, StoreSealed
+        when other keys wrote it."""
         self._values = {}
         self._generation, self._at = 0, SECTOR
         newest: "Header | None" = None
+        claimed = False
         for sector in (self._first, self._first + 1):
-            header = frames.parse_header(self._flash.read(sector, 0, frames.HEADER))
-            if header is None:
-                header = frames.parse_header(self._flash.read(sector, frames.HEADER, frames.HEADER))
-            if header is None:
-                continue
-            if header.kind != KIND or header.format != frames.FORMAT:
-                raise StoreForeign("another store or another format")
-            if newest is None or header.generation > newest.generation:
-                newest, self._sector = header, sector
+            for copy in (0, frames.HEADER):
+                header = frames.parse_header(self._flash.read(sector, copy, frames.HEADER))
+                if header is None:
+                    continue
+                frames.admit(header, KIND, 2)
+                claimed = True
+                if self._sealer.vouches(header, sector - self._first):
+                    if newest is None or header.generation > newest.generation:
+                        newest, self._sector = header, sector
+                    break
         if newest is not None:
             self._generation, self._salt = newest.generation, newest.salt
             self._read()
+        elif claimed:
+            raise StoreSealed("no header opens with this board's key")
 
     def get(self, name: str) -> "bytes | None":
         """A value, None when it was never put."""
@@ -94,7 +100,7 @@ class Slots:
         raw = self._flash.read_sector(self._sector)
         crc_seed = frames.seed(self._salt, self._generation)
         at = end = FRAMES_AT
-        while at < SECTOR:
+        while at < ROW_AT:
             frame = frames.frame_at(raw, at, crc_seed, self._generation)
             if frame is None:
                 mended = repaired(raw, at, crc_seed, _VALUE)
@@ -111,13 +117,13 @@ class Slots:
                 name = bytes(body[CLEAR + 2 : CLEAR + 2 + name_length]).decode()
                 self._values[name] = bytes(body[CLEAR + 2 + name_length : CLEAR + 2 + name_length + length])
         # Behind dirt nothing is written: the next change moves to the other sector.
-        self._at = end if frames.is_blank(raw, end, SECTOR) else SECTOR
+        self._at = end if frames.is_blank(raw, end, ROW_AT) else SECTOR
 
     def _append(self, sector: int, generation: int, name: str, value: bytes) -> bool:
         at = self._at
         plain = pack("<BB", len(name.encode()), len(value)) + name.encode() + value
         body = bytearray(_slot(name, value) - frames.FRAME_HEAD)
-        if at + _slot(name, value) > SECTOR:
+        if at + _slot(name, value) > ROW_AT:
             return False
         body[CLEAR : CLEAR + len(plain)] = plain
         place = place_of(KIND, self._salt, generation, at)
@@ -131,19 +137,32 @@ class Slots:
     def _move(self, values: "dict[str, bytes]") -> bool:
         """All values to the other sector; the head, written last, makes it the one in use."""
         other = self._first + 1 - (self._sector - self._first)
-        generation = self._generation + 1
-        if not self._flash.erase(other):
+        if not self._generation:  # nothing is in use yet: an empty sector is, before anything is sealed
+            return self._flash.erase(other) and self._begin(other, 1) and self._fill(other, 1, values)
+        if not attempt(self._flash, self._sector) or not self._flash.erase(other):
             return False
-        self._at = FRAMES_AT
-        for name in sorted(values):
-            if not self._append(other, generation, name, values[name]):
-                self._at = SECTOR
-                return False
-        header = Header(KIND, 2, generation, self._salt, 0, 0, 0)
-        if not self._flash.program(other, 0, frames.pack_header(header)):
+        generation = self._generation + attempts(self._flash, self._sector)
+        if not self._fill(other, generation, values):
+            return False
+        if not self._begin(other, generation):
             self._at = SECTOR
             return False
-        self._sector, self._generation = other, generation
+        return True
+
+    def _fill(self, sector: int, generation: int, values: "dict[str, bytes]") -> bool:
+        self._at = FRAMES_AT
+        for name in sorted(values):
+            if not self._append(sector, generation, name, values[name]):
+                self._at = SECTOR
+                return False
+        return True
+
+    def _begin(self, sector: int, generation: int) -> bool:
+        """A header makes this the sector in use."""
+        header = Header(KIND, 2, generation, self._salt, 0, 0, 0)
+        if not self._flash.program(sector, 0, self._sealer.header(header, sector - self._first)):
+            return False
+        self._sector, self._generation = sector, generation
         return True
 
 

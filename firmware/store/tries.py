@@ -3,6 +3,9 @@
 A sector holds two rows of bits. Row one has a bit for each try, cleared before the check; row two a bit for each
 success, cleared after it. What was tried since the last success has failed, or was cut off, which counts the same. A
 cleared bit comes back only with its sector's erase, and a sector is erased only when nothing in it counts any more.
+
+Its headers have no tag (zeros): bits cannot be sealed one by one, so whoever can write to the flash at will could as
+well erase the sector and put the genuine header back, without a cleared bit. This counter does not keep such a one out.
 """
 
 from micropython import const
@@ -47,12 +50,15 @@ class TryCounter:
         self._generation = 0
         for sector in (self._first, self._first + 1):
             header = self._header(sector)
+            if header is not None:
+                frames.admit(header, KIND, 2)
             if header is not None and header.generation > self._generation:
                 self._generation, self._sector = header.generation, sector
         if not self._generation:
             for sector in (self._first, self._first + 1):
                 raw = self._flash.read_sector(sector)
-                torn = sector == self._first and frames.may_be_torn_header(raw)  # our own first program was cut
+                # Our own first program may have been cut.
+                torn = sector == self._first and frames.may_be_torn_header(raw, KIND, 2)
                 if not frames.is_blank(raw, frames.FRAMES_AT if torn else 0, frames.SECTOR):
                     raise StoreForeign("try counter is damaged")
             self._begin_sector()
@@ -82,7 +88,7 @@ class TryCounter:
     def _header(self, sector: int) -> "frames.Header | None":
         for copy in (0, frames.HEADER):
             header = frames.parse_header(self._flash.read(sector, copy, frames.HEADER))
-            if header is not None and header.kind == KIND and header.format == frames.FORMAT:
+            if header is not None:
                 return header
         return None
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import random
-from binascii import crc32
 from collections.abc import Callable
 
 import pytest
 
-from firmware.core.errors import StoreError, StoreForeign, StoreFull
+from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreNewer, StoreOutdated
 from firmware.core.types import ACCRUAL, OFFLINE, Member
 from firmware.store import frames
 from firmware.store.buckets import Buckets
-from firmware.store.frames import FORMAT, LAST_GENERATION, Header, pack_frame, pack_head, pack_header, parse_header
+from firmware.store.frames import FORMAT, LAST_GENERATION, Header, pack_frame, pack_head
 from firmware.store.journal import KIND, Journal
 from firmware.store.members import Members
 from firmware.store.seal import place_of
 from firmware.store.slots import Slots
 from firmware.store.tries import TryCounter
 from firmware.store.vault import Vault, VaultDamaged
+from host_tests.power.headers import of_format
 from host_tests.power.ledger import SEALER, Ledger, observe, open_journal, with_image
 from tools.sim.chips.nor import Nor, NorPartition
 
@@ -43,7 +43,7 @@ def used(sectors: int = 6) -> tuple[Nor, Ledger]:
 def test_i4_generations_end_in_a_full_journal_that_still_acknowledges_and_never_in_a_wrap() -> None:
     nor = Nor(6 * 4096)
     start = LAST_GENERATION - 2
-    nor.program(2 * 4096, pack_header(Header(KIND, 6, start, SALT, start, 900, 1000)))
+    nor.program(2 * 4096, SEALER.header(Header(KIND, 6, start, SALT, 0, 900, 1000), 2))
     ledger = Ledger(open_journal(nor, False))
     ledger.handed = 1000
     dead = ledger.offline_sale(1)
@@ -61,9 +61,10 @@ def test_i4_generations_end_in_a_full_journal_that_still_acknowledges_and_never_
 
 
 def test_i4_a_header_beyond_the_last_generation_is_never_written() -> None:
-    pack_header(Header(KIND, 6, LAST_GENERATION, SALT, 1, 0, 0))
-    with pytest.raises(StoreError):
-        pack_header(Header(KIND, 6, LAST_GENERATION + 1, SALT, 1, 0, 0))
+    SEALER.header(Header(KIND, 6, LAST_GENERATION, SALT, 0, 0, 0), 0)
+    for generation, behind in ((LAST_GENERATION + 1, 0), (LAST_GENERATION, 1 << 16), (7, -1)):
+        with pytest.raises(StoreError):
+            SEALER.header(Header(KIND, 6, generation, SALT, behind, 0, 0), 0)
     assert LAST_GENERATION * 64 + 63 < 1 << 32
 
 
@@ -71,8 +72,7 @@ def test_i4_a_header_beyond_the_last_generation_is_never_written() -> None:
 def test_i9_a_cache_whose_generations_end_closes_and_raises_nothing(cache: type) -> None:
     nor = Nor(6 * 4096)
     kind = 2 if cache is Members else 6
-    tail = LAST_GENERATION - 1 if cache is Members else 0
-    nor.program(2 * 4096, pack_header(Header(kind, 6, LAST_GENERATION - 1, SALT, tail, 0, 0)))
+    nor.program(2 * 4096, SEALER.header(Header(kind, 6, LAST_GENERATION - 1, SALT, 0, 0, 0), 2))
     members = cache(part(nor), SEALER, SALT)
     members.open()
     for step in range(600):
@@ -124,7 +124,7 @@ def test_the_key_store_and_the_slots_refuse_a_counter_at_its_end_and_keep_what_t
         keys.save({"a": b"d"})
     assert Vault(part(nor), SEALER).load() == {"a": b"c"}
     nor = Nor(2 * 4096)
-    nor.program(0, pack_header(Header(3, 2, LAST_GENERATION, SALT, 0, 0, 0)))
+    nor.program(0, SEALER.header(Header(3, 2, LAST_GENERATION, SALT, 0, 0, 0), 0))
     kept = Slots(part(nor), SEALER, SALT)
     kept.open()
     with pytest.raises(StoreError):
@@ -208,14 +208,6 @@ def test_a_frame_of_a_later_type_or_layout_is_passed_over_and_stays(kind: int, v
     assert open_journal(nor, False).next_seq() < 4_000_000
 
 
-def of_format(nor: Nor, number: int) -> None:
-    """Every header as a firmware with another format number would have written it."""
-    for copy in range(0, nor.size, 32):
-        if copy % 4096 < 64 and parse_header(nor.image[copy : copy + 32]) is not None:
-            nor.image[copy + 4] = number
-            nor.image[copy + 28 : copy + 32] = crc32(nor.image[copy : copy + 28]).to_bytes(4, "little")
-
-
 def opened_slots(nor: Nor) -> object:
     kept = Slots(part(nor), SEALER, SALT)
     kept.open()
@@ -253,25 +245,27 @@ STORES = {
 def test_i8_a_newer_format_is_refused_by_every_store_and_nothing_is_written(store: str) -> None:
     nor = Nor((2 if store in ("slots", "tries") else 6) * 4096)
     STORES[store](nor)
+    earlier = bytes(nor.image)
     of_format(nor, FORMAT + 1)
     before, ops = bytes(nor.image), nor.ops
-    with pytest.raises(StoreForeign) as refusal:
+    with pytest.raises(StoreNewer) as refusal:
         STORES[store](nor)
-    assert refusal.value.code == "S07"
+    assert refusal.value.code == "S11"
     assert (bytes(nor.image), nor.ops) == (before, ops)
-    of_format(nor, FORMAT)
+    nor.image[:] = earlier
     STORES[store](nor)
 
 
+@pytest.mark.parametrize("number", range(1, FORMAT))
 @pytest.mark.parametrize("store", ["journal", "slots", "tries"])
-def test_an_older_format_of_what_must_not_be_lost_is_refused_untouched(store: str) -> None:
+def test_an_older_format_of_what_must_not_be_lost_is_refused_untouched(store: str, number: int) -> None:
     nor = Nor((6 if store == "journal" else 2) * 4096)
     STORES[store](nor)
-    of_format(nor, FORMAT - 1)
+    of_format(nor, number)
     before, ops = bytes(nor.image), nor.ops
-    with pytest.raises(StoreForeign) as refusal:
+    with pytest.raises(StoreOutdated) as refusal:
         STORES[store](nor)
-    assert refusal.value.code == ("S09" if store == "journal" else "S07")
+    assert refusal.value.code == "S09"
     assert (bytes(nor.image), nor.ops) == (before, ops)
 
 
@@ -297,7 +291,7 @@ def test_a_partition_that_reaches_into_another_store_is_refused_untouched(shift:
     nor = Nor(24 * 4096)
     for start, store in ((0, Members), (8, Journal), (16, Buckets)):
         store(NorPartition(nor, start * 4096, 8), SEALER, SALT + start).open()
-    nor.program(7 * 4096, pack_header(Header(2, 8, 2, SALT, 1, 0, 0)))  # both neighbours are in use at the border
+    nor.program(7 * 4096, SEALER.header(Header(2, 8, 2, SALT, 1, 0, 0), 7))  # both neighbours are in use at the border
     before = bytes(nor.image)
     with pytest.raises(StoreForeign):
         Journal(NorPartition(nor, (8 + shift) * 4096, 8), SEALER, SALT).open()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from binascii import crc32
-
 import pytest
 
 from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreNotReady
-from firmware.store.frames import FORMAT, parse_header
+from firmware.store.frames import FORMAT
 from firmware.store.journal import Journal
 from firmware.store.members import Members
+from host_tests.power.headers import of_format
 from host_tests.power.ledger import SEALER, Ledger, RecordingNor, check_every_cut, observe, open_journal, with_image
 from tools.sim.chips.nor import Nor, NorPartition
 
@@ -113,16 +112,6 @@ def test_what_is_not_ours_stays_untouched(at: int) -> None:
     assert nor.ops == 0
 
 
-def newer_format(nor: Nor) -> None:
-    """What a later firmware may have written: the same headers with another format number, their CRC right."""
-    for at in range(0, nor.size, 4096):
-        header = parse_header(nor.image[at : at + 64])
-        if header is not None:
-            fields = bytearray(nor.image[at : at + 28])
-            fields[4] = FORMAT + 1
-            nor.image[at : at + 64] = (fields + crc32(fields).to_bytes(4, "little")) * 2
-
-
 @pytest.mark.parametrize("what", ["size", "kind", "format"])
 def test_a_partition_of_another_size_kind_or_newer_format_is_refused(what: str) -> None:
     nor = Nor(8 * 4096)
@@ -131,7 +120,7 @@ def test_a_partition_of_another_size_kind_or_newer_format_is_refused(what: str) 
     ledger.offline_sale()
     device = NorPartition(nor, 0, 6 if what == "size" else 8)
     if what == "format":
-        newer_format(nor)
+        of_format(nor, FORMAT + 1)
     before, ops = bytes(nor.image), nor.ops
     with pytest.raises(StoreForeign):
         (Members(device, SEALER, 1) if what == "kind" else Journal(device, SEALER, 1)).open()

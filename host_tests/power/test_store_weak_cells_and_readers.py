@@ -180,7 +180,7 @@ class BadHeaders(Nor):
     ways: dict[int, str] = {}
 
     def program(self, addr: int, data: bytes | bytearray | memoryview) -> None:
-        way = self.ways.get(addr // 4096) if bytes(data[:4]) == b"VAFS" else None
+        way = self.ways.get(addr // 4096) if bytes(data[:3]) == b"VA\x03" else None
         if way == "raises":
             raise OSError(5)
         if way != "silent":

@@ -11,6 +11,7 @@ from firmware.core.errors import StoreForeign
 from firmware.core.types import TIER_GOLD, Member
 from firmware.store.members import Members
 from firmware.store.seal import Sealer
+from host_tests.power.headers import of_format
 from host_tests.power.ledger import SEALER
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
@@ -197,7 +198,7 @@ def test_a_cache_of_earlier_firmware_or_of_other_keys_is_dropped_whole(what: str
     for n in range(200):
         earlier.put(member(n, n))
     if what == "format":
-        older_format(nor)
+        of_format(nor, 1)
     members = rest(cache(nor))
     assert members.count() == 0
     assert [members.get(uid(n)) for n in range(200)] == [None] * 200
@@ -218,12 +219,3 @@ def test_a_copied_flash_shows_no_card_no_name_and_no_points() -> None:
     secrets = [b"Canary", points.to_bytes(5, "little")] + [uid(n) for n in range(60)]
     secrets += [crc32(uid(n)).to_bytes(4, "little") for n in range(60)]
     assert [secret for secret in secrets if secret in image] == []
-
-
-def older_format(nor: Nor) -> None:
-    """Every header as the format before this one had it."""
-    for at in range(0, nor.size, 4096):
-        for copy in (at, at + 32):
-            if nor.image[copy : copy + 4] == b"VAFS":
-                nor.image[copy + 4] = 1
-                nor.image[copy + 28 : copy + 32] = crc32(nor.image[copy : copy + 28]).to_bytes(4, "little")

@@ -16,8 +16,9 @@ from firmware.store.seal import Sealer, place_of
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
 MASTER = bytes.fromhex(re.search(r"master key `([0-9a-f]{32})`", PAGE).group(1))
 TERMINAL = re.search(r"terminal `(\w{8})`", PAGE).group(1).encode()
-PLAIN, PLACE, FRAME = (
-    bytes.fromhex(re.search(rf"^{name} ([0-9a-f]+)$", PAGE, re.M).group(1)) for name in ("plain", "place", "frame")
+PLAIN, PLACE, FRAME, HEADER = (
+    bytes.fromhex(re.search(rf"^{name} ([0-9a-f]+)$", PAGE, re.M).group(1))
+    for name in ("plain", "place", "frame", "header")
 )
 SALT, GENERATION, AT = 0x5A17, 3, 128
 
@@ -52,6 +53,18 @@ def test_the_firmware_makes_the_example() -> None:
     body[:4] = FRAME[12:16]
     Sealer(MASTER, TERMINAL).seal(place_of(1, SALT, GENERATION, AT), FRAME[:8], body, True)
     assert frames.pack_frame(1, 1, t.seq, body, frames.seed(SALT, GENERATION)) == FRAME
+
+
+def test_the_header_of_the_example_follows_from_the_page_alone() -> None:
+    fields = unpack_from("<2sBBHHIIII4sI", HEADER)
+    magic, number, kind, sectors, behind, generation, salt, high, ceiling, tag, crc = fields
+    assert (magic, number, kind, generation, salt) == (b"VA", 3, 1, GENERATION, SALT)
+    assert (sectors, generation - behind, high, ceiling) == (256, 1, 4647, 4711)
+    place = pack("<IIIHBB", 2, SALT, GENERATION, 0xFFFF, 1, 0)
+    assert tag == cmac(derived("vafa-store-mac"), place + HEADER[:24])[:4]
+    assert crc == crc32(HEADER[:28])
+    made = Sealer(MASTER, TERMINAL).header(frames.Header(1, 256, GENERATION, SALT, 2, 4647, 4711), 2)
+    assert made == HEADER * 2
 
 
 def test_the_extended_example_is_the_same_sale_with_two_fields_more() -> None:

@@ -1,0 +1,231 @@
+"""Opens a ring after power-on: the newest header, the sectors still needed, the frames of the newest sector.
+
+What decides has proved itself by its tag: the newest header, which gives tail, ceiling and generation, and every header
+where they do not add up (a generation is missing or there twice). A sector without a readable one is placed by its
+frames. Writes one program at most, on a blank partition an erase and a header.
+"""
+
+from array import array
+from binascii import crc32
+
+from micropython import const
+
+from firmware.core.errors import StoreError, StoreForeign, StoreSealed
+from firmware.store import frames
+from firmware.store.frames import FRAME_HEAD, FRAMES_AT, HEADER, PAGE, SECTOR, Frame, Header
+from firmware.store.reading import Reader
+from firmware.store.repair import repaired
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+_LEAST_SECTORS = const(4)
+_NEWER = const(3)  # so many sectors newer than every header may have lost theirs, bad ones between them included
+_READS = const(3)  # of the newest sector, until two agree
+
+
+class Recovery(Reader):
+    """`open` comes before anything else."""
+
+    seq_high = 0
+    seq_ceiling = 0
+    _at = SECTOR
+
+    def open(self, visit: "Callable[[Frame], object]", bad: bytes = b"") -> None:
+        """Read all headers and the newest sector, whose frames go to `visit`. `bad`: what `bad_sectors` said before.
+
+        Raises StoreForeign, StoreSealed or FlashUnreadable, with nothing written, when the partition holds something
+        else or does not say what it holds.
+        """
+        if self.sectors < _LEAST_SECTORS:
+            raise StoreError("partition is too small")
+        newest: "Header | None" = None
+        broken: "list[int]" = []
+        blank: "list[int]" = []
+        salts = array("I", bytes(4 * self.sectors))
+        for sector in range(self.sectors):
+            header = self._read_header(sector, broken, blank)
+            if header is not None:
+                newest = self._note(sector, header, salts, newest)
+        if newest is None:
+            self._take_into_use()
+            return
+        newest = self._proved(newest, broken)
+        self.salt = newest.salt
+        newest = self._proved(self._look_again(newest, salts, broken, blank), broken)
+        for sector in range(self.sectors):
+            if salts[sector] != self.salt:
+                self._generations[sector] = 0
+        self.generation, self.tail = newest.generation, newest.generation - newest.behind
+        self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
+        self._remember_bad(bad)
+        self._doubt(broken)
+        self._read_newest(visit, self._adopt(broken))
+        if broken and self._missing():  # one of them may be it: nothing is written there any more
+            self.missing = len(self._missing())
+            self._kept.update(broken)
+        self._recount()
+
+    # --- headers ----------------------------------------------------------------------------------------------------
+
+    def _read_header(self, sector: int, broken: "list[int]", blank: "list[int]", both: bool = False) -> "Header | None":
+        """A sector's header; one that cannot be read is entered in one of the lists. A first copy that looks blank is
+        believed (never used, or an erase at least begun), unless `both` are to be read."""
+        seen_blank = True
+        for copy in (0, HEADER):
+            raw = self._flash.read(sector, copy, HEADER)
+            header = frames.parse_header(raw)
+            if header is not None:
+                return header
+            seen_blank = seen_blank and frames.is_blank(raw, 0, HEADER)
+            if seen_blank and not both:
+                break
+        (blank if seen_blank else broken).append(sector)
+        return None
+
+    def _note(self, sector: int, header: Header, salts: "array[int]", newest: "Header | None") -> Header:
+        """Enter a header; the newer of the two. Raises StoreForeign when it is not of this store."""
+        frames.admit(header, self._kind, self.sectors)
+        self._generations[sector] = header.generation
+        self._highs[sector] = header.seq_high
+        salts[sector] = header.salt
+        if newest is None or header.generation > newest.generation:
+            self._head = sector
+            return header
+        return newest
+
+    def _proved(self, newest: Header, broken: "list[int]") -> Header:
+        """The newest header whose tag fits; it stands in the sector `_head`. StoreForeign when the region is not where
+        it was, StoreSealed when there is no such header for another reason."""
+        claimed, sector = newest, self._head
+        if self._sealer.vouches(claimed, sector):
+            return claimed
+        while True:
+            header = self._proved_header(self._head)[0]
+            if header is not None and header.generation == self._generations[self._head]:
+                return header
+            self._refuse(self._head, header, broken)
+            generation = max(self._generations)
+            if not generation:
+                for other in range(self.sectors):
+                    if self._sealer.vouches(claimed, other):
+                        raise StoreForeign("region begins {} sectors from its place".format(other - sector))
+                raise StoreSealed("no header opens with this terminal's keys")
+            self._head = list(self._generations).index(generation)
+
+    def _refuse(self, sector: int, header: "Header | None", broken: "list[int]") -> None:
+        """The header that was read there has no fitting tag: its other copy counts, or the sector has none."""
+        self.refused += 1
+        self._generations[sector] = 0 if header is None else header.generation
+        if header is None:
+            broken.append(sector)
+        else:
+            self._highs[sector] = header.seq_high
+
+    def _look_again(self, newest: Header, salts: "array[int]", broken: "list[int]", blank: "list[int]") -> Header:
+        """A reader that saw a header as blank would give its sector away: where one may stand, it is looked for."""
+        held = set(self._generations)
+        oldest = max(newest.generation - newest.behind, newest.generation - 2 * self.sectors)
+        gap = len([g for g in range(oldest, newest.generation) if g not in held]) > 0
+        following = [(self._head + step) % self.sectors for step in range(1, _NEWER + 1)]
+        for sector in blank:
+            if gap or sector in following:
+                header = self._read_header(sector, broken, [], True)
+                if header is not None and header.salt == self.salt:
+                    newest = self._note(sector, header, salts, newest)
+        return newest
+
+    def _doubt(self, broken: "list[int]") -> None:
+        """Where the headers do not add up, each has to prove itself."""
+        known = [generation for generation in self._generations if generation]
+        if len(known) == len(set(known)) and not self._missing():
+            return
+        for sector in range(self.sectors):
+            if self._generations[sector] and sector != self._head:
+                header = self._proved_header(sector)[0]
+                if header is None or header.generation != self._generations[sector] or header.salt != self.salt:
+                    self._refuse(sector, header, broken)
+
+    def _take_into_use(self) -> None:
+        for sector in range(self.sectors):
+            raw = self._flash.read_sector(sector)
+            # Our own first program may have been cut.
+            torn = sector == 0 and frames.may_be_torn_header(raw, self._kind, self.sectors)
+            if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
+                raise StoreForeign("partition is not blank and holds no store")
+        self._head = self.sectors - 1
+        self._recount()
+        self._advance(0)
+
+    def _advance(self, keep: int) -> None:
+        """Open the next free sector; the ring itself knows how."""
+        raise NotImplementedError
+
+    # --- sectors without a header -----------------------------------------------------------------------------------
+
+    def _adopt(self, broken: "list[int]") -> bool:
+        """Sectors that lost both header copies: their frames tell which generation they are of, and they leave the
+        list. True when one of them is newer than every header."""
+        headless = False
+        for sector in broken[:]:
+            newer = [self.generation + step for step in range(1, _NEWER + 1)]
+            raw = self._flash.read_sector(sector)
+            generation = self._generation_of(raw, self._missing() + newer)
+            if generation or frames.is_blank(raw, FRAMES_AT, SECTOR):  # blank: only a header was tried there
+                broken.remove(sector)
+            if generation:
+                self._generations[sector] = generation
+                self.adopted.append(generation)
+            if generation > self.generation:
+                self._head, self.generation = sector, generation
+                headless = True
+        return headless
+
+    def _generation_of(self, raw: "bytes | bytearray", generations: "list[int]") -> int:
+        """Which of these generations the first frame that opens in a sector belongs to, 0 when none."""
+        seeds = [(generation, frames.seed(self.salt, generation)) for generation in generations]
+        for at in range(FRAMES_AT, SECTOR, frames.ALIGN):
+            for generation, crc_seed in seeds:
+                frame = frames.frame_at(raw, at, crc_seed, generation)
+                if frame is not None and self._sealer.body_of(self._place(frame), frame, False) is not None:
+                    return generation
+        return 0
+
+    # --- the newest sector ------------------------------------------------------------------------------------------
+
+    def _read_newest(self, visit: "Callable[[Frame], object]", headless: bool) -> None:
+        newest: "list[Frame]" = []
+
+        def keep(frame: Frame) -> bool:
+            newest[:] = [frame]
+            visit(frame)
+            return False
+
+        raw, end, written = self._flash.sector_buffer, FRAMES_AT, FRAMES_AT
+        refused = self.refused
+        for _ in range(_READS):
+            raw = self._flash.read_sector(self._head)
+            first = crc32(raw)
+            self.lost = 0
+            end = self._scan(raw, self.generation, keep)
+            written = frames.last_written(raw, end, SECTOR)
+            if written <= end or crc32(self._flash.read_sector(self._head)) == first:
+                break  # what looks torn is: it was read twice
+        if headless or self._head in self._bad:
+            self._at = SECTOR
+        elif written > end:
+            self._at = (written + PAGE - 1) // PAGE * PAGE  # dirt is never programmed again
+            zeros = frames.silencing(raw, end, written)
+            if zeros is not None and self.refused == refused:
+                self._flash.program(self._head, end, zeros)
+        else:
+            self._at = end
+            if newest:
+                self._harden(newest[0])
+
+    def _harden(self, frame: Frame) -> None:
+        """Program the newest frame again with the same bits: the cut may have left its cells barely moved."""
+        raw = self._flash.read(self._head, frame.at, FRAME_HEAD + len(frame.body))
+        mended = repaired(raw, 0, frames.seed(self.salt, frame.generation))
+        self._flash.program(self._head, frame.at, mended or raw)
