@@ -10,6 +10,7 @@ import os
 from micropython import const
 
 from firmware.core.errors import SettingsError, StoreError
+from firmware.service.bad_sectors import JOURNAL, MEMBERS
 from firmware.settings import Secret, Settings, check, check_together, declared_keys, declared_settings, undeclared
 from firmware.store.vault import VaultDamaged
 
@@ -34,13 +35,17 @@ class MasterKeyChanged(SettingsError):
 
 
 class Start:
-    """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log."""
+    """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log; the bad
+    sectors of journal and members as they were kept."""
 
-    def __init__(self, settings: Settings, ca_der: bytes, number: int, told: "list[str]") -> None:
+    def __init__(
+        self, settings: Settings, ca_der: bytes, number: int, told: "list[str]", bad: "tuple[bytes, bytes]"
+    ) -> None:
         self.settings = settings
         self.ca_der = ca_der
         self.number = number
         self.told = told
+        self.bad = bad
 
 
 class Provisioned:
@@ -71,7 +76,8 @@ class Provisioned:
         number = int.from_bytes(self._slots.get(_STARTS) or b"", "big") + 1
         self._slots.put(_STARTS, number.to_bytes(4, "big"))
         settings = Settings(values, undeclared(of_plain, given) + unknown)
-        return Start(settings, ca_der, number, self._told)
+        bad = (self._slots.get(JOURNAL) or b"", self._slots.get(MEMBERS) or b"")
+        return Start(settings, ca_der, number, self._told, bad)
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
