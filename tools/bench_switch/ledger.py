@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from typing import cast
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from tools.bench_switch import grants
@@ -33,6 +34,8 @@ from tools.bench_switch.schema import (
 )
 
 __all__ = ["Ledger", "LedgerError"]
+
+_NOT_IN_MEMORY = {"synchronize_session": False}
 
 
 class Ledger(Office):
@@ -156,15 +159,16 @@ class Ledger(Office):
         """The fault another process scripted for this request, one turn of it used up."""
 
         def take(session: Session) -> Fault | None:
-            # Locked on PostgreSQL, so that no two workers use up the same turn.
-            rows = session.scalars(select(FaultRow).order_by(FaultRow.id).with_for_update())
-            row = next((row for row in rows if _fault(row, 1).meets(mti, terminal_id)), None)
-            if row is None:
-                return None
-            row.turns -= 1
-            if row.turns <= 0:
-                session.delete(row)
-            return _fault(row, 1)
+            for row in session.scalars(select(FaultRow).order_by(FaultRow.id)).all():
+                if not _fault(row, 1).meets(mti, terminal_id):
+                    continue
+                # One statement, so that no two workers use up the same turn.
+                turn = update(FaultRow).where(FaultRow.id == row.id, FaultRow.turns > 0)
+                taken = session.execute(turn.values(turns=FaultRow.turns - 1), execution_options=_NOT_IN_MEMORY)
+                if cast("CursorResult[tuple[()]]", taken).rowcount == 1:
+                    session.execute(delete(FaultRow).where(FaultRow.turns <= 0), execution_options=_NOT_IN_MEMORY)
+                    return _fault(row, 1)
+            return None
 
         return self._retried(take) if self._faults_wait() else None
 
