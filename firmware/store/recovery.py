@@ -51,16 +51,16 @@ class Recovery(Reader):
         if newest is None:
             self._take_into_use()
             return
-        newest = self._proved(newest, broken)
+        newest = self._proved(newest, salts, broken)
         self.salt = newest.salt
-        newest = self._proved(self._look_again(newest, salts, broken, blank), broken)
+        newest = self._proved(self._look_again(newest, salts, broken, blank), salts, broken)
         for sector in range(self.sectors):
             if salts[sector] != self.salt:
                 self._generations[sector] = 0
         self.generation, self.tail = newest.generation, newest.generation - newest.behind
         self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
         self._remember_bad(bad)
-        self._doubt(broken)
+        self._doubt(salts, broken)
         self._read_newest(visit, self._adopt(broken))
         if broken and self._missing():  # one of them may be it: nothing is written there any more
             self.missing = len(self._missing())
@@ -87,15 +87,18 @@ class Recovery(Reader):
     def _note(self, sector: int, header: Header, salts: "array[int]", newest: "Header | None") -> Header:
         """Enter a header; the newer of the two. Raises StoreForeign when it is not of this store."""
         frames.admit(header, self._kind, self.sectors)
-        self._generations[sector] = header.generation
-        self._highs[sector] = header.seq_high
-        salts[sector] = header.salt
+        self._enter(sector, header, salts)
         if newest is None or header.generation > newest.generation:
             self._head = sector
             return header
         return newest
 
-    def _proved(self, newest: Header, broken: "list[int]") -> Header:
+    def _enter(self, sector: int, header: Header, salts: "array[int]") -> None:
+        self._generations[sector] = header.generation
+        self._highs[sector] = header.seq_high
+        salts[sector] = header.salt
+
+    def _proved(self, newest: Header, salts: "array[int]", broken: "list[int]") -> Header:
         """The newest header whose tag fits; it stands in the sector `_head`. StoreForeign when the region is not where
         it was, StoreSealed when there is no such header for another reason."""
         claimed, sector = newest, self._head
@@ -103,9 +106,10 @@ class Recovery(Reader):
             return claimed
         while True:
             header = self._proved_header(self._head)[0]
-            if header is not None and header.generation == self._generations[self._head]:
+            before = self._generations[self._head]
+            self._refuse(self._head, header, salts, broken)
+            if header is not None and header.generation == before:
                 return header
-            self._refuse(self._head, header, broken)
             generation = max(self._generations)
             if not generation:
                 for other in range(self.sectors):
@@ -114,14 +118,14 @@ class Recovery(Reader):
                 raise StoreSealed("no header opens with this terminal's keys")
             self._head = list(self._generations).index(generation)
 
-    def _refuse(self, sector: int, header: "Header | None", broken: "list[int]") -> None:
+    def _refuse(self, sector: int, header: "Header | None", salts: "array[int]", broken: "list[int]") -> None:
         """The header that was read there has no fitting tag: its other copy counts, or the sector has none."""
         self.refused += 1
-        self._generations[sector] = 0 if header is None else header.generation
-        if header is None:
-            broken.append(sector)
+        if header is not None:
+            self._enter(sector, header, salts)
         else:
-            self._highs[sector] = header.seq_high
+            self._generations[sector] = 0
+            broken.append(sector)
 
     def _look_again(self, newest: Header, salts: "array[int]", broken: "list[int]", blank: "list[int]") -> Header:
         """A reader that saw a header as blank would give its sector away: where one may stand, it is looked for."""
@@ -136,16 +140,16 @@ class Recovery(Reader):
                     newest = self._note(sector, header, salts, newest)
         return newest
 
-    def _doubt(self, broken: "list[int]") -> None:
-        """Where the headers do not add up, each has to prove itself."""
+    def _doubt(self, salts: "array[int]", broken: "list[int]") -> None:
+        """Where the headers do not add up, each has to prove itself, those of another salt too."""
         known = [generation for generation in self._generations if generation]
         if len(known) == len(set(known)) and not self._missing():
             return
         for sector in range(self.sectors):
-            if self._generations[sector] and sector != self._head:
+            if (salts[sector] or self._generations[sector]) and sector != self._head:
                 header = self._proved_header(sector)[0]
-                if header is None or header.generation != self._generations[sector] or header.salt != self.salt:
-                    self._refuse(sector, header, broken)
+                if header is None or header.salt == self.salt and header.generation != self._generations[sector]:
+                    self._refuse(sector, header, salts, broken)
 
     def _take_into_use(self) -> None:
         for sector in range(self.sectors):
