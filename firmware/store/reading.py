@@ -41,7 +41,7 @@ class Reader(Sectors):
         self._stuck: "list[tuple[int, int, int]]" = []  # those that did not take it
         self.lost = 0  # frames that may have stood in unreadable places of the open sector
         self.repairs = 0  # reads that put a wrong bit right
-        self.chain = Chain()
+        self.chain = Chain(sealer)
 
     def visit(self, generation: int, visit: "Callable[[Frame], bool]") -> None:
         """Give every frame of a sector, oldest first, until `visit` returns True. `visit` must not read the ring."""
@@ -132,8 +132,10 @@ class Reader(Sectors):
             return None
         if mended is not None and _faded(raw, at, mended):
             self._note_weak((generation, frame.at, len(mended)))
+        if self._linked:
+            frame.tag = bytes(body[-TAG:])
         if frame.kind in self._linked:
-            frame.link, frame.tag = bytes(body[:LINK]), bytes(body[-TAG:])
+            frame.link = bytes(body[:LINK])
             body[:LINK] = frame.seq.to_bytes(LINK, "little")  # the SEQ stands in the frame's head
         frame.body = bytes(body)
         if frame.version != VERSION:

@@ -69,8 +69,8 @@ class Ring(Recovery):
             frame = self._sealer.frame(place, kind, seq, sealed, kind in self._secret, crc_seed)
             if self._flash.program(self._head, at, frame):
                 self._at = at + slot
-                if linked:
-                    self.chain.took(bytes(sealed[-TAG:]))
+                if self._linked:
+                    self.chain.wrote(bytes(sealed[-TAG:]), linked)
                 return at
             # A frame that is wrong in one bit would be read as a good one, beside the one written next.
             self._flash.program(self._head, at, bytes(FRAME_HEAD))

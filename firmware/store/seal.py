@@ -17,7 +17,14 @@ from firmware.store.frames import VERSION, pack_frame, pack_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable, Protocol
+
     from firmware.store.frames import Frame, Header
+
+    class Sectors(Protocol):
+        """A ring, as far as its chain reads it."""
+
+        def visit(self, generation: int, visit: "Callable[[Frame], bool]") -> None: ...
 
 CLEAR = const(8)
 TAG = const(8)
@@ -77,6 +84,11 @@ class Sealer:
         """Whether this header, read there, was written there by whoever has the keys."""
         return header.generation <= frames.LAST_GENERATION and tag_equal(self._header_tag(header, sector), header.tag)
 
+    def share(self, tag: bytes) -> int:
+        """What a frame without a link of its own adds to the next link: four bytes that only the keys tell, so nobody
+        can take out several frames whose shares make nothing together."""
+        return int.from_bytes(self._mac.tag(tag)[:LINK], "little")
+
     def _header_tag(self, header: "Header", sector: int) -> bytes:
         place = place_of(header.kind, header.salt, header.generation, _HEADER_AT, sector)
         return self._mac.tag(place + frames.header_fields(header))[: frames.HEADER_TAG]
@@ -91,15 +103,19 @@ def place_of(kind: int, salt: int, generation: int, at: int, sector: int = 0) ->
 
 
 class Chain:
-    """Links records in the order they were written: each begins with four bytes of the tag of the one before.
+    """Links records in the order they were written: each begins with four bytes that follow from the tag of the one
+    before, and from those of all frames without a link that were written in between.
 
-    Whoever holds the keys can see that a record is missing, even where every other is whole. `gaps` counts the links
+    Whoever holds the keys can see that a frame is missing, even where every other is whole. `gaps` counts the links
     that did not fit since the start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
         self.gaps = 0
+        self.reading = False  # what is written meanwhile is read later, in its order
         self._last = b""
+        self._since = 0  # shares of the frames without a link behind it
 
     def known(self) -> bool:
         """Whether the last record's tag is known."""
@@ -107,14 +123,31 @@ class Chain:
 
     def link(self) -> bytes:
         """What the next record begins with; zeros when nothing came before."""
-        return self._last or bytes(LINK)
+        return (int.from_bytes(self._last, "little") ^ self._since).to_bytes(LINK, "little")
 
-    def took(self, tag: bytes) -> None:
-        """A record with this tag was written, or is the newest on the flash."""
-        self._last = bytes(tag[:LINK])
+    def wrote(self, tag: bytes, linked: bool) -> None:
+        """A frame with this tag was written."""
+        if not self.reading:
+            self._add(tag, linked)
+
+    def _add(self, tag: bytes, linked: bool) -> None:
+        if linked:
+            self._last, self._since = bytes(tag[:LINK]), 0
+        else:
+            self._since ^= self._sealer.share(tag)
 
     def follow(self, link: bytes, tag: bytes) -> None:
-        """The next record that was read, in order."""
-        if self._last and link != self._last:
+        """The next frame that was read, in order; `link` is empty when it has none."""
+        if link and self._last and link != self.link():
             self.gaps += 1
-        self.took(tag)
+        self._add(tag, len(link) > 0)
+
+    def look_back(self, ring: "Sectors", generation: int) -> None:
+        """Read a sector that is older than all read so far: the last record's tag is not known yet."""
+        newer, self._since = self._since, 0
+        ring.visit(generation, self._look)
+        self._since ^= newer
+
+    def _look(self, frame: "Frame") -> bool:
+        self._add(frame.tag, len(frame.link) > 0)
+        return False

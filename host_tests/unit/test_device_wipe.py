@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import types
+from binascii import crc32
 from collections.abc import Callable
 from pathlib import Path
+from struct import pack_into
 from typing import Any
 
 import pytest
@@ -188,7 +190,34 @@ def something_else(terminal: Till) -> str:
     return "S07"
 
 
-@pytest.mark.parametrize("spoil", [other_keys, damaged_keys, no_keys, something_else])
+def reformatted(terminal: Till, head: bytes) -> None:
+    for sector in range(8):
+        for at in (sector * 4096, sector * 4096 + 32):
+            if terminal.nor.image[at : at + 2] == b"VA":
+                terminal.nor.image[at : at + len(head)] = head
+                pack_into("<I", terminal.nor.image, at + 28, crc32(terminal.nor.image[at : at + 28]))
+
+
+def earlier(terminal: Till) -> str:
+    reformatted(terminal, b"VAFS\2\1")
+    return "S09"
+
+
+def later(terminal: Till) -> str:
+    reformatted(terminal, b"VA\4\1")
+    return "S11"
+
+
+def by_a_sector(terminal: Till) -> str:
+    image = terminal.nor.image
+    image[: 8 * 4096] = image[4096 : 8 * 4096] + image[:4096]
+    return "S07"
+
+
+REFUSED = [other_keys, damaged_keys, no_keys, something_else, earlier, later, by_a_sector]
+
+
+@pytest.mark.parametrize("spoil", REFUSED)
 def test_a_journal_that_does_not_open_goes_only_with_the_terminals_name(
     terminal: Till, spoil: Callable[[Till], str]
 ) -> None:
@@ -219,7 +248,20 @@ def test_the_name_is_known_from_the_copy_of_the_settings_and_else_the_chips_numb
     assert terminal.tool("--discard", "unreadable", "--serial", "abcd")[0].exit_code == 0
 
 
-@pytest.mark.parametrize("spoil", [None, other_keys, something_else])
+def test_a_journal_that_opens_but_not_all_of_it_is_wiped_by_nobody_who_does_not_say_so(terminal: Till) -> None:
+    sales = [at for at in range(64, 4096, 16) if terminal.nor.image[at + 4 : at + 8] == b"\x30\0\1\1"]
+    terminal.nor.image[sales[12] : sales[12] + 64] = bytes(64)
+    for discard in ("", "12", "13", "unreadable", "12+", "13+unreadable"):
+        result, last = terminal.tool("--serial", NAME, *(["--discard", discard] if discard else []))
+        assert (result.exit_code, last["code"]) == (5, "D61")
+        assert last["why"].startswith("at least 12 transactions") and "1 places cannot be read" in last["why"]
+        assert "--discard 12+unreadable" in last["next"]
+    assert not terminal.blank("txlog")
+    assert terminal.tool("--discard", "12+unreadable")[0].exit_code == 0
+    assert terminal.blank("txlog")
+
+
+@pytest.mark.parametrize("spoil", [None, other_keys, something_else, later])
 def test_what_is_saved_first_is_all_of_it(terminal: Till, tmp_path: Path, spoil: Any) -> None:
     if spoil:
         spoil(terminal)
@@ -228,7 +270,7 @@ def test_what_is_saved_first_is_all_of_it(terminal: Till, tmp_path: Path, spoil:
     assert result.exit_code == 5
     taken = captures.read(path)
     assert taken.complete and taken.image() == terminal.nor.image[: 8 * 4096]
-    if spoil is not something_else:
+    if spoil not in (something_else, later):
         found = audit(taken, Sealer(TMK, NAME.encode()))
         assert sum(row.state in ("pending", "open", "dead") for row in found.rows) == terminal.lost
 

@@ -1,8 +1,8 @@
 """What a journal's flash says to whoever has its keys: every record, its seal and its link checked; its transactions.
 
-Frames, seals and states are read by the firmware's own code, on a copy: nothing here writes to a terminal. A link that
-does not fit says that a record between two others is missing; a tag that does not fit, that one was altered or was
-sealed with other keys. What did not come with the capture accuses nobody.
+Frames, seals and states are read by the firmware's own code, on a copy: nothing here writes to a terminal. Only what
+proves itself counts (tools/device/evidence.py). Whether all of it is there is told by the links, by the tails, and by
+records that follow one another without a gap; what did not come with the capture accuses nobody.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from firmware.core.errors import StoreError, StoreSealed
 from firmware.core.types import APPROVED, OFFLINE, REFUSED, REVERSAL, Result, Transaction
 from firmware.store import frames, records
-from firmware.store.journal import KIND, Journal
-from firmware.store.repair import repaired
-from firmware.store.seal import LINK, TAG, Sealer, place_of
+from firmware.store.frames import Frame
+from firmware.store.journal import Journal
+from firmware.store.seal import Sealer
+from firmware.store.state import State, position_of
 from tools.device.capture import SECTOR, Capture, Place
+from tools.device.evidence import GRAVE, LINKED, NOTE, UNPROVEN, Evidence, Finding, gather
+from tools.device.following import Following
 
-LINKED = (records.TRANSACTION, records.RESULT, records.VOID)
-SECRET = (*LINKED, records.DEAD)
-_NAMES = {records.TRANSACTION: "SEQ", records.RESULT: "the answer to SEQ", records.VOID: "the void of SEQ"}
 _RESULT_STATES = {APPROVED: "approved", REFUSED: "refused"}
 
 
@@ -47,14 +47,6 @@ class Image:
         return len(self._image) // SECTOR if op == 4 else SECTOR
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something that is not as it was written. `grave`: no power cut and no worn cell explains it."""
-
-    what: str
-    grave: bool
-
-
 @dataclass
 class Row:
     """One transaction and what became of it."""
@@ -68,7 +60,8 @@ class Row:
 
 @dataclass
 class Audit:
-    """`code` is that of the firmware when it would not open this journal, else "". `newest_tag` closes the chain."""
+    """`code` is that of the firmware when it would not open this journal, else "". `newest_tag` and `newest_generation`
+    name the newest record: who knows them can tell later that nothing up to it was taken away."""
 
     rows: list[Row] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -80,173 +73,124 @@ class Audit:
     duplicates: int = 0
     code: str = ""
     newest_tag: bytes = b""
+    newest_generation: int = 0
+    tail: int = 1
+    tags: frozenset[bytes] = frozenset()
 
     @property
     def altered_or_missing(self) -> bool:
         """Whether somebody has to explain something."""
         return any(finding.grave for finding in self.findings)
 
+    @property
+    def unproven(self) -> bool:
+        """Whether something may be missing, and nothing says so or says that not."""
+        return any(finding.level == UNPROVEN for finding in self.findings)
+
 
 def audit(capture: Capture, sealer: Sealer) -> Audit:
     """Everything the capture tells."""
-    walk = _Walk(capture, sealer)
-    walk.read()
-    found = walk.audit
-    journal = Journal(Image(capture.image()), sealer, 0)
-    try:
-        journal.open()
-        found.rows = _rows(walk, journal)
-    except StoreError as error:
-        found.code = error.code
-        found.rows = _rows(walk, None)
-    if found.refused and not found.frames and not found.code:
+    evidence = gather(capture, sealer)
+    following = Following(capture, evidence, sealer)
+    following.check()
+    found = Audit(
+        findings=evidence.findings,
+        frames=len(evidence.frames),
+        linked=sum(frame.kind in LINKED for frame in evidence.frames.values()),
+        mended=evidence.mended,
+        refused=evidence.refused,
+        damaged=evidence.damaged,
+        duplicates=following.duplicates,
+        tail=evidence.tail,
+        tags=frozenset(frame.tag for frame in evidence.frames.values()),
+    )
+    if evidence.frames:
+        newest = evidence.frames[max(evidence.frames)]
+        found.newest_tag, found.newest_generation = newest.tag, newest.generation
+    found.code = _refusal(capture, sealer)
+    if evidence.refused and not evidence.frames and not found.code:
         found.code = StoreSealed.code
+    found.rows = _rows(_History(evidence), known=not found.code)
     return found
 
 
-class _Walk:
-    """Every frame in the order it was written."""
+def _refusal(capture: Capture, sealer: Sealer) -> str:
+    """The firmware's code when it would not open it."""
+    try:
+        Journal(Image(capture.image()), sealer, 0).open()
+    except StoreError as error:
+        return error.code
+    return ""
 
-    def __init__(self, capture: Capture, sealer: Sealer) -> None:
-        self.audit = Audit()
-        self.transactions: dict[int, tuple[Transaction, Place]] = {}
+
+def compared(found: Audit, tag: bytes, generation: int) -> Finding | None:
+    """Whether the newest record of an earlier time, with this tag, is still there; generation 0 when not known."""
+    if tag in found.tags:
+        return None
+    if 0 < generation < found.tail:
+        return Finding("the record of --last-tag was recycled since: everything up to it was settled", NOTE)
+    if generation:
+        return Finding("the record of --last-tag is not there: what was written last was taken away", GRAVE)
+    return Finding(
+        "the record of --last-tag is not there: it was taken away, or recycled since (then name its generation: TAG@N)",
+        GRAVE,
+    )
+
+
+class _History:
+    """What the frames say, in the order they were written."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.transactions: dict[int, tuple[Transaction, Frame]] = {}
         self.results: dict[int, Result] = {}
-        self.voids: dict[int, tuple[int, int, int]] = {}
-        self.buried: dict[int, tuple[Transaction, str, Place]] = {}
-        self._capture = capture
-        self._sealer = sealer
-        self._image = capture.image()
-        self._salt = 0
-        self._last: tuple[bytes, str, Place] | None = None  # tag, name and place of the last linked record
-        self._before_last = b""
+        self.voided: set[int] = set()
+        self.buried: dict[int, tuple[Transaction, str, Frame]] = {}
+        self.state = State(lambda _seq: 0)
+        for place in sorted(evidence.frames):
+            frame = evidence.frames[place]
+            if frame.version != frames.VERSION:
+                continue  # of later firmware, in a layout nobody here reads; its seal and its link are as ever
+            self._take(frame)
+            if frame.generation >= evidence.tail:  # what is older is settled and may be half gone
+                self.state.take(frame)
 
-    def read(self) -> None:
-        """Sector by sector, oldest first."""
-        lives = sorted((generation, sector) for sector, generation in self._capture.generations().items())
-        for _generation, sector in lives:
-            raw = self._image[sector * SECTOR : (sector + 1) * SECTOR]
-            header = frames.parse_header(raw) or frames.parse_header(raw[frames.HEADER :])
-            if header is not None and header.kind == KIND:
-                self._salt = header.salt
-        for generation, sector in lives:
-            if generation:
-                self._sector(generation, self._image[sector * SECTOR : (sector + 1) * SECTOR])
-
-    def _sector(self, generation: int, raw: bytearray) -> None:
-        crc_seed = frames.seed(self._salt, generation)
-        at, dirty = frames.FRAMES_AT, -1
-        while at < SECTOR:
-            frame, step = frames.frame_at(raw, at, crc_seed, generation), frames.ALIGN
-            if frame is None and not frames.is_blank(raw, at, at + frames.ALIGN):
-                mended = repaired(raw, at, crc_seed)
-                if mended is not None:
-                    frame = frames.frame_at(mended, 0, crc_seed, generation, at)
-                    self.audit.mended += 1
-                elif dirty < 0:
-                    dirty = at
-            elif dirty >= 0:
-                self._damage(generation, dirty, at)
-                dirty = -1
-            if frame is not None:
-                if dirty >= 0:
-                    self._damage(generation, dirty, at)
-                    dirty = -1
-                self._frame(frame)
-                step = frames.slot_size(len(frame.body))
-            at += step
-        if dirty >= 0:
-            self._damage(generation, dirty, SECTOR)
-
-    def _damage(self, generation: int, start: int, end: int) -> None:
-        self.audit.damaged += 1
-        here = f"generation {generation}, bytes {start} to {end - 1}"
-        if not self._capture.in_hole((generation, start), (generation, end)):
-            self.audit.findings.append(Finding(f"{here}: no whole record (a power cut leaves such places)", False))
-
-    def _frame(self, frame: frames.Frame) -> None:
-        body = bytearray(frame.body)
-        head = frames.pack_head(frame.kind, frame.version, frame.seq, len(body))
-        place = place_of(KIND, self._salt, frame.generation, frame.at)
-        where = f"generation {frame.generation}, byte {frame.at}"
-        if not self._sealer.open(place, head, body, frame.kind in SECRET):
-            self.audit.refused += 1
-            self.audit.findings.append(Finding(f"a record was altered: {where}, said to be SEQ {frame.seq}", True))
-            return
-        self.audit.frames += 1
-        if frame.kind in LINKED:
-            frame.link, frame.tag = bytes(body[:LINK]), bytes(body[-TAG:])
-            body[:LINK] = head[:LINK]
-        frame.body = bytes(body)
-        here = (frame.generation, frame.at)
-        if frame.kind in LINKED and not self._second_copy(frame):
-            self._link(frame, here)
-        if frame.version != frames.VERSION:
-            return  # of later firmware, in a layout nobody here reads; its seal and its link are as ever
+    def _take(self, frame: Frame) -> None:
         if frame.kind == records.TRANSACTION:
-            self.transactions.setdefault(frame.seq, (records.unpack_transaction(frame.body), here))
+            self.transactions.setdefault(frame.seq, (records.unpack_transaction(frame.body), frame))
         elif frame.kind == records.RESULT:
             self.results[frame.seq] = records.unpack_result(frame.body)
         elif frame.kind == records.VOID:
-            self.voids[frame.seq] = records.unpack_void(frame.body)
+            self.voided.add(frame.seq)
         elif frame.kind == records.DEAD:
             dead = records.unpack_transaction(frame.body)
-            self.buried[dead.seq] = (dead, records.rc_of(frame.body), here)
-
-    def _link(self, frame: frames.Frame, here: Place) -> None:
-        self.audit.linked += 1
-        name = f"{_NAMES[frame.kind]} {frame.seq}"
-        if self._last is not None:
-            tag, before, there = self._last
-            if frame.link != tag[:LINK] and not self._capture.in_hole(there, here):
-                self.audit.findings.append(Finding(f"a record is missing between {before} and {name}", True))
-            self._before_last = tag
-        self._last = (frame.tag, name, here)
-        self.audit.newest_tag = frame.tag
-
-    def _second_copy(self, frame: frames.Frame) -> bool:
-        """The same record written again behind a first copy that did not read back then: both follow the same one."""
-        known = {records.TRANSACTION: self.transactions, records.RESULT: self.results}.get(frame.kind, self.voids)
-        if frame.seq not in known or self._last is None:
-            return False
-        self.audit.duplicates += 1
-        if frame.link != self._before_last[:LINK]:
-            return False
-        self._last = (frame.tag, self._last[1], (frame.generation, frame.at))
-        self.audit.newest_tag = frame.tag
-        return True
+            self.buried[dead.seq] = (dead, records.rc_of(frame.body), frame)
 
 
-def _rows(walk: _Walk, journal: Journal | None) -> list[Row]:
-    """By SEQ. Without a journal only what single records say is known."""
-    pending: set[int] = set()
-    unanswered: set[int] = set()
-    dead: dict[int, str] = {}
-    if journal is not None:
-        pending = {t.seq for t in journal.pending()}
-        unanswered = {t.seq for t in journal.unanswered()}
-        dead = {t.seq: rc for t, rc in journal.dead()}
-    reversed_by = {t.original_seq for t, _ in walk.transactions.values() if t.verb == REVERSAL}
-    known = {seq: (t, place) for seq, (t, _, place) in walk.buried.items()} | walk.transactions
+def _rows(history: _History, *, known: bool) -> list[Row]:
+    """By SEQ. Of a journal that the firmware would not open only what single records say is known."""
+    state = history.state
+    reversed_by = {t.original_seq for t, _ in history.transactions.values() if t.verb == REVERSAL}
+    found = {seq: (t, frame) for seq, (t, _, frame) in history.buried.items()} | history.transactions
     rows = []
-    for seq in sorted(known):
-        t, place = known[seq]
-        result = walk.results.get(seq)
-        rc = dead.get(seq, result.rc if result else "")
-        if seq in dead:
-            state = "dead"
-        elif seq in unanswered:
-            state = "open"
-        elif seq in pending:
-            state = "pending"
-        elif seq in walk.voids:
-            state = "voided"
-        elif journal is None:
-            state = "unknown"
+    for seq in sorted(found):
+        t, frame = found[seq]
+        result = history.results.get(seq)
+        rc = result.rc if result else ""
+        if not known:
+            said = "unknown"
+        elif seq in state.dead:
+            said, rc = "dead", history.buried[seq][1]
+        elif seq in state.open:
+            said = "open"
+        elif state.pending.has(position_of(frame)):
+            said = "pending"
+        elif seq in history.voided:
+            said = "voided"
         elif t.verb == REVERSAL or t.mode == OFFLINE:
-            state = "settled"
+            said = "settled"
         elif seq in reversed_by:
-            state = "reversed"
+            said = "reversed"
         else:
-            state = _RESULT_STATES.get(result.state, "unknown") if result else "unknown"
-        rows.append(Row(t, state, rc, result.approval if result else "", place))
+            said = _RESULT_STATES.get(result.state, "unknown") if result else "unknown"
+        rows.append(Row(t, said, rc, result.approval if result else "", (frame.generation, frame.at)))
     return rows

@@ -14,12 +14,14 @@ from pathlib import Path
 from tools.device.errors import DeviceError
 
 SECTOR = 4096
-_FORMAT = "1"
 _SIZE_MAX = 64_000_000
 _SECTORS_MAX = 4096
 _LINE = re.compile(rb"J([0-9a-f]{1,8}) ([ -~]+?) ([0-9a-f]{8})(?=[ \t]*(?:[\r\n]|\Z))")
+_BEGIN = re.compile(r"1 ([0-9]{1,5}) ([0-9]{1,10}) [0-9]{1,10}")  # 1 is the format of the lines
+_END = re.compile(r"end ([0-9]{1,10}) ([0-9]{1,10}) ([0-9]{1,10})")
 _PLACE = re.compile(r"([0-9a-f]{1,4})\.([0-9a-f]{1,8})(?:\.([0-9a-f]{1,3}) ([A-Za-z0-9+/=]+)| (gone))")
 Place = tuple[int, int]  # generation, byte offset in its sector
+_BEHIND: Place = (1 << 32, 0)
 
 
 class CaptureUnfit(DeviceError):
@@ -41,10 +43,12 @@ class Piece:
 
 @dataclass
 class Capture:
-    """One export. `missing` counts its lines that did not come; `holes` says between which places they belong, where
-    sectors recycled while it ran are among them. `ended`: the last line came."""
+    """One export. `missing` counts its lines that did not come; `holes` says between which places they belong.
+    `recycled` are generations erased while it ran. `ended`: the last line came. `newest` is the generation that was
+    open when it began. All of it is what the lines claim: anybody can write such lines."""
 
     sectors: int
+    newest: int = 0
     pieces: list[Piece] = field(default_factory=list)
     holes: list[tuple[Place, Place]] = field(default_factory=list)
     recycled: list[int] = field(default_factory=list)
@@ -56,21 +60,19 @@ class Capture:
         """Whether all that was sent is here."""
         return self.ended and not self.missing
 
-    def generations(self) -> dict[int, int]:
-        """Sector -> the newest generation it was sent with."""
-        newest: dict[int, int] = {}
+    def lives(self) -> dict[tuple[int, int], bytearray]:
+        """(Sector, generation it was sent with) -> its bytes, FF where nothing was sent."""
+        lives: dict[tuple[int, int], bytearray] = {}
         for piece in self.pieces:
-            newest[piece.sector] = max(newest.get(piece.sector, 0), piece.generation)
-        return newest
+            raw = lives.setdefault((piece.sector, piece.generation), bytearray(b"\xff" * SECTOR))
+            raw[piece.at : piece.at + len(piece.data)] = piece.data
+        return lives
 
     def image(self) -> bytearray:
         """The flash; FF where nothing was sent. Of a sector sent twice its newest life counts."""
         image = bytearray(b"\xff" * (self.sectors * SECTOR))
-        newest = self.generations()
-        for piece in self.pieces:
-            if piece.generation == newest[piece.sector]:
-                at = piece.sector * SECTOR + piece.at
-                image[at : at + len(piece.data)] = piece.data
+        for (sector, _generation), raw in sorted(self.lives().items()):
+            image[sector * SECTOR : (sector + 1) * SECTOR] = raw
         return image
 
     def in_hole(self, before: Place, after: Place) -> bool:
@@ -101,10 +103,11 @@ def parsed(raw: bytes) -> list[Capture]:
             continue
         words = text.decode("ascii").split(" ")
         if words[0] == "begin":
-            if len(words) == 5 and words[1] == _FORMAT and words[2].isdigit() and 4 <= int(words[2]) <= _SECTORS_MAX:
-                found.append(_Reading(Capture(int(words[2]))))
+            begin = _BEGIN.fullmatch(" ".join(words[1:]))
+            if begin is not None and 4 <= int(begin[1]) <= _SECTORS_MAX:
+                found.append(_Reading(Capture(int(begin[1]), int(begin[2]))))
         elif found:
-            found[-1].take(int(number, 16), text.decode("ascii"), words)
+            found[-1].take(int(number, 16), text.decode("ascii"))
     return [reading.done() for reading in found]
 
 
@@ -116,11 +119,12 @@ class _Reading:
         self._next = 1
         self._last: Place = (0, 0)
 
-    def take(self, number: int, text: str, words: list[str]) -> None:
+    def take(self, number: int, text: str) -> None:
+        """The next line whose CRC fits."""
         if number < self._next or self._capture.ended:
             return  # a line sent once, recorded twice
         match = _PLACE.fullmatch(text)
-        place: Place = (1 << 32, 0)
+        place: Place = _BEHIND
         if match is not None:
             sector, generation = int(match[1], 16), int(match[2], 16)
             place = (generation, int(match[3] or "0", 16))
@@ -132,16 +136,29 @@ class _Reading:
                 return
             if match[5]:
                 self._capture.recycled.append(generation)
-                self._capture.holes.append(((generation, 0), (generation, SECTOR)))
             else:
                 self._capture.pieces.append(Piece(sector, generation, place[1], data))
         if number > self._next:
             self._capture.missing += number - self._next
-            self._capture.holes.append((self._last, place))
+            self._hole(self._last, place)
         self._next, self._last = number + 1, place
-        self._capture.ended = words[0] == "end"
+        end = _END.fullmatch(text)
+        if end is not None:
+            self._capture.ended = True
+            told = (number, len(self._capture.pieces), len(self._capture.recycled))
+            if not self._capture.missing and told != tuple(int(count) for count in end.groups()):
+                self._capture.missing += 1  # lines of no meaning stand where others stood
+                self._hole((0, 0), _BEHIND)
+
+    def _hole(self, before: Place, after: Place) -> None:
+        """Lines are missing there. A region that does not open is sent by place, so times go up and down."""
+        if before <= after:
+            self._capture.holes.append((before, after))
+        else:
+            self._capture.holes += [(before, _BEHIND), ((0, 0), after)]
 
     def done(self) -> Capture:
+        """When no more lines come."""
         if not self._capture.ended:
-            self._capture.holes.append((self._last, (1 << 32, 0)))
+            self._hole(self._last, _BEHIND)
         return self._capture

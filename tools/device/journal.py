@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import string
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from firmware.core.errors import StoreSealed
 from firmware.core.types import ACCRUAL, OFFLINE, REDEMPTION, REVERSAL
 from firmware.store.seal import Sealer
 from tools.device import capture as captures
-from tools.device.audit import Audit, Row, audit
+from tools.device.audit import Audit, Row, audit, compared
 from tools.device.errors import DeviceError
+from tools.device.evidence import GRAVE, UNPROVEN
 from tools.device.output import Output, masked
 
 VERBS = {ACCRUAL: "earn", REDEMPTION: "spend", REVERSAL: "reversal"}
@@ -62,6 +64,13 @@ class StoreUnread(DeviceError):
     next_step = "What single records say is shown. Look the other code up on the troubleshooting page."
 
 
+class JournalUnproven(DeviceError):
+    """A place where a record may have stood."""
+
+    code, title, exit_code = "D56", "Not all of the journal can be proven", 8
+    next_step = "Sell once and export again: the next record proves what was written before it."
+
+
 @click.command()
 @click.argument("capture", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
@@ -72,14 +81,21 @@ class StoreUnread(DeviceError):
     help="keys.json of the terminal, or any JSON file with its tmk.",
 )
 @click.option("--terminal", default="", help="The terminal's name, when the file with the keys does not say it.")
+@click.option(
+    "--last-tag", default="", metavar="TAG", help="The newest tag of an earlier verification: is it still there?"
+)
 @click.option("--full", is_flag=True, help="Whole UIDs and member numbers: personal data.")
 @click.pass_obj
-def journal(output: Output, capture: Path, key_file: Path, terminal: str, full: bool) -> None:
+def journal(output: Output, capture: Path, key_file: Path, terminal: str, last_tag: str, full: bool) -> None:
     """Verify and show the journal that the console's `export` sent into the file CAPTURE."""
+    tag, generation = _tag(last_tag)
     taken = captures.read(capture)
     found = audit(taken, _sealer(key_file, terminal))
     if found.code == StoreSealed.code and not found.frames:
         raise KeysDoNotFit(f"none of its {found.refused} records")
+    if tag and (taken.complete or tag in found.tags):
+        finding = compared(found, tag, generation)
+        found.findings += [finding] if finding is not None else []
     _show(output, found, full=full)
     if taken.recycled:
         output.say(f"{len(taken.recycled)} sectors were recycled while the export ran: what they held was settled.")
@@ -91,7 +107,7 @@ def journal(output: Output, capture: Path, key_file: Path, terminal: str, full: 
         "mended": found.mended,
         "damaged_places": found.damaged,
         "duplicates": found.duplicates,
-        "newest_tag": found.newest_tag.hex(),
+        "newest_tag": f"{found.newest_tag.hex()}@{found.newest_generation}" if found.newest_tag else "",
     }
     output.event("summary", **summary, code=found.code)
     output.say("  ".join(f"{name.replace('_', ' ')}: {value}" for name, value in summary.items()))
@@ -101,6 +117,16 @@ def journal(output: Output, capture: Path, key_file: Path, terminal: str, full: 
         raise JournalNotWhole(f"{sum(finding.grave for finding in found.findings)} findings")
     if not taken.complete:
         raise CaptureIncomplete(f"{taken.missing} lines are missing" if taken.missing else "its last line did not come")
+    if found.unproven:
+        raise JournalUnproven(f"{sum(finding.level == UNPROVEN for finding in found.findings)} places")
+
+
+def _tag(text: str) -> tuple[bytes, int]:
+    """TAG or TAG@GENERATION, as `newest tag` is told."""
+    match = re.fullmatch(r"([0-9a-fA-F]{16})(?:@([0-9]{1,10}))?", text.strip())
+    if text and match is None:
+        raise click.BadParameter("16 hex digits, or these, @ and a generation", param_hint="--last-tag")
+    return (bytes.fromhex(match[1]), int(match[2] or "0")) if match else (b"", 0)
 
 
 def _sealer(path: Path, terminal: str) -> Sealer:
@@ -142,8 +168,8 @@ def _show(output: Output, found: Audit, *, full: bool) -> None:
     heads = ("#SEQ", "UTC", "what", "mode", "card", "#amount", "#points", "state", "RC")
     output.table(f"{len(rows)} transactions", heads, rows)
     for finding in found.findings:
-        output.event("finding", what=finding.what, grave=finding.grave)
-        output.say(("! " if finding.grave else "- ") + finding.what)
+        output.event("finding", what=finding.what, grave=finding.grave, level=finding.level)
+        output.say({GRAVE: "! ", UNPROVEN: "? "}.get(finding.level, "- ") + finding.what)
 
 
 def _values(row: Row, *, full: bool) -> dict[str, Any]:

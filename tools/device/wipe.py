@@ -83,13 +83,19 @@ class State:
     unanswered: int = 0
     dead: int = 0
     high: int = 0
+    gaps: int = 0
     known: bool = False
     agreed: tuple[str, int, tuple[str, ...]] | None = None
 
     @property
     def lost(self) -> int:
-        """Transactions a wipe would destroy."""
+        """Transactions a wipe would destroy, as far as they can be read."""
         return self.waiting + self.unanswered + self.dead
+
+    @property
+    def named(self) -> str:
+        """What the command has to say of them: the number, and that it is not all when places cannot be read."""
+        return str(self.lost) + (f"+{there.UNREADABLE}" if self.gaps else "")
 
 
 class Wiper:
@@ -108,8 +114,9 @@ class Wiper:
                 state.name, state.unique = "" if words[1] == "-" else words[1], words[2]
             elif words[0] == "unfinished" and len(words) == 4:
                 state.agreed = (words[1], int(words[2]), tuple(words[3].split(",")))
-            elif words[:2] == ["journal", "open"] and len(words) == 6:
-                state.waiting, state.unanswered, state.dead, state.high = (int(word) for word in words[2:])
+            elif words[:2] == ["journal", "open"] and len(words) == 7:
+                counts = [int(word) for word in words[2:]]
+                state.waiting, state.unanswered, state.dead, state.high, state.gaps = counts
                 state.known = True
             elif words[:2] == ["journal", "closed"] and len(words) == 3:
                 state.code, state.known = words[2], True
@@ -174,11 +181,14 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
         if serial != (state.name or state.unique):
             raise OtherTerminal(f"it says {state.name or state.unique}" if serial else "--serial is missing")
         return discard, 0
-    if discard != str(state.lost):
+    if discard != state.named:
         why = (
             f"{state.lost} transactions: {state.waiting} wait for the switch, {state.unanswered} had no answer, "
             f"{state.dead} were refused"
         )
+        if state.gaps:
+            why = f"at least {why}; {state.gaps} places cannot be read, what stood there cannot be counted"
+            raise UnsentWouldBeLost(why, f"Save it first: --save FILE. To lose all of it: --discard {state.named}")
         raise UnsentWouldBeLost(why)
     return discard, state.high
 
@@ -193,7 +203,12 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
     type=click.Choice(there.ALL),
     help="Only this (may be repeated); the vault takes the members with it. Default: everything.",
 )
-@click.option("--discard", default="", metavar="N", help="So many transactions may be lost, or `unreadable`.")
+@click.option(
+    "--discard",
+    default="",
+    metavar="N",
+    help="So many transactions may be lost; `unreadable`, or N+unreadable, when they cannot (all) be counted.",
+)
 @click.option("--serial", default="", help="The terminal's name, for a journal that does not open.")
 @click.option(
     "--save", "save_path", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Save the journal first."

@@ -69,7 +69,8 @@ class Wipe:
         unanswered = [t.seq for t in journal.unanswered()]
         dead = [t.seq for t, _rc in journal.dead()]
         high = max(waiting + unanswered + dead + [0])
-        self._tell("journal open {} {} {} {}".format(len(waiting), len(unanswered), len(dead), high))
+        counts = len(waiting), len(unanswered), len(dead), high, journal.gaps()
+        self._tell("journal open {} {} {} {} {}".format(*counts))
 
     def save(self) -> None:
         """Everything in the journal's region as the console's `export` sends it, whether it opens or not."""
