@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from tools.bench_switch.database import open_engine
+from tools.bench_switch.database import open_engine, reading_engine
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import CardRow, MemberRow
@@ -33,6 +33,7 @@ class Books:
         self.programme = programme or Programme()
         self._engine = open_engine(database_url)
         # An in-memory SQLite database is one connection: its users take turns.
+        self._reader = reading_engine(self._engine)
         in_memory = isinstance(self._engine.pool, StaticPool)
         self._turn = threading.RLock() if in_memory else contextlib.nullcontext()
 
@@ -42,6 +43,12 @@ class Books:
     @contextlib.contextmanager
     def _session(self) -> Iterator[Session]:
         with self._turn, Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Session]:
+        """For one question: no transaction around it."""
+        with self._turn, Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     def _retried(self, work: Callable[[Session], Result]) -> Result:

@@ -57,6 +57,11 @@ def open_engine(database_url: str) -> Engine:
     return engine
 
 
+def reading_engine(engine: Engine) -> Engine:
+    """The same database for single questions: PostgreSQL is spared the round trips of beginning and ending."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT") if engine.dialect.name == POSTGRESQL else engine
+
+
 def _make_tables(connection: Connection) -> None:
     """All tables that are not there yet; two processes that open new books at once take turns."""
     if connection.dialect.name == POSTGRESQL:

@@ -98,11 +98,11 @@ class Desk:
             return self._hang_up(f"unreadable message: {error}")
         if request.mti not in ANSWERS:
             return self._hang_up(f"message type {request.mti!r} is not for a switch")
-        terminal = self._ledger.terminal(terminal_id(request))
+        terminal, faults_wait = self._ledger.caller(terminal_id(request))
         if terminal is None:
             return self._hang_up(f"unknown terminal {terminal_id(request)!r}")
 
-        fault = self._faults.take(request.mti, terminal.terminal_id)
+        fault = self._faults.take(request.mti, terminal.terminal_id, elsewhere=faults_wait)
         self._log.message(IN, request, f"fault: {fault.kind}" if fault else "")
         if fault is not None and fault.kind in ("silent", "close") and not fault.books:
             return self._without_answer(fault)

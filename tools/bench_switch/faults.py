@@ -111,8 +111,8 @@ class FaultScript:
         with self._lock:
             return list(self._waiting)
 
-    def take(self, mti: str, terminal: str) -> Fault | None:
-        """The fault that this request meets, one turn of it used up."""
+    def take(self, mti: str, terminal: str, *, elsewhere: bool = True) -> Fault | None:
+        """The fault that this request meets, one turn of it used up; `elsewhere`: the second source has some."""
         with self._lock:
             for fault in self._waiting:
                 if fault.meets(mti, terminal):
@@ -120,4 +120,4 @@ class FaultScript:
                     if fault.count == 0:
                         self._waiting.remove(fault)
                     return fault
-        return self.other(mti, terminal) if self.other is not None else None
+        return self.other(mti, terminal) if elsewhere and self.other is not None else None

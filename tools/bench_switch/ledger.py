@@ -55,6 +55,13 @@ class Ledger(Office):
         """Answer an inquiry by card, see `inquiry`; `verdict` is what came of its proof, None when it offered none."""
         return self._retried(lambda session: inquire(session, asked, verdict, self.programme, now_utc))
 
+    def caller(self, terminal_id: str) -> tuple[TerminalRow | None, bool]:
+        """Who sends, and whether any fault waits in the database: asked with each message, so in one round trip."""
+        query = select(TerminalRow, select(FaultRow.id).exists()).where(TerminalRow.terminal_id == terminal_id)
+        with self._reading() as session:
+            found = session.execute(query).one_or_none()
+        return (None, False) if found is None else (found[0], bool(found[1]))
+
     def terminal(self, terminal_id: str) -> TerminalRow | None:
         with self._session() as session:
             return session.get(TerminalRow, terminal_id)
@@ -170,12 +177,7 @@ class Ledger(Office):
                     return _fault(row, 1)
             return None
 
-        return self._retried(take) if self._faults_wait() else None
-
-    def _faults_wait(self) -> bool:
-        """Asked with each request, so without a lock and without a transaction."""
-        with self._session() as session:
-            return session.scalar(select(FaultRow.id).limit(1)) is not None
+        return self._retried(take)
 
     def scripted_faults(self) -> list[Fault]:
         with self._session() as session:

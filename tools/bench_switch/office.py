@@ -156,21 +156,13 @@ class Office(Books):
         self, terminal_id: str, merchant_id: str, mac_out: bytes | str, mac_in: bytes | str, kid: int = 1
     ) -> None:
         """Make a terminal known; keys are named from the terminal's side."""
-        out_hex, in_hex = _key(mac_out), _key(mac_in)
-        if not (1 <= len(terminal_id) <= 8 and terminal_id.isascii() and terminal_id.isprintable()):
-            raise LedgerError("B32", "a terminal id has 1 to 8 printable ASCII characters (DE41)")
-        if not (1 <= len(merchant_id) <= 15 and merchant_id.isascii() and merchant_id.isprintable()):
-            raise LedgerError("B32", "a merchant id has 1 to 15 printable ASCII characters (DE42)")
-        if out_hex == in_hex:
-            raise LedgerError("B33", "the two directions need different keys")
-        if not 0 <= kid <= 255:
-            raise LedgerError("B33", "a key id is 0 to 255")
+        self.add_terminals([(terminal_id, merchant_id, mac_out, mac_in, kid)])
+
+    def add_terminals(self, terminals: Iterable[tuple[str, str, bytes | str, bytes | str, int]]) -> None:
+        """Make several known at once, or none of them."""
         with self._session() as session:
-            if session.get(TerminalRow, terminal_id) is not None:
-                raise LedgerError("B31", f"there is a terminal {terminal_id!r} already")
-            session.add(
-                TerminalRow(terminal_id=terminal_id, merchant_id=merchant_id, kid=kid, mac_out=out_hex, mac_in=in_hex)
-            )
+            for terminal in terminals:
+                _new_terminal(session, *terminal)
 
     def block_terminal(self, terminal_id: str, blocked: bool = True) -> None:
         with self._session() as session:
@@ -223,6 +215,23 @@ def _take_in(session: Session, entry: Entry, taken: Taken) -> None:
             raise LedgerError("B21", f"card {uid} is another member's; `card move` gives it to this one")
     taken.unchanged += not news
     session.flush()
+
+
+def _new_terminal(
+    session: Session, terminal_id: str, merchant_id: str, mac_out: bytes | str, mac_in: bytes | str, kid: int
+) -> None:
+    out_hex, in_hex = _key(mac_out), _key(mac_in)
+    if not (1 <= len(terminal_id) <= 8 and terminal_id.isascii() and terminal_id.isprintable()):
+        raise LedgerError("B32", "a terminal id has 1 to 8 printable ASCII characters (DE41)")
+    if not (1 <= len(merchant_id) <= 15 and merchant_id.isascii() and merchant_id.isprintable()):
+        raise LedgerError("B32", "a merchant id has 1 to 15 printable ASCII characters (DE42)")
+    if out_hex == in_hex:
+        raise LedgerError("B33", "the two directions need different keys")
+    if not 0 <= kid <= 255:
+        raise LedgerError("B33", "a key id is 0 to 255")
+    if session.get(TerminalRow, terminal_id) is not None:
+        raise LedgerError("B31", f"there is a terminal {terminal_id!r} already")
+    session.add(TerminalRow(terminal_id=terminal_id, merchant_id=merchant_id, kid=kid, mac_out=out_hex, mac_in=in_hex))
 
 
 def _office_row(session: Session, verb: str, member_id: int, points: int) -> TransactionRow:

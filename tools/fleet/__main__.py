@@ -28,6 +28,7 @@ def _place(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 @click.option("--pki", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True, help="Has ca.der.")
 @click.option("--name", default=DEFAULT_SWITCH_NAME, show_default=True, help="The name in the switch's certificate.")
 @click.option("--seconds", default=20.0, show_default=True, help="How long they sell.")
+@click.option("--active", default=64, show_default=True, help="How many have a customer at the same time.")
 @click.option("--pause", "pause_s", default=0.0, show_default=True, help="Seconds between two customers, on average.")
 @click.option("--timeout", "answer_s", default=30.0, show_default=True, help="Seconds to wait for an answer.")
 @click.option("--seed", default=1, show_default=True, help="What they do; when it happens is the machine's.")
@@ -39,6 +40,7 @@ def main(
     pki: Path,
     name: str,
     seconds: float,
+    active: int,
     pause_s: float,
     answer_s: float,
     seed: int,
@@ -52,7 +54,7 @@ def main(
     from tools.fleet.accounts import SHOWN
     from tools.fleet.run import Day, Fleet, Place
 
-    day = Day(terminals, members or terminals, seconds, pause_s, answer_s, seed)
+    day = Day(terminals, members or terminals, seconds, active, pause_s, answer_s, seed)
     with books_of(database) as ledger:
         fleet = Fleet(ledger, Place(*place, name, pki / "ca.der"), day)
         report = asyncio.run(fleet.run())

@@ -10,6 +10,7 @@ import secrets
 import string
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,17 +25,22 @@ from tools.fleet.terminal import Terminal
 MERCHANT = "FLEET0000000001"
 OPENING_POINTS = 5_000
 CONNECTING_AT_ONCE = 64
+CARDS_EACH = 4
 _LETTERS = string.ascii_uppercase + string.digits
 MOST = 9_999
 
 
 @dataclass(frozen=True)
 class Day:
-    """What the fleet does: so many terminals share so many members' cards for so long."""
+    """What the fleet does: so many terminals share so many members' cards for so long.
+
+    All are connected; `active` of them have a customer at the same time, as in shops.
+    """
 
     terminals: int
     members: int
     seconds: float
+    active: int = 64
     pause_s: float = 0.0
     answer_s: float = 30.0
     seed: int = 1
@@ -52,7 +58,7 @@ class Place:
 
 @dataclass
 class Report:
-    """What came of a day. `answers` are those given while everyone was connected and sold, in `seconds`."""
+    """What came of a day. `answers` are those given in the `seconds` while everyone was connected and sold."""
 
     connected: int = 0
     answers: int = 0
@@ -77,16 +83,19 @@ class Fleet:
         self.cards = self._furnish_members(tag)
         context = client_context(place.ca_der)
         self.terminals: list[Terminal] = []
-        for number in range(day.terminals):
-            terminal_id, mac_out, mac_in = f"{tag}{number:04d}", secrets.token_bytes(16), secrets.token_bytes(16)
-            ledger.add_terminal(terminal_id, MERCHANT, mac_out, mac_in)
+        self.report = Report()
+        keys = [(secrets.token_bytes(16), secrets.token_bytes(16)) for _ in range(day.terminals)]
+        ledger.add_terminals((f"{tag}{n:04d}", MERCHANT, *pair, 1) for n, pair in enumerate(keys))
+        for number, (mac_out, mac_in) in enumerate(keys):
+            terminal_id = f"{tag}{number:04d}"
             identity = Identity(terminal_id, MERCHANT, 1, 364, ruleset=1, firmware="vafa fleet")
             messages = Messages(identity, MacKeys(1, mac_out, mac_in))
             line = Line(place.host, place.port, place.switch_name, context, messages)
-            cards = self.cards[number % len(self.cards) :] + self.cards[: number % len(self.cards)]
             # Neighbours share cards: what they book and spend meets at one member.
-            one = Terminal(terminal_id, line, messages, cards[:4], day.seed * 10_000 + number, day.answer_s)
-            self.terminals.append(one)
+            cards = [self.cards[(number + step) % len(self.cards)] for step in range(CARDS_EACH)]
+            self.terminals.append(
+                Terminal(terminal_id, line, messages, cards, day.seed * (MOST + 1) + number, day.answer_s)
+            )
 
     def _furnish_members(self, tag: str) -> list[bytes]:
         cards = [secrets.token_bytes(7) for _ in range(self._day.members)]
@@ -97,35 +106,72 @@ class Fleet:
         return cards
 
     async def run(self) -> Report:
-        """The whole day. Nothing is raised for what the switch does: that is in the report."""
-        report = Report()
+        """The whole day. What the switch does wrong is in the report; nothing is raised for it."""
+        await self.connect()
+        await self.sell(self._day.seconds)
+        await self.settle()
+        return self.report
+
+    async def connect(self) -> None:
+        """Everyone signs on."""
         gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
+        self.report.connected = 0
 
         async def connect(terminal: Terminal) -> None:
             async with gate:
                 await terminal.connect()
-            report.connected += 1
+            self.report.connected += 1
 
-        await self._everyone(report, (connect(terminal) for terminal in self.terminals))
-        before, began = self._answers(), time.monotonic()
-        until = began + self._day.seconds
-        await self._everyone(report, (one.work(until, self._day.pause_s) for one in self.terminals))
-        report.answers, report.seconds = self._answers() - before, time.monotonic() - began
-        await self._everyone(report, (terminal.finish() for terminal in self.terminals))
+        await self._everyone(connect)
+
+    async def sell(self, seconds: float) -> None:
+        """Everyone sells for so long; the report's figures are of this time."""
+        gate = asyncio.Semaphore(self._day.active)
+        until = time.monotonic() + seconds
+        counted = asyncio.create_task(self._count(seconds))
+
+        async def work(terminal: Terminal) -> None:
+            while time.monotonic() < until:
+                async with gate:
+                    if time.monotonic() < until:
+                        await terminal.serve_customer()
+                await asyncio.sleep(terminal.pause_s(self._day.pause_s))
+
+        await self._everyone(work)
+        await counted
+
+    async def settle(self) -> None:
+        """Queues are emptied, everyone signs off, and the books are compared with what the terminals know."""
+        gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
+
+        async def finish(terminal: Terminal) -> None:
+            async with gate:
+                await terminal.finish()
+
+        await self._everyone(finish)
+        await self.leave()
+        for terminal in self.terminals:
+            self.report.counts.update(terminal.counts)
+            self.report.transactions += len(terminal.records)
+        self.report.problems += verify(self._ledger, self.terminals)
+
+    async def leave(self) -> None:
+        """Everyone's line is cut, without a word."""
         for terminal in self.terminals:
             await terminal.leave()
-            report.counts.update(terminal.counts)
-            report.transactions += len(terminal.records)
-        report.problems += verify(self._ledger, self.terminals)
-        return report
+
+    async def _count(self, seconds: float) -> None:
+        """Only what is answered within the time counts: who is last with a customer makes no rate slower."""
+        before, began = self._answers(), time.monotonic()
+        await asyncio.sleep(seconds)
+        self.report.answers, self.report.seconds = self._answers() - before, time.monotonic() - began
 
     def _answers(self) -> int:
         return sum(terminal.counts["answers"] for terminal in self.terminals)
 
-    @staticmethod
-    async def _everyone(report: Report, work: object) -> None:
-        for failure in await asyncio.gather(*work, return_exceptions=True):  # type: ignore[misc]
+    async def _everyone(self, work: Callable[[Terminal], Awaitable[None]]) -> None:
+        for failure in await asyncio.gather(*map(work, self.terminals), return_exceptions=True):
             if isinstance(failure, NoAnswer):
-                report.problems.append(str(failure))
+                self.report.problems.append(str(failure))
             elif isinstance(failure, BaseException):
                 raise failure

@@ -93,12 +93,13 @@ class Terminal:
             pause_s = min(2 * pause_s, 2.0)
         raise NoAnswer(f"{self.terminal_id} got no connection in {RECONNECTS} tries")
 
-    async def work(self, until: float, pause_s: float) -> None:
-        """Sell until `until` (of time.monotonic)."""
-        while time.monotonic() < until:
-            await self._step(self._random.choices(_STEPS, _WEIGHTS)[0])
-            if pause_s:
-                await asyncio.sleep(self._random.uniform(0, 2 * pause_s))
+    async def serve_customer(self) -> None:
+        """One customer, of whatever kind comes."""
+        await self._step(self._random.choices(_STEPS, _WEIGHTS)[0])
+
+    def pause_s(self, average_s: float) -> float:
+        """How long until the next customer."""
+        return self._random.uniform(0, 2 * average_s)
 
     async def finish(self) -> None:
         """Empty the queue, sign off and leave."""
