@@ -64,6 +64,8 @@ _READER_SILENCE_MS = const(15_000)
 _LINK_SILENCE_MS = const(90_000)
 _QUEUE_SILENCE_MS = const(60_000)
 
+_START_TURN_MS = const(100)
+
 
 class App:
     """One terminal. `start` to `run` in the order of the words."""
@@ -107,9 +109,7 @@ class App:
             self.members.open()
         except StoreError as error:
             self.log.error(error, "member cache")  # advisory: without it every balance comes from the switch
-        last = self.journal.last()
-        floor_utc = max(_BUILT_UTC, last.transaction.time_utc if last is not None else 0)
-        self.clock = Clock(board.rtc(), floor_utc, _BUILT_UTC)
+        self.clock = Clock(board.rtc(), max(_BUILT_UTC, self.journal.newest_utc()), _BUILT_UTC)
         self.clock.start()
 
     def _build_switch(self, board: "Board", settings: "Settings", ca_der: bytes) -> None:
@@ -171,7 +171,6 @@ class App:
         )
         policy = OfflinePolicy(settings.flag("offline_earn"), number("offline_records"), number("offline_review_above"))
         books = Books(self.journal, self.members, self.session, self.clock, rules, policy, self.forward, self.log)
-        books.start()
         shop = Shop(text("merchant_name"), text("merchant_id"), text("terminal_id"))
         teller = Teller(self.panel, board.printer(), shop, self.log)
         limits = Limits(number("max_amount"), number("again_within_s"))
@@ -193,7 +192,7 @@ class App:
         supervisor.start("reader", self._run_reader, Policy(_READER_SILENCE_MS))
         supervisor.start("desk", self.desk.run, Policy(_DESK_SILENCE_MS))
         supervisor.start("link", self.session.run, Policy(_LINK_SILENCE_MS))
-        supervisor.start("queue", self.forward.run, Policy(_QUEUE_SILENCE_MS))
+        supervisor.start("queue", self._run_queue, Policy(_QUEUE_SILENCE_MS))
         supervisor.start("housekeeping", self.housekeeping.run, Policy())
         supervisor.start("console", self.console.run, Policy())
         self.log.event("Vafa {} on {}, start took {} ms".format(VERSION, self.board.name, self._age_ms()))
@@ -212,12 +211,21 @@ class App:
         self._reader_beat()
         return await self.session.relay(uid, step)
 
+    async def _run_queue(self, beat: "Any") -> None:
+        """Nothing is sent before the desk has read the journal and put right what a cut left open."""
+        while not self.counter.books.started:
+            beat()
+            await asyncio.sleep_ms(_START_TURN_MS)
+        await self.forward.run(beat)
+
     async def _run_reader(self, beat: "Any") -> None:
         self._reader_beat = beat
         await self.reader.run()
 
     def status(self) -> "list[str]":
         """The console's status lines."""
+        if self.journal.loading():
+            return ["Vafa {} {}, {} sectors to read".format(VERSION, self.board.name, self.journal.loading())]
         now = self.counter.status()
         lines = [
             "Vafa {} {} up {} s start {}".format(VERSION, self.board.name, self.uptime_s(), self._start_number),

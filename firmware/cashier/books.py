@@ -53,6 +53,7 @@ class Books:
         self._recent: "list[tuple[bytes, int, int]]" = []
         self._in_doubt: "list[int]" = []  # SEQ of intents sent and neither answered nor reversed yet
         self._recovered = False
+        self.started = False
         self.reversed_at_start = 0
 
     # --- records ------------------------------------------------------------------------------------------------------
@@ -80,7 +81,9 @@ class Books:
             self._in_doubt.remove(intent.seq)
 
     def start(self) -> None:
-        """Once after power-on, before any flow: reverse what a power cut left without an answer."""
+        """Once after power-on, before any flow: reverse what a power cut left without an answer. The journal has been
+        loaded."""
+        self.started = True
         try:
             self.reversed_at_start = self._forward.start()
             self._recovered = True

@@ -3,6 +3,7 @@
 One story at a time owns the screen. The flows themselves live in sale, redeem, balance and menu.
 """
 
+import asyncio
 import gc
 from time import ticks_diff, ticks_ms
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from firmware.screen.lines import Line
 
 _IDLE_WAIT_MS = const(600_000)
+_SHOW_EVERY = const(16)  # sectors of the journal between two drawings of how many are left
 _RECENT_S = const(86_400)  # its end may not have been seen before the power went; a day later nobody asks
 
 
@@ -104,9 +106,25 @@ class Desk:
             counter.books.recover_if_due()
             return await counter.teller.refusal(error.code)
 
+    async def _read_journal(self) -> None:
+        """After a start: all the journal holds, a sector at a time, then what a cut left open. No story before."""
+        counter = self._counter
+        pieces = 0
+        while counter.journal.load():
+            if pieces % _SHOW_EVERY == 0 and counter.journal.loading() > _SHOW_EVERY:
+                text = counter.panel.text
+                left = text.get("left_to_read", counter.journal.loading())
+                counter.panel.show(screens.notice(text, text.get("one_moment"), left))
+            pieces += 1
+            counter.panel.beat()
+            await asyncio.sleep_ms(0)
+        if not counter.books.started:
+            counter.books.start()
+
     async def _last_story(self) -> int:
         """After a start: put the journal right, and tell how the last transaction ended if nobody may have seen it."""
         counter = self._counter
+        await self._read_journal()
         reversed_count = counter.books.reversed_at_start
         if counter.books.recovery_due():
             reversed_count += counter.books.recover()

@@ -49,6 +49,15 @@ if TYPE_CHECKING:
             """Recover whatever a power cut left; bounded. Raises StoreError when the flash is not ours."""
             ...
 
+        def load(self) -> bool:
+            """Read one more sector of what `open` left out; True: call again. Every other call but `highest_seq` and
+            `continue_above` reads at once all that is missing: up to the whole partition."""
+            ...
+
+        def loading(self) -> int:
+            """Sectors that `load` has still to read, about; 0 when the journal knows all it holds."""
+            ...
+
         def next_seq(self) -> int:
             """The sequence number for the next transaction. Raises StoreNotReady on a fresh store before sign-on."""
             ...

@@ -92,16 +92,19 @@ class Journal:
 
     def load(self) -> bool:
         """Read one more sector of what `open` left out; True: call again. Other calls read all that is missing."""
+        self._need_open()
+        return self._loader.piece()
+
+    def _need_open(self) -> None:
         if not self._opened:
             raise StoreError("journal is not open")
-        return self._loader.piece()
 
     def loading(self) -> int:
         """Sectors that `load` has still to read, about; 0 when the journal knows all it holds."""
         return self._loader.left()
 
     def newest_utc(self) -> int:
-        """Time of the newest transaction, 0 when the newest few sectors hold none. Needs no loading."""
+        """Time of the newest transaction, 0 when there is none. Reads one sector at most and needs no loading."""
         return self._loader.newest_utc()
 
     def _load_all(self) -> None:
@@ -128,13 +131,14 @@ class Journal:
         return self._handed
 
     def highest_seq(self) -> int:
-        """No number up to it is handed out again, none in the journal is above it; 0 on a fresh store. Only reads."""
-        self._load_all()
+        """No number up to it is handed out again, none in the journal is above it; 0 on a fresh store. Writes nothing
+        and needs no loading."""
         return self._handed
 
     def continue_above(self, high_seq: int) -> None:
-        """Take the switch's HIGH_SEQ: a fresh store continues at high_seq + 1000, another never goes back."""
-        self._load_all()
+        """Take the switch's HIGH_SEQ: a fresh store continues at high_seq + 1000, another never goes back. Needs no
+        loading: a sign-on does not wait for it."""
+        self._need_open()
         if not self._ring.seq_ceiling:
             high_seq += _SIGN_ON_GAP - 1
         elif high_seq <= self._handed:
@@ -156,7 +160,7 @@ class Journal:
             raise StoreFull("sequence numbers are used up")
         ring = self._ring
         tail = self._tail()
-        spare = 0 if self._open else _SPARE_REVERSALS
+        spare = 0 if self._open else _SPARE_REVERSALS  # not loaded: as if nothing were open
         ring.append(records.MARK, 0, records.pack_mark(tail, ceiling), _KEEP_FOLLOWING, spare)
         ring.release(tail)
         ring.seq_ceiling = max(ring.seq_ceiling, ceiling)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from firmware.store.state import State
 
 SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
-_TIME_LOOKS = const(8)  # sectors before the newest in which a time is looked for
 
 
 class Loader:
@@ -48,7 +47,6 @@ class Loader:
     def begin(self) -> None:
         """The ring is open: go on from its durable tail."""
         self._next = self._older = self._ring.tail
-        self._ring.chain.reading = True
 
     def left(self) -> int:
         """Sectors still to be read, about; 0 when all is known."""
@@ -59,30 +57,33 @@ class Loader:
         if self._done:
             return False
         ring = self._ring
-        if ring.chain.reading:
+        if self._next <= ring.generation:
             ring.visit(self._next, self._load)
             self._next += 1
-            ring.chain.reading = self._next <= ring.generation
         elif not ring.chain.known() and self._older > 1 and self._older - 1 + ring.sectors > ring.generation:
             # No sector that is needed holds a linked record: the chain goes on from an older one.
             self._older -= 1
-            ring.chain.look_back(ring, self._older)
+            ring.visit(self._older, self._look_for_the_link)
         else:
             self._done = True
         return True
 
     def newest_utc(self) -> int:
-        """Time of the newest transaction of the newest sectors, 0 when they hold none. Reads a few sectors at most."""
+        """Time of the newest transaction, 0 when its sector is gone. Reads that sector, if it is not the newest."""
         ring = self._ring
-        generation = ring.generation
-        while not self._newest_utc and generation > 1 and ring.generation - generation < _TIME_LOOKS:
-            generation -= 1
-            ring.visit(generation, self._look_for_the_time)
+        if not self._newest_utc and ring.seq_high:
+            ring.visit(ring.generation_with(ring.seq_high), self._look_for_the_time)
         return self._newest_utc
 
     def _load(self, frame: "Frame") -> bool:
-        self._ring.chain.follow(frame.link, frame.tag)
+        if frame.tag:
+            self._ring.chain.follow(frame.link, frame.tag)
         return self._state.take(frame)
+
+    def _look_for_the_link(self, frame: "Frame") -> bool:
+        if frame.tag:
+            self._ring.chain.took(frame.tag)
+        return False
 
     def _look_for_the_time(self, frame: "Frame") -> bool:
         if frame.kind == records.TRANSACTION:

@@ -86,6 +86,8 @@ info_rejected: Rejected
 start_maintenance: Maintenance
 start_maintenance_next: Python prompt
 starting: Starting
+one_moment: One moment
+left_to_read: {} to read
 r_terminal: Terminal: {}
 r_merchant: Merchant: {}
 r_sale: ACCRUAL

@@ -84,6 +84,9 @@ class FakeJournal:
         self.high = 100
         self.room = 10**6
 
+    def load(self) -> bool:
+        return False
+
     def next_seq(self) -> int:
         self.high += 1
         return self.high
@@ -323,7 +326,6 @@ class World:
                 self.journal, self.members, self.switch, clock, Rules(1000, 1, 500, 100, 100), policy,
                 self.forward, self.log,
             )  # type: ignore[arg-type]  # fmt: skip
-            books.start()
             shop = Shop("Corner Shop", "M00000000000001", "T0000001")
             teller = Teller(panel, self.printer, shop, self.log)
             limits = Limits(1_000_000_000, 120)
