@@ -1,15 +1,16 @@
 """The key store: two raw sectors that hold the same record, wrapped; nothing else of the terminal keeps a key.
 
 A record is a few named byte strings, sealed with a key that only this board has. A new one is written to one sector and
-read back before the other is touched, so every cut leaves the old keys or the new ones. Raw sectors, because a file
-system keeps old copies: `zeroise` erases both and looks. Values are secrets: never log or show them.
+read back before the other is touched, so every cut leaves the old keys or the new ones; `load` finishes what a cut left
+in one sector only. Raw sectors, because a file system keeps old copies: `zeroise` erases both and looks. Values are
+secrets: never log or show them.
 """
 
 from struct import unpack_from
 
 from micropython import const
 
-from firmware.core.errors import StoreError
+from firmware.core.errors import FlashUnreadable, StoreError, StoreNewer
 from firmware.store import frames
 from firmware.store.flash import Flash
 from firmware.store.frames import FRAME_HEAD, MAX_BODY
@@ -40,10 +41,13 @@ class Vault:
         self._flash = Flash(device, page_only, buffer)
         self._wrapping = wrapping
         self._counter = 0
+        self.copies = 0  # whole ones after the last call of `load` or `save`: with one only, replace the terminal
 
     def load(self) -> "dict[str, bytes] | None":
-        """The keys, None when there are none. Mends the second copy. Raises VaultDamaged, with nothing written."""
-        found = [self._read(0), self._read(1)]
+        """The keys, None when there are none. Mends the second copy. Raises VaultDamaged, StoreNewer or
+        FlashUnreadable, with nothing written."""
+        found = self._both()
+        self.copies = 0
         if found[0] is None and found[1] is None:
             if self._blank(0) and self._blank(1):
                 return None
@@ -53,24 +57,31 @@ class Vault:
         record = found[newest]
         assert record is not None
         self._counter = record[0]
-        if counters[1 - newest] != self._counter:
-            self._write(1 - newest, record[1])
+        mended = counters[1 - newest] == self._counter or self._write(1 - newest, record[1])
+        self.copies = 2 if mended else 1
         return _fields_of(record[1])
 
     def save(self, keys: "dict[str, bytes]") -> None:
-        """Replace all keys; the former ones are erased. Raises StoreError, then the former ones are still there."""
+        """Replace all keys; the former ones are erased.
+
+        Raises StoreError: then the former ones are still there (`copies` is 0), or the new ones count and only one
+        sector took them (`copies` is 1); the other may show the former ones, and each `load` tries it again.
+        """
+        self.copies = 0
         fields = _packed(keys)
         if len(fields) > _MAX_FIELDS:
             raise StoreError("keys are too long for the key store")
-        found = [self._read(0), self._read(1)]
-        counters = [record[0] if record is not None else 0 for record in found]
+        counters = [record[0] if record is not None else 0 for record in self._both()]
         older = 0 if counters[0] < counters[1] else 1
         self._counter = max(counters) + 1
         if self._counter >> 31:
             raise StoreError("key store was changed too often")
         if not self._write(older, fields):
             raise StoreError("key store takes nothing")
-        self._write(1 - older, fields)
+        self.copies = 1
+        if not self._write(1 - older, fields):
+            raise StoreError("key store took one copy only")
+        self.copies = 2
 
     def zeroise(self) -> None:
         """Erase every key and look. Raises StoreError when something is left."""
@@ -83,11 +94,27 @@ class Vault:
     def _blank(self, sector: int) -> bool:
         return frames.is_blank(self._flash.read_sector(sector), 0, frames.SECTOR)
 
+    def _both(self) -> "list[tuple[int, bytes] | None]":
+        """What each sector holds. One that cannot be read is like one that does not open, as long as the other does."""
+        found: "list[tuple[int, bytes] | None]" = []
+        unreadable: "FlashUnreadable | None" = None
+        for sector in (0, 1):
+            try:
+                found.append(self._read(sector))
+            except FlashUnreadable as error:
+                unreadable = error
+                found.append(None)
+        if unreadable is not None and found[0] is None and found[1] is None:
+            raise unreadable
+        return found
+
     def _read(self, sector: int) -> "tuple[int, bytes] | None":
         """(counter, fields) of a sector, None when nothing there opens."""
         frame = frames.frame_at(self._flash.read(sector, 0, FRAME_HEAD + MAX_BODY), 0, _SEED, 0)
-        if frame is None or frame.kind != _RECORD or frame.version != frames.VERSION:
+        if frame is None or frame.kind != _RECORD:
             return None
+        if frame.version > frames.VERSION:
+            raise StoreNewer("keys in layout {}".format(frame.version))
         body = self._wrapping.body_of(place_of(KIND, _SEED, frame.seq, 0), frame, True)
         if body is None:
             return None

@@ -6,10 +6,12 @@ import random
 
 import pytest
 
-from firmware.core.errors import StoreError, StoreForeign
+from firmware.core.errors import FlashUnreadable, StoreError, StoreForeign
 from firmware.store.slots import Slots
+from firmware.store.vault import Vault
+from host_tests.power.faults import Unreadable
 from host_tests.power.ledger import LONG
-from host_tests.power.test_store_small_cells import KINDS, NEW, OLD, every_cut, part, slots, tries, vault
+from host_tests.power.test_store_small_cells import BOARD, KINDS, NEW, OLD, every_cut, part, slots, tries, vault
 from tools.sim.chips.nor import Nor, PowerCut, Torn
 
 FAULTS = pytest.mark.parametrize("fault", ["silent", "raises"])
@@ -107,26 +109,46 @@ def test_the_first_use_of_the_try_counter_survives_every_cut() -> None:
 @FAULTS
 @SECTORS
 @KINDS
-def test_keys_are_kept_by_the_good_sector_and_a_change_is_all_or_an_error(
+def test_keys_that_only_one_sector_took_are_an_error_that_says_which_count(
     page_only: bool, block: int, fault: str
 ) -> None:
+    for before in (OLD, None):
+        nor = Nor(2 * 4096)
+        if before is not None:
+            vault(nor, page_only).save(before)
+        nor.bad_blocks[block] = fault
+        assert vault(nor, page_only).load() == before
+        keys = vault(nor, page_only)
+        with pytest.raises(StoreError):
+            keys.save(NEW)
+        assert keys.copies in (0, 1)
+        again = vault(nor, page_only)
+        assert again.load() == (NEW if keys.copies else before)
+        nor.bad_blocks.clear()  # what a start finds, it finishes
+        finishing = vault(nor, page_only)
+        if keys.copies:
+            assert again.copies == 1
+            assert finishing.load() == NEW and finishing.copies == 2
+            assert all(old not in bytes(nor.image) for old in first_bytes(before))
+
+
+def first_bytes(keys: dict[str, bytes] | None) -> list[bytes]:
+    """How records of these keys begin on the flash, the first two of a life."""
     nor = Nor(2 * 4096)
-    vault(nor, page_only).save(OLD)
-    nor.bad_blocks[block] = fault
-    assert vault(nor, page_only).load() == OLD
-    try:
-        vault(nor, page_only).save(NEW)
-        saved = NEW
-    except StoreError:
-        saved = OLD
-    assert vault(nor, page_only).load() == saved
-    fresh = Nor(2 * 4096)
-    fresh.bad_blocks[block] = fault
-    try:
-        vault(fresh, page_only).save(NEW)
-        assert vault(fresh, page_only).load() == NEW
-    except StoreError:
-        assert vault(fresh, page_only).load() is None
+    if keys is None:
+        return []
+    vault(nor).save(keys)
+    return [bytes(nor.image[12:76])]
+
+
+def test_keys_come_from_the_sector_that_can_be_read() -> None:
+    for unreadable in (0, 1):
+        nor = Nor(2 * 4096)
+        vault(nor).save(OLD)
+        flash = Unreadable(nor, frozenset((unreadable,)))
+        assert Vault(flash, BOARD).load() == OLD
+        with pytest.raises(FlashUnreadable):
+            Vault(Unreadable(nor, frozenset((0, 1))), BOARD).load()
 
 
 @FAULTS
