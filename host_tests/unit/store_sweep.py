@@ -237,6 +237,12 @@ class Books:
         journal.settle_all(seqs)
         self.ended()
 
+    def void(self, journal: Journal, seq: int) -> None:
+        del self.pending[seq]
+        self.note()
+        journal.void(seq, 7, UTC)
+        self.ended()
+
     def bury(self, journal: Journal, seq: int) -> None:
         del self.pending[seq]
         self.dead[seq] = "14"
@@ -279,6 +285,7 @@ def _journal_life(nor: Nor, books: Books) -> None:
     books.settle(journal, [back])
     books.settle(journal, [sale])
     new = [books.append(journal, books.make(journal, ACCRUAL, OFFLINE, n % 3)) for n in range(6)]
+    books.void(journal, new[5])
     books.settle(journal, old[3:] + new[:4])
     rest(journal)
 

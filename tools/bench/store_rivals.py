@@ -148,9 +148,9 @@ def rows() -> Iterator[Row]:
 def _print(what: str, costs: tuple[Cost, ...]) -> None:
     queue = what == "queue"
     title = "a record kept and settled" if queue else "one member changed, and one looked up"
-    table = Table(title=f"{what}: {title}", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=f"{what}: {title}", title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     columns = ["way", "pending" if queue else "members", "erases", "B written"] + (["programs"] if queue else [])
-    columns += ["B read", "ms", "worst erases", "worst ms", "RAM B"] + ([] if queue else ["look-up B", "reads"])
+    columns += ["B read", "ms", "most erases", "most ms", "RAM B"] + ([] if queue else ["look-up B", "reads"])
     for name in columns:
         table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
     for cost in costs:
