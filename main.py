@@ -50,6 +50,36 @@ def _prompt(display: object, what: str, next_step: str) -> None:
     micropython.kbd_intr(3)
 
 
+def _forget(name: str) -> None:
+    """A module and what only it holds leave the heap."""
+    parent, _, child = name.rpartition(".")
+    del sys.modules[name]
+    if hasattr(sys.modules[parent], child):
+        delattr(sys.modules[parent], child)
+
+
+def _learn_names() -> None:
+    """Meet every name and character that may come up later. The interpreter keeps them in a table that doubles when it
+    is full: after the start, in the middle of a sale, the heap has no piece large enough for that."""
+    later = (
+        "firmware.service.custody",
+        "firmware.service.rights",
+        "firmware.service.zeroise",
+        "firmware.service.health",
+        "firmware.store.export",
+        "firmware.store.slots",
+        "firmware.store.tries",
+        "firmware.store.vault",
+        "drivers.rc522_health",
+    )
+    for name in later:
+        __import__(name)
+    for name in later:
+        _forget(name)
+    for code in range(0x20, 0x7F):
+        chr(code)
+
+
 def _provisioned(board: "Board") -> "Start":
     """Settings, keys and the pinned CA. What reads them is needed only here and leaves the heap."""
     from firmware.service import zeroise
@@ -69,7 +99,7 @@ def _provisioned(board: "Board") -> "Start":
         return Provisioned(vault, slots).load()
     finally:
         for name in ("settings", "service.provisioned", "service.zeroise", "store.vault", "store.slots"):
-            del sys.modules["firmware." + name]
+            _forget("firmware." + name)
 
 
 def _built(mode: str) -> "App | None":
@@ -98,6 +128,7 @@ def _built(mode: str) -> "App | None":
         return None
     # Importing leaves many small gaps; collecting often meanwhile keeps the long-lived buffers' room in one piece.
     gc.threshold(_START_THRESHOLD)
+    _learn_names()
     from firmware.app import App
 
     if display is None:

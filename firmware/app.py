@@ -29,6 +29,7 @@ from firmware.screen.keys import Keys
 from firmware.screen.panel import Panel, Times
 from firmware.screen.signals import Signals
 from firmware.service import faults
+from firmware.service.bad_sectors import JOURNAL, BadSectors, small_values
 from firmware.service.console import Console
 from firmware.service.housekeeping import Housekeeping, Quiet
 from firmware.service.supervisor import Policy, Supervisor
@@ -86,12 +87,12 @@ class App:
             self.log.event(line)
         self.console.attach_service(self._service, board.reset)
         self._start_number = start.number
-        self._build_stores(board, settings)
+        self._build_stores(board, settings, start.bad)
         self._build_switch(board, settings, start.ca_der)
         self._build_person(board, display, settings)
         self._build_cashier(board, settings)
 
-    def _build_stores(self, board: "Board", settings: "Settings") -> None:
+    def _build_stores(self, board: "Board", settings: "Settings", bad: "tuple[bytes, bytes]") -> None:
         sector = bytearray(4096)  # each store uses it only within one call
         self.sector = sector
         master = settings.secret_bytes("tmk")
@@ -103,8 +104,10 @@ class App:
             from firmware.store.members import Members as Cache
         self.members = Cache(board.member_flash(), sealer, board.random_number(32), board.page_only, sector)
         self.journal = Journal(board.transaction_flash(), sealer, board.random_number(32), board.page_only, sector)
-        self.journal.open()
+        self.journal.open(bad[0])
         self.console.attach_export(self.journal.export)
+        stores = {JOURNAL: (self.journal, bad[0])}
+        self._bad_sectors = BadSectors(stores, lambda: small_values(board, sector), self.log)
         try:
             self.members.open()
         except StoreError as error:
@@ -179,9 +182,9 @@ class App:
         )
         self.desk = Desk(self.counter)
         quiet = Quiet(self.desk.quiet, (self.session.stir, self.reader.stir))
-        self.housekeeping = Housekeeping(
-            quiet, (self.journal.idle_work, self.members.idle_work), books.recover_if_due, self._retire
-        )
+        journal = self.journal
+        works = (journal.idle_work, journal.refresh, self.members.idle_work, self._bad_sectors.idle_work)
+        self.housekeeping = Housekeeping(quiet, works, books.recover_if_due, self._retire)
 
     async def run(self) -> None:
         """Sell, for ever."""
@@ -234,9 +237,11 @@ class App:
             "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
             "clock quality {}".format(self.clock.quality),
             self.reader.status(),
-            "store missing or altered {} mended {}".format(self.journal.gaps(), self.journal.mended()),
             "keys check value {}, wrapped with the chip's number only".format(self.master.tag(bytes(16))[:3].hex()),
         ]
+        from firmware.service import health  # a technician's, too
+
+        lines += health.lines(self.journal, self.members, self.housekeeping)
         return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
 
     def uptime_s(self) -> int:

@@ -4,12 +4,15 @@ A sector that failed may pass its next erase and lose what is written to it then
 when a list has changed, in idle time. A list names the life of the store it belongs to and means nothing to another.
 """
 
+from micropython import const
+
 from firmware.core.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Protocol
 
+    from firmware.board import Board
     from firmware.core.log import Log
     from firmware.store.slots import Slots
 
@@ -21,7 +24,17 @@ if TYPE_CHECKING:
 
 JOURNAL = "bad.journal"
 MEMBERS = "bad.members"
-_SALT = 4
+_SALT = const(4)
+_SLOTS = const(2)  # sectors of the vault's region
+
+
+def small_values(board: "Board", buffer: bytearray) -> "Slots":
+    """The small values, not opened yet; their code is needed rarely."""
+    from firmware.store.seal import Sealer
+    from firmware.store.slots import Slots
+
+    sealer = Sealer(board.own_key(), b"", b"vafa-slots")
+    return Slots(board.vault_flash(), sealer, board.random_number(32), board.page_only, _SLOTS, buffer)
 
 
 class BadSectors:

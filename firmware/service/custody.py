@@ -10,9 +10,9 @@ from micropython import const
 
 from firmware.core.errors import StoreError, VafaError
 from firmware.service import zeroise
+from firmware.service.bad_sectors import small_values
 from firmware.service.rights import DIGITS, RIGHTS, VALID_S, Rights
 from firmware.store.seal import Sealer
-from firmware.store.slots import Slots
 from firmware.store.tries import TryCounter
 from firmware.store.vault import Vault
 
@@ -45,8 +45,7 @@ if TYPE_CHECKING:
         def uptime_s(self) -> int: ...
 
 
-_SLOTS = const(2)  # sectors of the vault's region
-_TRIES = const(4)
+_TRIES = const(4)  # sectors of the vault's region
 _UID_BYTES = (4, 7, 10)
 BUSY = "not now: the till is in use; end what is on the screen, then try again"
 
@@ -55,12 +54,6 @@ class OtherNumber(VafaError):
     """The number that was typed is not how many transactions the switch has not settled."""
 
     code = "K07"
-
-
-def small_values(board: "Board", buffer: bytearray) -> Slots:
-    """The small values, not opened yet."""
-    sealer = Sealer(board.own_key(), b"", b"vafa-slots")
-    return Slots(board.vault_flash(), sealer, board.random_number(32), board.page_only, _SLOTS, buffer)
 
 
 class Custody:

@@ -10,6 +10,7 @@ from micropython import const
 from firmware.core.errors import StoreError, StoreFull, StoreNotReady
 from firmware.core.types import REVERSAL, JournalEntry, Result, Transaction
 from firmware.store import records
+from firmware.store.care import Care
 from firmware.store.entries import CELL_BYTES, KEPT_KINDS, TRANSACTIONS, Entries
 from firmware.store.flash import Flash
 from firmware.store.loading import SEQ_BLOCK, Loader
@@ -46,7 +47,7 @@ _AHEAD = const(2)  # sectors erased ahead of need
 _MOVE_AT_ONCE = const(32)  # dead letters moved out of the oldest sector at most
 
 
-class Journal:
+class Journal(Care):
     """One journal on its own partition. Call `open` first, then `idle_work` until it returns False: it reads what is
     older than the newest sector and erases ahead. A call that needs the older sectors earlier reads them itself."""
 
@@ -79,11 +80,12 @@ class Journal:
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
-    def open(self) -> None:
-        """Recover: headers and the newest sector only, at most one program (two operations on a blank partition)."""
+    def open(self, bad: bytes = b"") -> None:
+        """Recover: headers and the newest sector only, at most one program (two operations on a blank partition).
+        `bad`: what `bad_sectors` said before."""
         self._reset()
         ring = self._ring
-        ring.open(self._loader.first_look)
+        ring.open(self._loader.first_look, bad)
         if ring.seq_ceiling:
             ring.seq_ceiling += ring.lost * (SEQ_BLOCK + 1)  # each lost frame may have been a mark
         self._handed = self._old = ring.seq_ceiling

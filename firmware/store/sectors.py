@@ -44,6 +44,14 @@ class Sectors:
         """Sectors that can be opened, erased already or not."""
         return self._free
 
+    def erased(self) -> int:
+        """Sectors verified blank since power-on: opening one waits for no erase."""
+        return len(self._erased)
+
+    def given_up(self) -> int:
+        """Sectors that are not written any more: they failed, or may hold what nobody can tell."""
+        return len(self._bad) + len(self._kept)
+
     def sector_of(self, generation: int) -> int:
         """The sector that holds a generation, or -1."""
         guess = (self._head - (self.generation - generation)) % self.sectors

@@ -1,0 +1,46 @@
+"""Lines of the console's `status` about the flash: what idle work has done, what it still has to do, what failed.
+
+Loaded when somebody asks. Numbers since the start unless a word says otherwise.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from firmware.service.housekeeping import Housekeeping
+
+    class Store(Protocol):
+        """A store as this asks it."""
+
+        def care(self) -> "tuple[int, int, int, int, int]": ...
+
+    class Journal(Store, Protocol):
+        """The journal as this asks it."""
+
+        def loading(self) -> int: ...
+        def gaps(self) -> int: ...
+        def mended(self) -> int: ...
+
+    class Members(Protocol):
+        """The member cache as this asks it."""
+
+        def working(self) -> bool: ...
+
+
+def lines(journal: "Journal", members: "Members", housekeeping: "Housekeeping") -> "list[str]":
+    """Idle work, journal, members."""
+    left = journal.loading()
+    idle = "has nothing to do" if housekeeping.resting else "goes on"
+    return [
+        "idle work {}".format("reads, {} sectors left".format(left) if left else idle),
+        "journal {}".format(_care(journal)),
+        "members {}".format("open" if members.working() else "closed: flash failed or nothing of ours (S05)"),
+        "store missing or altered {} mended {}".format(journal.gaps(), journal.mended()),
+    ]
+
+
+def _care(store: "Store") -> str:
+    sectors, free, erased, given_up, waited = store.care()
+    return "sectors {} free {} erased {} given up {}, erases waited for {}".format(
+        sectors, free, erased, given_up, waited
+    )

@@ -1,0 +1,24 @@
+"""What service asks of a store that stands on a ring: which sectors failed, and how its idle work stands."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.store.ring import Ring
+
+
+class Care:
+    """A store with its `_ring`."""
+
+    _ring: "Ring"
+
+    def bad_sectors(self) -> bytes:
+        """What `open` takes back, so that no sector that failed is tried again: salt u32 and a bit a sector."""
+        return self._ring.bad_sectors()
+
+    def refresh(self) -> bool:
+        """Write one frame again, with the same bits, in which a cell has lost its charge; False when there is none."""
+        return self._ring.refresh()
+
+    def care(self) -> "tuple[int, int, int, int, int]":
+        """(sectors; of them free; of those erased ahead; sectors given up; erases a sale or an answer waited for)"""
+        ring = self._ring
+        return ring.sectors, ring.free(), ring.erased(), ring.given_up(), ring.inline_erases
