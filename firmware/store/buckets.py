@@ -2,17 +2,20 @@
 
 A card's hash names its bucket, and a bucket lives in one sector, where the newest record of a card counts. A full
 sector is copied, newest records only, to a free one, whose header is written last and makes it the bucket's home; two
-sectors stay free for that, and because they change places with every copy the wear spreads over all. Advisory like the
-other cache, with the same records (docs/store.md). A bucket with more cards than a sector holds forgets those longest
+sectors stay free for that, and because they change places with every copy the wear spreads over all. Each attempt to
+copy is counted at the end of a home first, so no cut lets two records be sealed at one place. Advisory like the other
+cache, with the same records (docs/store.md). A bucket with more cards than a sector holds forgets those longest
 unchanged.
 """
 
 from binascii import crc32
+from struct import pack, unpack_from
 
 from micropython import const
 
 from firmware.core.errors import StoreError, StoreForeign, StoreOutdated, StoreSealed
 from firmware.store import frames
+from firmware.store.attempts import ROW_AT, attempt, attempts
 from firmware.store.flash import Flash
 from firmware.store.frames import FRAMES_AT, SECTOR, VERSION, Header
 from firmware.store.member_record import MEMBER, SLOT, as_of_utc, fits, pack_member, uid_of, unpack_member
@@ -34,7 +37,6 @@ _FREE = const(0)  # and may show what it held
 _HOME = const(1)
 _BLANK = const(2)
 _ERASED = const(3)
-_BAD = const(4)
 _IN_SECTOR = const(50)
 _ROOM = const(4)  # records a fresh copy has room for at least
 _SECTORS_MAX = const(250)
@@ -60,19 +62,21 @@ class Buckets:
         self._buckets = sectors - _SPARE
         self._home = bytearray(self._buckets)  # sector of each bucket
         self._taken = bytearray(sectors)  # what each sector is
+        self._bad = bytearray((sectors + 7) // 8)  # a bit a sector that takes nothing any more
         self._next = 0  # where the search for a free sector begins
-        self._generation = 0
+        self._generation = 0  # the highest of all homes
+        self._attempts = 0  # to copy any of them: the next copy's generation lies above as many that may have been used
         self._opened = False
         self._keep_since_utc = 0
         self._look_next = self._buckets  # next bucket to be searched for what is too old
 
-    def open(self, again: bool = False) -> None:
-        """Reads one header a sector. A cache of earlier firmware, or of other keys, is erased; StoreForeign when it is
-        anything else's."""
+    def open(self, bad: bytes = b"", again: bool = False) -> None:
+        """Reads a header a sector and the end of each home. `bad`: what `bad_sectors` said before. A cache of earlier
+        firmware, of other keys, or half dropped is erased; StoreForeign when it is anything else's."""
         self._opened = False
-        self._generation = 0
+        self._generation = self._attempts = 0
         generations = [0] * self._buckets
-        unfit = False  # there is a header of an earlier format, or without a fitting tag
+        unfit = False  # there is a header of an earlier format, without a fitting tag, or of another life of the cache
         for sector in range(self._flash.sectors):
             self._taken[sector] = _FREE
         for bucket in range(self._buckets):
@@ -88,6 +92,10 @@ class Buckets:
                 continue
             if not proved:
                 continue
+            if self._generation and header.salt != self._salt:
+                self._salt = max(self._salt, header.salt)
+                self._generation, unfit = 0, True
+                break
             bucket = header.behind
             if bucket < self._buckets and header.generation > generations[bucket]:
                 if generations[bucket]:
@@ -103,11 +111,18 @@ class Buckets:
             if again:
                 raise StoreSealed("no header opens with this terminal's keys")
             self._erase_all()
-            self.open(True)
+            self.open(b"", True)
             return
+        self._remember_bad(bad)
         if not self._generation:
             self._take_into_use()
+        for home in self._home:
+            self._attempts += attempts(self._flash, home) if home != _NONE else 0
         self._opened = True
+
+    def bad_sectors(self) -> bytes:
+        """Salt u32 and a bit a sector that takes nothing any more; `open` takes it back."""
+        return pack("<I", self._salt) + bytes(self._bad)
 
     def get(self, uid: bytes) -> "Member | None":
         """One sector is read."""
@@ -133,10 +148,12 @@ class Buckets:
             self._opened = False
 
     def forget(self, uid: bytes) -> None:
-        """Know this card no more and erase every trace of it. After a cut in it, the card is known, or `idle_work`
-        erases the traces."""
+        """Know this card no more and erase every trace of it, also where nobody can read it. After a cut in it, the
+        card is known, or `idle_work` erases the traces. When the flash does not take that, all cards are forgotten."""
+        bucket = self._bucket(uid)
+        if self._opened and self._home[bucket] != _NONE:
+            self._rewrite(bucket, lambda body: uid_of(body) != uid)
         if self._opened:
-            self._rewrite(self._bucket(uid), lambda body: uid_of(body) != uid)
             while self._wipe_one():
                 pass
 
@@ -150,7 +167,9 @@ class Buckets:
         if not self._opened:
             return False
         if self._look_next < self._buckets:
-            self._rewrite(self._look_next, lambda body: as_of_utc(body) >= self._keep_since_utc)
+            home = self._home[self._look_next]
+            if home != _NONE and any([as_of_utc(body) < self._keep_since_utc for _at, body in self._bodies(home)]):
+                self._rewrite(self._look_next, lambda body: as_of_utc(body) >= self._keep_since_utc)
             self._look_next += 1
             return True
         sector = self._free_sector()
@@ -180,6 +199,7 @@ class Buckets:
         """No place is ever sealed twice, so the salt is another afterwards."""
         self._opened = False
         self._salt = (self._salt + 1) & 0xFFFFFFFF
+        self._bad[:] = bytes(len(self._bad))
         header = Header(KIND, self._flash.sectors, 1, self._salt, 0, 0, 0)
         self._flash.start_over(lambda sector: self._sealer.header(header, sector))
 
@@ -231,13 +251,13 @@ class Buckets:
 
     def _append(self, sector: int, body: bytes) -> bool:
         """Write one record behind the others of this sector; False when it takes no more."""
-        if sector == _NONE:
+        if sector == _NONE or self._is_bad(sector):
             return False
         raw = self._flash.read_sector(sector)
         header = frames.parse_header(raw) or frames.parse_header(memoryview(raw)[frames.HEADER :])
-        used = frames.last_written(raw, FRAMES_AT, SECTOR) - FRAMES_AT
+        used = frames.last_written(raw, FRAMES_AT, ROW_AT) - FRAMES_AT
         at = FRAMES_AT + (used + SLOT - 1) // SLOT * SLOT
-        return header is not None and at <= SECTOR - SLOT and self._program(sector, at, header, body)
+        return header is not None and at <= ROW_AT - SLOT and self._program(sector, at, header, body)
 
     def _program(self, sector: int, at: int, header: Header, body: bytes) -> bool:
         place = place_of(KIND, header.salt, header.generation, at)
@@ -258,14 +278,13 @@ class Buckets:
         return order
 
     def _rewrite(self, bucket: int, wanted: "Callable[[bytes], bool]") -> None:
-        """Copy a bucket without what is not wanted, if there is any such record in it, and erase its old home."""
+        """Copy a bucket without what is not wanted, and erase its old home."""
         old = self._home[bucket]
-        if old == _NONE or all([wanted(body) for _at, body in self._bodies(old)]):
-            return
         try:
             self._move(bucket, [body for body in self._newest(old) if wanted(body)])
         except StoreError:
-            self._opened = False
+            self._erase_all()
+            return
         if not self._erase(old):
             self._opened = False
 
@@ -285,17 +304,30 @@ class Buckets:
                 break
             if self._taken[sector] != _ERASED and not self._erase(sector):
                 continue
-            self._generation += 1
-            if self._fill(sector, bucket, records):
+            if records and not self._count_attempt(old):
+                break
+            generation = self._generation + self._attempts + (not records)
+            if self._fill(sector, bucket, records, generation):
                 self._home[bucket], self._taken[sector], self._next = sector, _HOME, sector + 1
+                self._generation = generation
                 if old != _NONE:
                     self._taken[old] = _FREE
+                    self._attempts -= attempts(self._flash, old)
                 return
-            self._taken[sector] = _BAD
+            self._spoil(sector)
         raise StoreError("no sector takes the members")
 
-    def _fill(self, sector: int, bucket: int, records: "list[bytes]") -> bool:
-        header = Header(KIND, self._flash.sectors, self._generation, self._salt, bucket, 0, 0)
+    def _count_attempt(self, old: int) -> bool:
+        """At the end of a home, of `old` if it can be; False when none takes it. That home stays until a copy with a
+        higher generation is complete."""
+        for sector in [old] + [home for home in self._home if home != old]:
+            if sector != _NONE and not self._is_bad(sector) and attempt(self._flash, sector):
+                self._attempts += 1
+                return True
+        return False
+
+    def _fill(self, sector: int, bucket: int, records: "list[bytes]", generation: int) -> bool:
+        header = Header(KIND, self._flash.sectors, generation, self._salt, bucket, 0, 0)
         at = FRAMES_AT
         for body in records:
             if not self._program(sector, at, header, body):
@@ -308,19 +340,35 @@ class Buckets:
         sectors = self._flash.sectors
         for step in range(sectors):
             sector = (self._next + step) % sectors
-            if self._taken[sector] not in (_HOME, _BAD):
+            if self._taken[sector] != _HOME and not self._is_bad(sector):
                 return sector
         return -1
 
     def _erase(self, sector: int) -> bool:
         erased = self._flash.erase(sector)
-        self._taken[sector] = _ERASED if erased else _BAD
+        self._taken[sector] = _ERASED if erased else _FREE
+        if not erased:
+            self._spoil(sector)
         return erased
+
+    def _is_bad(self, sector: int) -> bool:
+        return self._bad[sector // 8] >> sector % 8 & 1 != 0
+
+    def _spoil(self, sector: int) -> None:
+        self._bad[sector // 8] |= 1 << sector % 8
+
+    def _remember_bad(self, listed: bytes) -> None:
+        """A list of another life of the cache is not ours; one that leaves no sector to copy to is not believed."""
+        self._bad[:] = bytes(len(self._bad))
+        if len(listed) == 4 + len(self._bad) and unpack_from("<I", listed, 0)[0] == self._salt:
+            bad = [sector for sector in range(self._flash.sectors) if listed[4 + sector // 8] >> sector % 8 & 1]
+            if len(bad) < _SPARE:
+                self._bad[:] = listed[4:]
 
     def _wipe_one(self) -> bool:
         """Look at one free sector and erase it if it still shows what it held; False when none is left to look at."""
         for sector in range(self._flash.sectors):
-            if self._taken[sector] == _FREE:
+            if self._taken[sector] == _FREE and not self._is_bad(sector):
                 if frames.is_blank(self._flash.read_sector(sector), 0, SECTOR):
                     self._taken[sector] = _BLANK
                 else:

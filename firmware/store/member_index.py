@@ -98,6 +98,18 @@ class MemberIndex:
                 return location, frame
         return -1, None
 
+    def place_of(self, uid: bytes) -> int:
+        """Where the newest record of a card stands that is to be replaced, or -1. What may be of this card and cannot
+        be read is not known any more: read another time, it would count beside the new one."""
+        place, key_hash = -1, crc32(uid)
+        for location in list(self.table.candidates(key_hash)):
+            frame = self._member_at(location)
+            if frame is None:
+                self.table.remove(key_hash, location)
+            elif place < 0 and uid_of(frame.body) == uid:
+                place = location
+        return place
+
     def location(self, generation: int, at: int) -> int:
         """Where this offset of a sector is."""
         return self._ring.sector_of(generation) * _UNITS + at // ALIGN

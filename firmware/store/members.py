@@ -2,20 +2,22 @@
 
 Advisory: a record that cannot be read is a miss, and the cache may be dropped whole. The newest record of a card
 counts. When space runs out the oldest sector is cleaned: its newest records are written again at the head, or forgotten
-when the cache holds more members than it is made for. The partition is 1 MB at most.
+when the cache holds more members than it is made for. A full sector ends with a summary, from which a start makes the
+index. No call reads more than a few sectors. The partition is 1 MB at most.
 """
 
 from binascii import crc32
-from struct import pack, unpack_from
+from struct import pack
 
 from micropython import const
 
 from firmware.core.errors import StoreError, StoreFull, StoreOutdated, StoreSealed
 from firmware.core.types import Member
 from firmware.store.flash import Flash
-from firmware.store.frames import ALIGN, SECTOR, Header
-from firmware.store.index import Index
+from firmware.store.frames import SECTOR, Header
+from firmware.store.member_index import MemberIndex
 from firmware.store.member_record import (
+    MARK,
     MEMBER,
     SLOT,
     as_of_utc,
@@ -27,7 +29,7 @@ from firmware.store.member_record import (
     unpack_member,
 )
 from firmware.store.ring import Ring
-from firmware.store.seal import TAG
+from firmware.store.summary import SUMMARY, SUMMARY_ROOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,13 +38,14 @@ if TYPE_CHECKING:
     from firmware.store.seal import Sealer
 
 KIND = const(2)
-_MARK = const(5)
-_SECRET = (MEMBER,)
-_IN_SECTOR = const(50)
+_SECRET = (MEMBER, SUMMARY)
+_MEANT = const(34)  # members in a sector when the cache is as full as it is made for; fuller would clean all day
 _AHEAD = const(2)  # sectors erased ahead of need
 _CLEAN_BELOW = const(4)  # free sectors below which cleaning begins, half of all on a small partition
 _WIPE = const(-1)  # the value of `_purge` when only what is free already has to be erased
-_UNITS = const(256)  # of 16 bytes in a sector: a location is sector * 256 + offset / 16
+_TWICE = const(2)  # one bad frame must not bring a card back
+_MARK_BODY = const(64)  # so that a mark takes a record's place
+_STEPS = const(5)  # sectors read or cleaned at a time in a call that somebody waits for
 
 
 class Members:
@@ -61,76 +64,81 @@ class Members:
         if self._flash.sectors * SECTOR > 1 << 20:
             raise StoreError("member cache is larger than its locations")
         self._salt = salt
-        slots = 256
-        while slots < self._flash.sectors * _IN_SECTOR * 4 // 5:
-            slots *= 2
-        self._index = Index(slots)
+        self._known = MemberIndex(self._flash.sectors)
+        self._index = self._known.table
         self._clean_below = min(_CLEAN_BELOW, self._flash.sectors // 2)
-        self.limit = (self._flash.sectors - self._clean_below - 1) * _IN_SECTOR * 17 // 25  # fuller would clean all day
+        self.limit = (self._flash.sectors - self._clean_below - 1) * _MEANT
         self._ring = Ring(self._flash, KIND, salt, sealer, _SECRET)
         self._opened = False
+        self._dropped = False
         self._oldest = 0  # generation not cleaned yet
         self._purge = 0  # up to this generation nothing may stay as it is
         self._keep_since_utc = 0
         self._look_next = 0  # next generation to be searched for what is too old; 0: none
-        self._load_next = 0  # newest generation not in the index yet; 0: all are
 
-    def open(self, again: bool = False) -> None:
-        """Headers and the newest sector only; `idle_work` indexes the others.
+    def open(self, bad: bytes = b"", again: bool = False) -> None:
+        """Headers and the newest sector only; `idle_work` makes the index of the others. `bad`: what `bad_sectors`
+        said before.
 
         A cache of earlier firmware, or sealed with other keys, is erased: it is ours, and worth nothing. Raises
         StoreForeign when the partition holds anything else.
         """
         self._opened = False
-        self._purge = 0
-        self._index.clear()
+        self._purge = self._oldest = 0
         ring = self._ring = Ring(self._flash, KIND, self._salt, self._sealer, _SECRET)
         ring.tail_now = lambda: self._oldest
+        self._known.begin(ring)
         try:
-            ring.open(self._take_newest)
+            ring.open(self._known.see_newest, bad)
         except (StoreOutdated, StoreSealed):
             if again:
                 raise
             self._erase_all()
-            self.open(True)
+            self.open(b"", True)
             return
         self._oldest = ring.tail
-        self._load_next = ring.generation - 1 if ring.generation > ring.tail else 0
-        if not self._purge:
-            self._purge = _WIPE  # a cut may have come between a card's last record and the erase
+        self._known.load_newest(self._oldest)
+        # A cut may have come between a card's last record and the erase.
+        self._purge = self._known.forgotten_in or _WIPE
         self._opened = True
+
+    def bad_sectors(self) -> bytes:
+        """What `open` takes back, so that no sector that failed is tried again."""
+        return self._ring.bad_sectors()
 
     def get(self, uid: bytes) -> "Member | None":
         """One read of 80 bytes, rarely a second. A member may be missed until `idle_work` has indexed all."""
         if not self._opened:
             return None
-        frame = self._find(uid)[1]
+        frame = self._known.find(uid)[1]
         return unpack_member(frame.body) if frame is not None and not forgotten(frame.body) else None
 
     def put(self, member: Member) -> None:
-        """Keep this state. Erases and cleans only when `idle_work` was not called enough."""
+        """Keep this state. Erases and cleans only when `idle_work` was not called enough; a member that finds no room
+        is not known until the next start."""
         if not self._opened or not fits(member):
             return
         try:
             if self._index.unused * 8 < self._index.live:
-                self._index.clear()
-                self._load_next = self._ring.generation
+                self._known.begin_again()
             self._make_room()
-            self._write(member.uid, pack_member(member), 1)
+            self._write(pack_member(member), 1)
+        except StoreFull:
+            self._index.remove(crc32(member.uid), self._known.place_of(member.uid))
+            self._opened = self._ring.free() > 0
         except StoreError:
             self._opened = False
 
     def forget(self, uid: bytes) -> None:
-        """Know this card no more, at once; `idle_work` then erases every trace of it. Also after a power cut. When the
-        flash does not take that, all cards are forgotten."""
+        """Know this card no more, at once; `idle_work` then erases every trace of it. Also after a power cut, and when
+        no record of it can be found or read. When the flash does not take that, all cards are forgotten."""
         if not self._opened:
             return
         try:
-            self._load_all()
-            if self._find(uid)[1] is not None:
-                self._make_room()
-                self._write(uid, pack_forgotten(uid), 1)
-                self._purge = self._ring.generation
+            self._make_room()
+            for _ in range(_TWICE):
+                self._write(pack_forgotten(uid), 1)
+            self._purge = self._ring.generation
         except StoreError:
             self._erase_all()
 
@@ -140,24 +148,18 @@ class Members:
         self._look_next = self._oldest
 
     def idle_work(self) -> bool:
-        """Index one sector, or clean, search or erase one; True: call again."""
+        """Index some sectors, or clean, search or erase one; True: call again."""
         if not self._opened:
             return False
         try:
-            if self._load_next:
-                self._load_one()
-                return True
-            if self._look_next:
-                self._look_for_old()
-                return True
-            if self._purge > 0 and self._purge_some():
-                return True
-            if self._ring.free() < self._clean_below and self._clean():
-                return True
-            return self._ring.erase_ahead(_AHEAD) or (self._purge < 0 and self._purge_some())
+            return self._work()
         except StoreError:
             self._opened = False
             return False
+
+    def complete(self) -> bool:
+        """Whether every record is in the index; after `open` some calls of `idle_work` later."""
+        return self._opened and not self._known.loading()
 
     def working(self) -> bool:
         """Whether the cache is open; a flash failure closes it until the next start."""
@@ -181,71 +183,103 @@ class Members:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _find(self, uid: bytes) -> "tuple[int, Frame | None]":
-        """(location, frame) of the newest record of a card."""
-        for location in self._index.candidates(crc32(uid)):
-            frame = self._ring.frame_in_sector(location // _UNITS, location % _UNITS * ALIGN, SLOT)
-            if frame is not None and frame.kind == MEMBER and uid_of(frame.body) == uid:
-                return location, frame
-        return -1, None
-
-    def _location(self, frame: "Frame") -> int:
-        return self._ring.sector_of(frame.generation) * _UNITS + frame.at // ALIGN
-
     def _make_room(self) -> None:
-        for _ in range(self._flash.sectors):
-            if self._ring.free() >= _AHEAD or not self._clean():
+        ring = self._ring
+        for _ in range(_STEPS):
+            if ring.free() >= _AHEAD:
+                return
+            if ring.tail < self._oldest:
+                self._mark()
+            elif self._known.loading():
+                self._load_one()
+            elif not self._clean():
                 return
 
-    def _write(self, uid: bytes, body: bytes, keep: int) -> None:
-        old = self._find(uid)[0]
-        key_hash = crc32(uid)
-        at = self._ring.append(MEMBER, 0, body, keep)  # the hash would tell a card of four bytes
-        new = self._ring.sector_of(self._ring.generation) * _UNITS + at // ALIGN
-        if old >= 0:
-            self._index.move(key_hash, old, new)
-        else:
-            self._index.add(key_hash, new)
+    def _write(self, body: bytes, keep: int, moved_from: int = -1) -> None:
+        """Append a record; one that is `moved_from` somewhere only if it is the newest."""
+        old = self._known.place_of(uid_of(body))
+        if moved_from < 0 or old == moved_from:
+            self._known.wrote(self._append(body, keep), body, old)
 
-    def _take_newest(self, frame: "Frame") -> None:
-        if frame.kind == _MARK:
-            self._ring.release(unpack_from("<I", frame.body, 0)[0])
-        else:
-            self._take(frame)
+    def _append(self, body: bytes, keep: int) -> int:
+        """A record at the head, with the summary first when it was the open sector's last."""
+        ring = self._ring
+        generation, room = ring.generation, ring.room()
+        if room < SLOT + SUMMARY_ROOM:
+            if room == SUMMARY_ROOM and self._known.summary.of(generation):
+                ring.append(SUMMARY, 0, self._known.summary.body(), 0)
+            if ring.generation == generation:
+                ring.close_sector()
+        return ring.append(MEMBER, 0, body, keep)  # no SEQ: the hash would tell a card of four bytes
 
-    def _take(self, frame: "Frame") -> bool:
-        """Index a frame that was read at start: newer sectors come first, in a sector the later frame counts."""
-        if frame.kind == MEMBER:
-            location = self._location(frame)
-            key_hash = crc32(uid_of(frame.body))
-            old = self._find(uid_of(frame.body))[0]
-            if old < 0:
-                self._index.add(key_hash, location)
-            elif old // _UNITS == location // _UNITS and old < location:
-                self._index.move(key_hash, old, location)
-            if forgotten(frame.body):
-                self._purge = max(self._purge, frame.generation)
-        return False
+    def _mark(self) -> None:
+        """Make durable that what was cleaned is free."""
+        self._ring.append(MARK, 0, pack("<I", self._oldest) + bytes(_MARK_BODY - 4), 0)
+        self._ring.release(self._oldest)
 
-    def _load_one(self) -> None:
-        self._ring.visit(self._load_next, self._take)
-        self._load_next = self._load_next - 1 if self._load_next > self._oldest else 0
+    def _load_one(self) -> bool:
+        whole = self._known.load_one(self._oldest)
+        if self._known.forgotten_in > max(0, self._purge):
+            self._purge = self._known.forgotten_in
+        return whole
 
-    def _load_all(self) -> None:
-        while self._load_next:
-            self._load_one()
+    # --- cleaning and forgetting ------------------------------------------------------------------------------------
+
+    def _work(self) -> bool:
+        ring = self._ring
+        if self._known.loading():
+            for _ in range(_STEPS):
+                if not self._known.loading() or self._load_one():
+                    break
+            return True
+        if self._look_next:
+            self._look_for_old()
+            return True
+        if self._purge > 0:
+            self._purge_some()
+            return True
+        if ring.free() + self._oldest - ring.tail < self._clean_below and self._clean():
+            return True
+        if ring.free() < _AHEAD and ring.tail < self._oldest:
+            self._mark()
+            return True
+        if ring.erase_ahead(_AHEAD) or (self._purge < 0 and self._wipe_some()):
+            return True
+        if ring.free() or self._dropped:
+            return False
+        self._dropped = True  # once: what no erase helps would come back
+        self._erase_all()  # nothing can be cleaned or erased, as after a cut in dropping a cache of other keys
+        self.open()
+        return True
 
     def _done_with(self, body: bytes) -> bool:
         """Older records of a forgotten card stand before this one: they were cleaned away already."""
         return forgotten(body) or as_of_utc(body) < self._keep_since_utc
 
-    def _purge_some(self) -> bool:
-        """A piece of the way to a flash that shows nothing any more that was to be forgotten; False at its end."""
+    def _purge_some(self) -> None:
+        """A piece of the way to a flash on which nothing stands any more that was to be forgotten."""
+        try:
+            self._clean_for_purge()
+        except StoreFull:  # no way is left but this one
+            self._erase_all()
+            self.open()
+
+    def _clean_for_purge(self) -> None:
         ring = self._ring
         if self._purge >= ring.generation:  # the open sector too: go on in another
             ring.close_sector()
-            ring.append(_MARK, 0, pack("<I", self._oldest) + bytes(TAG), 0)
-        if (self._oldest <= self._purge and self._clean()) or ring.wipe_free():
+            self._mark()
+        self._clean(True)
+        if ring.free() < _AHEAD:
+            self._mark()
+        if self._oldest > self._purge:
+            ring.close_sector()  # so the tail stands in a header, twice: no lost mark brings the card back
+            self._mark()
+            self._purge = _WIPE
+
+    def _wipe_some(self) -> bool:
+        """Erase one free sector that still shows what it held; False when there is none."""
+        if self._ring.wipe_free():
             return True
         self._purge = 0
         return False
@@ -261,29 +295,31 @@ class Members:
         self._ring.visit(generation, look)
         self._look_next = generation + 1 if generation < self._ring.generation else 0
 
-    def _clean(self) -> bool:
-        """Empty the oldest sector; True when a sector became free."""
-        self._load_all()
+    def _clean(self, drop: bool = False) -> bool:
+        """Empty the oldest sector; False when there is no room for what it holds, which `drop` gives up instead. The
+        next mark or header makes that durable."""
         ring = self._ring
         if self._oldest >= ring.generation:
             return False
-        live: "list[bytes]" = []
+        live: "list[tuple[int, bytes]]" = []
 
         def keep_live(frame: "Frame") -> bool:
-            if frame.kind == MEMBER and self._index.holds(crc32(uid_of(frame.body)), self._location(frame)):
-                live.append(frame.body)
-                if self._index.live > self.limit or self._done_with(frame.body):
-                    self._index.remove(crc32(uid_of(frame.body)), self._location(frame))
-                    live.pop()
+            if frame.kind == MEMBER:
+                key_hash, location = crc32(uid_of(frame.body)), self._known.location(frame.generation, frame.at)
+                if self._index.holds(key_hash, location):
+                    if self._index.live > self.limit or self._done_with(frame.body):
+                        self._index.remove(key_hash, location)
+                    else:
+                        live.append((location, frame.body))
             return False
 
         ring.visit(self._oldest, keep_live)
-        try:
-            for body in live:
-                self._write(uid_of(body), body, 0)
-            ring.append(_MARK, 0, pack("<I", self._oldest + 1) + bytes(TAG), 0)
-        except StoreFull:
-            return False
+        for location, body in live:
+            try:
+                self._write(body, 0, location)
+            except StoreFull:
+                if not drop:
+                    return False
+                self._index.remove(crc32(uid_of(body)), location)
         self._oldest += 1
-        ring.release(self._oldest)
         return True

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from firmware.core.types import Member
+from firmware.store import frames
 from firmware.store.buckets import Buckets
 from firmware.store.members import Members
 from firmware.store.seal import Sealer
@@ -132,7 +133,8 @@ def test_a_cut_in_any_operation_of_puts_copies_and_cleaning(cache: type, page_on
 
     for nor, _returned in cuts(image, page_only, cache, puts, 5):
         done = dict(progress)
-        seen = points_of(rest(opened(nor, cache, page_only)))
+        seen = points_of(rest(opened(copy_of(without_summaries(nor)), cache, page_only)))
+        assert points_of(rest(opened(nor, cache, page_only))) == seen, "a start by summaries knows something else"
         expected = {**before, **done}
         wrong = {n for n in expected if seen.get(n) != expected[n]}
         assert len(wrong) <= 1, "I9: more than what was being put is old"
@@ -141,6 +143,90 @@ def test_a_cut_in_any_operation_of_puts_copies_and_cleaning(cache: type, page_on
         again = rest(opened(nor, cache, page_only))
         again.put(member(1, 5000))
         assert points_of(rest(opened(nor, cache, page_only))) == {**seen, 1: 5000}, "I7 for the cache"
+
+
+@CACHES
+@KINDS
+def test_a_second_cut_in_the_work_after_the_first(cache: type, page_only: bool) -> None:
+    """Loading, cleaning, erasing and marks, each cut in turn; then a card is put and forgotten like any other."""
+    image = filled(cache, page_only)
+    before = points_of(rest(opened(copy_of(image), cache, page_only)))
+
+    def puts(members: Cache) -> None:
+        for step in range(60):
+            members.put(member(step % 9, 1000 + step))
+            if step % 20 == 0:
+                rest(members)
+
+    def again(members: Cache) -> None:
+        rest(members)
+        for step in range(20):
+            members.put(member(10 + step, 2000 + step))
+        members.forget(uid(39))
+        rest(members)
+
+    for second, (nor, _returned) in enumerate(cuts(image, page_only, cache, puts, 25), 1):
+        left = copy_of(bytes(nor.image), seed=second)
+        left.cut_at(1 + second * 7 % 60, list(Torn)[second % 6])
+        try:
+            again(opened(left, cache, page_only))
+        except PowerCut:
+            pass
+        members = rest(opened(copy_of(bytes(left.image)), cache, page_only))
+        for n, points in points_of(members).items():
+            assert points in (before[n], *range(1000, 1060), 1990 + n), "I9: neither old nor new"
+        lost = set(before) - set(points_of(members)) - {39}
+        assert not lost, "a card was lost"
+
+
+@CACHES
+def test_no_frame_or_header_that_dies_brings_a_forgotten_card_back(cache: type) -> None:
+    """Each in turn is made unreadable after `forget`, or some work later; then the power comes on again."""
+    image = filled(cache, puts=390)
+    works = 0
+    while True:
+        nor = copy_of(image)
+        members = rest(opened(nor, cache))
+        members.forget(uid(3))
+        done = not any([not members.idle_work() for _ in range(works)])
+        left = bytes(nor.image)
+        places = frames_of(left)
+        for number, (at, length) in enumerate(places):
+            if LONG or (number + works) % 5 == 0 or number >= len(places) - 8:
+                killed = copy_of(left)
+                killed.image[at : at + length] = bytes(length)
+                again = opened(killed, cache)
+                assert again.get(uid(3)) is None
+                assert rest(again).get(uid(3)) is None
+                assert rest(opened(killed, cache)).get(uid(3)) is None, "at a second start"
+                assert 3 not in traces(killed, cache), f"frame at {at} of {works} pieces of work"
+        if not done:
+            break
+        works = works * 2 + 1 if not LONG else works + 1
+    assert cache is Buckets or works > 10
+
+
+def frames_of(image: bytes) -> list[tuple[int, int]]:
+    """(address, length) of every frame and of every header with both its copies, by generation."""
+    found = []
+    for sector in range(len(image) // 4096):
+        raw = image[sector * 4096 : sector * 4096 + 4096]
+        header = frames.parse_header(raw)
+        if header is not None:
+            found.append((header.generation, sector * 4096, 64))
+            for at in range(frames.FRAMES_AT, 4096, 16):
+                length = frames.frame_length(raw, at, frames.seed(header.salt, header.generation))
+                if length:
+                    found.append((header.generation, sector * 4096 + at, length))
+    return [(at, length) for _generation, at, length in sorted(found)]
+
+
+def without_summaries(nor: Nor) -> bytes:
+    image = bytearray(nor.image)
+    for at in range(0, len(image), 4096):
+        if image[at + 3830] == 7:
+            image[at + 3824 : at + 4092] = bytes(268)
+    return bytes(image)
 
 
 @CACHES
@@ -306,6 +392,29 @@ def test_a_bad_sector_costs_what_it_held_and_the_cache_goes_on(cache: type, faul
         assert len(seen) == 20, f"block {block}: {20 - len(seen)} cards lost"
         again = points_of(rest(opened(nor, cache)))
         assert len(again) == 20, f"block {block}: {20 - len(again)} cards lost by a restart"
+
+
+@CACHES
+def test_whatever_frame_dies_a_card_shows_an_earlier_state_or_nobody(cache: type) -> None:
+    nor = Nor(SECTORS * 4096)
+    members = opened(nor, cache)
+    given: dict[int, set[int]] = {}
+    for step in range(220):
+        members.put(member(step % 21, step))
+        given.setdefault(step % 21, set()).add(step)
+        members.idle_work()
+    image = bytes(nor.image)
+    assert cache is Buckets or any(image[at + 3830] == 7 for at in range(0, len(image), 4096))
+    truth = points_of(rest(opened(copy_of(image), cache)))
+    assert truth == {n: max(steps) for n, steps in given.items()}
+    for at, length in frames_of(image):
+        for where in (at + 2, at + length // 2, at + length - 3):
+            flipped = copy_of(image)
+            flipped.image[where] ^= 0x81
+            seen = points_of(rest(opened(flipped, cache)))
+            assert all(points in given[n] for n, points in seen.items()), f"byte {where}"
+            one_frame = {n for n in truth if seen.get(n) != truth[n]}
+            assert len(one_frame) <= 1, f"byte {where}: {one_frame}"
 
 
 @CACHES

@@ -93,6 +93,123 @@ def test_opening_reads_headers_and_one_sector_and_then_knows_the_newest_at_once(
     assert again.count() == 1500
 
 
+def without_summaries(nor: Nor) -> Nor:
+    """The same flash, the frame at the end of every sector killed."""
+    killed = Nor(nor.size)
+    killed.image[:] = nor.image
+    for at in range(0, nor.size, 4096):
+        killed.image[at + 3824 : at + 4096] = bytes(272)
+    return killed
+
+
+def known(members: Members, cards: int) -> dict[int, int]:
+    held = {n: members.get(uid(n)) for n in range(cards)}
+    return {n: m.points for n, m in held.items() if m is not None}
+
+
+def test_a_start_by_summaries_knows_what_reading_every_sector_tells() -> None:
+    """Updated, moved by cleaning, forgotten and come back; sectors recycled many times; starts in between."""
+    nor = Nor(10 * 4096)
+    members = cache(nor)
+    rng = random.Random(3)
+    truth: dict[int, int] = {}
+    summaries = 0
+    for step in range(6000):
+        n = int(rng.random() ** 2 * 150)
+        if step % 400 == 399:
+            members.forget(uid(n))
+            truth.pop(n, None)
+        else:
+            members.put(member(n, step))
+            truth[n] = step
+        for _ in range(rng.randrange(4)):
+            members.idle_work()
+        if step % 60 == 59:
+            members = cache(nor)
+            if rng.random() < 0.5:  # else what follows is done before the index is complete
+                rest(members)
+        if step % 300 == 59:
+            nor.reset_counters()
+            by_summaries = rest(cache(copy_of(nor)))
+            assert known(by_summaries, 150) == truth
+            assert known(rest(cache(without_summaries(nor))), 150) == truth
+            summaries += sum(nor.image[at + 3830] == 7 for at in range(0, nor.size, 4096))
+    assert summaries > 60
+
+
+def copy_of(nor: Nor) -> Nor:
+    copy = Nor(nor.size)
+    copy.image[:] = nor.image
+    return copy
+
+
+def test_the_index_of_five_thousand_members_is_made_of_some_sixty_kilobytes() -> None:
+    nor = Nor(160 * 4096)
+    members = cache(nor)
+    cards = [Member(n.to_bytes(7, "big"), n, "Sara", n, 1_790_000_000) for n in range(5000)]
+    for m in cards:
+        members.put(m)
+        rest(members)
+    for m in cards[::3]:
+        m.points += 100_000
+        members.put(m)
+        rest(members)
+    for image, most in ((copy_of(nor), 64 * 1024), (without_summaries(nor), 1024 * 1024)):
+        again = Members(NorPartition(image, 0, 160), SEALER, 3)
+        again.open()
+        assert not again.complete()
+        while not again.complete():
+            before = image.bytes_read
+            again.idle_work()
+            assert image.bytes_read - before <= 16 * 4096
+        assert image.bytes_read <= most
+        assert [again.get(m.uid).points for m in cards] == [m.points for m in cards]
+
+
+@pytest.mark.parametrize("summaries", [True, False])
+@pytest.mark.parametrize("what", ["get", "put", "forget"])
+def test_no_call_right_after_a_start_reads_for_long(what: str, summaries: bool) -> None:
+    nor = Nor(64 * 4096)
+    members = cache(nor)
+    for n in range(1800):
+        members.put(member(n, n))
+        rest(members)
+    image = copy_of(nor) if summaries else without_summaries(nor)
+    again = cache(image)
+    for n in range(200):
+        before = image.bytes_read
+        if what == "get":
+            again.get(uid(n))
+        elif what == "put":
+            again.put(member(n, 5000 + n))
+            assert again.get(uid(n)).points == 5000 + n
+        else:
+            again.forget(uid(n))
+        assert image.bytes_read - before <= 16 * 4096
+    rest(again)
+    for seen in (again, rest(cache(image))):
+        held = known(seen, 1800)
+        expected = {"get": n_of(range(1800)), "put": {**n_of(range(1800)), **{n: 5000 + n for n in range(200)}}}
+        assert held == expected.get(what, n_of(range(200, 1800)))
+
+
+def test_no_call_reads_for_long_though_nobody_ever_rested() -> None:
+    nor = Nor(64 * 4096)
+    members = cache(nor)
+    rng = random.Random(5)
+    for step in range(9000):
+        n = step if step < 1500 else rng.randrange(1500)
+        before = nor.bytes_read
+        members.put(member(n, step))
+        assert nor.bytes_read - before <= 16 * 4096
+        assert members.get(uid(n)).points == step
+    assert members.count() == 1500
+
+
+def n_of(cards: range) -> dict[int, int]:
+    return {n: n for n in cards}
+
+
 def test_power_cuts_leave_the_old_or_the_new_state_never_a_mixture() -> None:
     rng = random.Random(8)
     nor = Nor(6 * 4096)
