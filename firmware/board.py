@@ -170,7 +170,12 @@ class Board:
             return rp2.Flash(start=start, len=size)
         import esp32
 
-        return esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)[0]
+        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)
+        if not found:
+            from firmware.core.errors import StoreForeign
+
+            raise StoreForeign("no partition " + label)
+        return found[0]
 
     # --- the processor ------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from time import sleep_ms
 
 from micropython import const
 
+from firmware.core.errors import StoreError
 from firmware.service.console import Console
 from firmware.store.export import Export, Raw
 from firmware.store.flash import Flash
@@ -35,14 +36,26 @@ class PlainInput:
         return b"\r" if byte and byte in _CONTROL else byte
 
 
+class Nothing:
+    """An export of a region that is not there."""
+
+    def line(self) -> "str | None":
+        """See `Lines` of the console."""
+        return None
+
+
 def made(board: "Board", code: str, why: str) -> Console:
     """The console, which knows `status`, `export` and `maintenance`."""
     source, sink, readable = board.serial()
     told = ["not selling: {} {}".format(code, why), "board {}, nothing is written to the journal".format(board.name)]
     console = Console(PlainInput(source), sink, readable, lambda: told, lambda: True, board.restart_to_prompt)
 
-    def export() -> Export:
-        flash = Flash(board.transaction_flash(), board.page_only)
+    def export() -> "Export | Nothing":
+        try:
+            flash = Flash(board.transaction_flash(), board.page_only)
+        except StoreError as error:
+            console.say("{} {}".format(error.code, error))
+            return Nothing()
         return Export(flash, Raw(flash), True)
 
     console.attach_export(export)

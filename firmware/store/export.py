@@ -10,6 +10,7 @@ from binascii import b2a_base64, crc32
 
 from micropython import const
 
+from firmware.core.errors import StoreError
 from firmware.store.frames import HEADER, SECTOR, is_blank, last_written, parse_header
 
 TYPE_CHECKING = False
@@ -49,7 +50,10 @@ class Raw:
     def generation_in(self, sector: int) -> int:
         """By its header, which nobody vouches for; 0 when it cannot be read."""
         for copy in (0, HEADER):
-            header = parse_header(self._flash.read(sector, copy, HEADER))
+            try:
+                header = parse_header(self._flash.read(sector, copy, HEADER))
+            except StoreError:
+                return 0
             if header is not None:
                 return header.generation
         return 0
@@ -113,9 +117,14 @@ class Export:
         self._sector = (self._sector + 1) % self._places.sectors
         self._generation = self._places.generation_in(self._sector)
         self._at = 0
-        wanted = self._generation or self._everything
-        if not wanted and is_blank(self._flash.read(self._sector, 0, PIECE), 0, PIECE):
+        if not (self._generation or self._everything) and self._looks_blank():
             self._at = SECTOR
+
+    def _looks_blank(self) -> bool:
+        try:
+            return is_blank(self._flash.read(self._sector, 0, PIECE), 0, PIECE)
+        except StoreError:
+            return False
 
     def _piece(self) -> str:
         end = self._end()
@@ -124,7 +133,10 @@ class Export:
             if at >= end:
                 break
             self._at = min(at - at % PIECE + PIECE, end)
-            raw = self._flash.read(self._sector, at, self._at - at)
+            try:
+                raw = self._flash.read(self._sector, at, self._at - at)
+            except StoreError:
+                return self._told("{:x}.{:x}.{:x} unread".format(self._sector, self._generation, at))
             length = last_written(raw, 0, len(raw))
             if length:
                 self._pieces += 1

@@ -14,12 +14,13 @@ from pathlib import Path
 from tools.device.errors import DeviceError
 
 SECTOR = 4096
+_PIECE = 64
 _SIZE_MAX = 64_000_000
 _SECTORS_MAX = 4096
 _LINE = re.compile(rb"J([0-9a-f]{1,8}) ([ -~]+?) ([0-9a-f]{8})(?=[ \t]*(?:[\r\n]|\Z))")
 _BEGIN = re.compile(r"1 ([0-9]{1,5}) ([0-9]{1,10}) [0-9]{1,10}")  # 1 is the format of the lines
 _END = re.compile(r"end ([0-9]{1,10}) ([0-9]{1,10}) ([0-9]{1,10})")
-_PLACE = re.compile(r"([0-9a-f]{1,4})\.([0-9a-f]{1,8})(?:\.([0-9a-f]{1,3}) ([A-Za-z0-9+/=]+)| (gone))")
+_PLACE = re.compile(r"([0-9a-f]{1,4})\.([0-9a-f]{1,8})(?:\.([0-9a-f]{1,3}) (?:(unread)|([A-Za-z0-9+/=]+))| (gone))")
 Place = tuple[int, int]  # generation, byte offset in its sector
 _BEHIND: Place = (1 << 32, 0)
 
@@ -43,9 +44,10 @@ class Piece:
 
 @dataclass
 class Capture:
-    """One export. `missing` counts its lines that did not come; `holes` says between which places they belong.
-    `recycled` are generations erased while it ran. `ended`: the last line came. `newest` is the generation that was
-    open when it began. All of it is what the lines claim: anybody can write such lines."""
+    """One export. `missing` counts its lines that did not come; `holes` says between which places they belong, where
+    those that the flash did not give are among them; `unread` counts these. `recycled` are generations erased while it
+    ran. `ended`: the last line came. `newest` is the generation that was open when it began. All of it is what the
+    lines claim: anybody can write such lines."""
 
     sectors: int
     newest: int = 0
@@ -53,12 +55,13 @@ class Capture:
     holes: list[tuple[Place, Place]] = field(default_factory=list)
     recycled: list[int] = field(default_factory=list)
     missing: int = 0
+    unread: int = 0
     ended: bool = False
 
     @property
     def complete(self) -> bool:
-        """Whether all that was sent is here."""
-        return self.ended and not self.missing
+        """Whether all that lies on the flash is here."""
+        return self.ended and not self.missing and not self.unread
 
     def lives(self) -> dict[tuple[int, int], bytearray]:
         """(Sector, generation it was sent with) -> its bytes, FF where nothing was sent."""
@@ -129,13 +132,16 @@ class _Reading:
             sector, generation = int(match[1], 16), int(match[2], 16)
             place = (generation, int(match[3] or "0", 16))
             try:
-                data = binascii.a2b_base64(match[4] or "", strict_mode=True)
+                data = binascii.a2b_base64(match[5] or "", strict_mode=True)
             except binascii.Error:
                 return
             if sector >= self._capture.sectors or place[1] + len(data) > SECTOR:
                 return
-            if match[5]:
+            if match[6]:
                 self._capture.recycled.append(generation)
+            elif match[4]:
+                self._capture.unread += 1
+                self._hole(place, (generation, place[1] + _PIECE - 1))
             else:
                 self._capture.pieces.append(Piece(sector, generation, place[1], data))
         if number > self._next:

@@ -116,6 +116,8 @@ def journal(output: Output, capture: Path, key_file: Path, terminal: str, last_t
     if found.altered_or_missing:
         raise JournalNotWhole(f"{sum(finding.grave for finding in found.findings)} findings")
     if not taken.complete:
+        if taken.unread and taken.ended and not taken.missing:
+            raise CaptureIncomplete(f"{taken.unread} places of the flash could not be read")
         raise CaptureIncomplete(f"{taken.missing} lines are missing" if taken.missing else "its last line did not come")
     if found.unproven:
         raise JournalUnproven(f"{sum(finding.level == UNPROVEN for finding in found.findings)} places")
