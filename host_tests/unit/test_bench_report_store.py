@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -67,17 +68,24 @@ def test_every_peer_of_a_store_row_is_of_this_run(monkeypatch: pytest.MonkeyPatc
     }
 
 
-def test_the_rows_named_for_peers_are_rows_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def day() -> dict[str, float]:
+    (told,) = store_rivals.on_device("shop_day.py", "s3")
+    return told
+
+
+def test_the_rows_named_for_peers_are_rows_of_the_store(monkeypatch: pytest.MonkeyPatch, day: dict[str, float]) -> None:
     monkeypatch.setattr(store_costs, "_SALES", 40)
+    monkeypatch.setattr(store_device, "on_device", lambda *_program: [day])
     named = {key for key, *_rest in store_costs._journal_rows() + store_device._day_rows()}
     assert set(store_rivals._STORE_ROWS) <= named
 
 
-def test_the_scripted_day_has_what_it_promises() -> None:
-    (day,) = store_rivals.on_device("shop_day.py", "s3")
+def test_no_sale_of_the_scripted_day_waits_for_an_erase(day: dict[str, float]) -> None:
     assert day["sales"] == 500
     assert 8 <= day["hours"] <= 12
     assert day["pending"] == 0, "what was sold offline is settled at the end"
+    assert day["front_erases"] == day["other_erases"] == 0
     assert day["idle_erases"] > 0, "housekeeping erased nothing: the figure for sales would say nothing"
     assert day["rush"] < 1000, "no rush was long enough to wait for an erase: nothing would ever count"
     assert day["worst_idle_ms"] > 45
@@ -93,3 +101,16 @@ def test_a_program_that_breaks_on_the_device_is_no_figure(monkeypatch: pytest.Mo
         monkeypatch.setattr(store_rivals, "_compiled", dict)
         with pytest.raises(RuntimeError, match=r"shop_day\.py"):
             store_rivals.on_device("shop_day.py")
+
+
+@pytest.mark.parametrize("way", ["json-file", "littlefs-append", "page-file", "file-each", "journal"])
+def test_the_page_of_costs_quotes_what_is_measured(way: str) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "store-costs.md").read_text()
+    quoted = [
+        [cell.strip(" *") for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")
+    ]
+    [row] = [cells for cells in quoted if cells[:2] == [way, "50"]]
+    (line,) = store_rivals.on_device("store_rivals.py", way, "50")
+    measured = [f"{line['erases']:,.4g}", f"{line['programmed']:,.0f}", f"{line['programs']:,.4g}"]
+    assert row[2:5] == measured
+    assert row[7] == str(line["worst_erases"])
