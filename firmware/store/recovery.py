@@ -10,7 +10,7 @@ from binascii import crc32
 
 from micropython import const
 
-from firmware.core.errors import StoreError, StoreForeign, StoreSealed
+from firmware.core.errors import StoreError, StoreForeign, StoreOutdated, StoreSealed
 from firmware.store import frames
 from firmware.store.frames import FRAME_HEAD, FRAMES_AT, HEADER, PAGE, SECTOR, Frame, Header
 from firmware.store.reading import Reader
@@ -41,13 +41,19 @@ class Recovery(Reader):
         if self.sectors < _LEAST_SECTORS:
             raise StoreError("partition is too small")
         newest: "Header | None" = None
+        outdated: "StoreOutdated | None" = None
         broken: "list[int]" = []
         blank: "list[int]" = []
         salts = array("I", bytes(4 * self.sectors))
         for sector in range(self.sectors):
             header = self._read_header(sector, broken, blank)
             if header is not None:
-                newest = self._note(sector, header, salts, newest)
+                try:
+                    newest = self._note(sector, header, salts, newest)
+                except StoreOutdated as error:
+                    outdated = error  # whoever drops an old cache must know first that there is nothing newer
+        if outdated is not None:
+            raise outdated
         if newest is None:
             self._take_into_use()
             return

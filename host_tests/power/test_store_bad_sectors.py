@@ -1,4 +1,4 @@
-"""Sectors that took nothing are remembered by whoever keeps the ring's list; a wrong list costs room and nothing else."""
+"""Sectors that took nothing are remembered by whoever keeps the list; a wrong list costs room and nothing else."""
 
 from __future__ import annotations
 

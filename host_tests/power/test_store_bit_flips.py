@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from firmware.core.types import REFUSED
 from firmware.store.journal import Journal
 from host_tests.power.ledger import LONG, SEALER, Ledger, observe, open_journal, with_image
@@ -153,6 +155,20 @@ def test_a_lost_promise_of_numbers_never_gives_one_again() -> None:
         used = len(bytes(nor.image[:4096]).rstrip(b"\xff"))
         nor.image[used - 6] ^= 12  # two bits: no repair
         assert open_journal(nor, False).next_seq() > newest
+
+
+@pytest.mark.parametrize("promises", [1, 2, 5, 9])
+def test_several_lost_promises_in_a_row_never_give_a_number_again(promises: int) -> None:
+    nor = Nor(4 * 4096)
+    journal = open_journal(nor, False)
+    journal.continue_above(500)
+    start = journal._ring.room()
+    newest = max(journal.next_seq() for _ in range(64 * (promises + 1)))
+    end = 4096 - journal._ring.room()
+    assert start - journal._ring.room() == 32 * promises
+    for back in range(1, promises + 1):
+        nor.image[end - 32 * back + 13] ^= 12  # two bits: no repair
+    assert open_journal(nor, False).next_seq() > newest
 
 
 def test_the_oldest_sector_that_lost_both_headers_still_gives_its_records_and_is_not_erased() -> None:

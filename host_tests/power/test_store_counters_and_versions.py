@@ -11,6 +11,8 @@ from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreNewer
 from firmware.core.types import ACCRUAL, OFFLINE, Member
 from firmware.store import frames
 from firmware.store.buckets import Buckets
+from firmware.store.export import Export, Raw
+from firmware.store.flash import Flash
 from firmware.store.frames import FORMAT, LAST_GENERATION, Header, pack_frame, pack_head
 from firmware.store.journal import KIND, Journal
 from firmware.store.members import Members
@@ -20,6 +22,7 @@ from firmware.store.tries import TryCounter
 from firmware.store.vault import Vault, VaultDamaged
 from host_tests.power.headers import of_format
 from host_tests.power.ledger import SEALER, Ledger, observe, open_journal, with_image
+from tools.device.capture import parsed
 from tools.sim.chips.nor import Nor, NorPartition
 
 SALT = 0x5A17
@@ -281,6 +284,67 @@ def test_keys_in_a_later_frame_are_damaged_keys_and_stay() -> None:
     with pytest.raises(VaultDamaged):
         Vault(part(nor), SEALER).load()
     assert bytes(nor.image) == before
+
+
+def test_keys_of_a_later_layout_are_newer_and_stay_in_one_copy_or_both() -> None:
+    for sectors in ((0,), (1,), (0, 1)):
+        nor = Nor(2 * 4096)
+        Vault(part(nor), SEALER).save({"tmk": bytes(16)})
+        for sector in sectors:
+            raw = bytes(nor.image[sector * 4096 : sector * 4096 + 256])
+            length, seq = int.from_bytes(raw[4:6], "little"), int.from_bytes(raw[:4], "little")
+            later = pack_frame(8, 2, seq + 1, raw[12 : 12 + length], 0x59454B56)
+            nor.image[sector * 4096 : sector * 4096 + len(later)] = later
+        before = bytes(nor.image)
+        for use in (lambda vault: vault.load(), lambda vault: vault.save({"tmk": b"\1" * 16})):
+            with pytest.raises(StoreNewer):
+                use(Vault(part(nor), SEALER))
+        assert bytes(nor.image) == before
+
+
+def test_a_newer_store_can_still_be_exported_byte_by_byte() -> None:
+    nor, ledger = used()
+    ledger.offline_sale(1)
+    of_format(nor, FORMAT + 1)
+    flash = Flash(part(nor))
+    export, lines = Export(flash, Raw(flash), True), []
+    while (line := export.line()) is not None:
+        lines.append(line)
+    (capture,) = parsed("\n".join(lines).encode())
+    assert capture.complete
+    assert bytes(capture.image()) == bytes(nor.image)
+
+
+@pytest.mark.parametrize("cache", [Members, Buckets])
+def test_a_newer_cache_is_not_dropped_though_an_older_header_stands_there_too(cache: type) -> None:
+    nor = Nor(6 * 4096)
+    opened_cache(cache)(nor)
+    of_format(nor, FORMAT - 1)
+    other = Nor(6 * 4096)
+    opened_cache(cache)(other)
+    of_format(other, FORMAT + 1)
+    nor.image[4 * 4096 : 4 * 4096 + 64] = other.image[:64]
+    before = bytes(nor.image)
+    with pytest.raises(StoreNewer):
+        opened_cache(cache)(nor)
+    assert bytes(nor.image) == before
+
+
+def test_a_later_firmwares_life_in_between_loses_nothing_of_either() -> None:
+    """It keeps the format and writes frames of types and layouts of its own; this one goes on, and it comes back."""
+    nor, ledger = used()
+    placed: list[tuple[int, bytes]] = []
+    for n in range(20):
+        ledger.offline_sale(n % 4)
+        placed.append(place_frame(nor, ledger, 14 + n % 3, 1 + n % 2, bytes(range(n, n + 40))))
+        ledger.journal = open_journal(nor, False)
+        ledger.handed = ledger.journal.highest_seq()
+    assert observe(ledger.journal, ledger.probe) == ledger.state()
+    ledger.settle(*sorted(ledger.pending)[:15])
+    ledger.idle()
+    assert observe(open_journal(nor, False), ledger.probe) == ledger.state()
+    assert ledger.journal.gaps() == 0
+    assert all(bytes(nor.image[at : at + len(frame)]) == frame for at, frame in placed)
 
 
 # --- moved partitions, frames in frames -------------------------------------------------------------------------------

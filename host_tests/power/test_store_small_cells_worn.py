@@ -10,7 +10,7 @@ from firmware.core.errors import FlashUnreadable, StoreError, StoreForeign
 from firmware.store.slots import Slots
 from firmware.store.vault import Vault
 from host_tests.power.faults import Unreadable
-from host_tests.power.ledger import LONG
+from host_tests.power.ledger import LONG, with_image
 from host_tests.power.test_store_small_cells import BOARD, KINDS, NEW, OLD, every_cut, part, slots, tries, vault
 from tools.sim.chips.nor import Nor, PowerCut, Torn
 
@@ -250,3 +250,33 @@ def test_keys_with_one_copy_left_survive_every_cut_of_a_change(page_only: bool, 
     nor.image[lost * 4096 + 20] ^= 0xFF
     for after in every_cut(bytes(nor.image), lambda n: vault(n, page_only).save(NEW)):
         assert vault(after, page_only).load() in (OLD, NEW)
+
+
+@KINDS
+def test_a_torn_change_of_a_setting_is_never_programmed_over(page_only: bool) -> None:
+    nor = Nor(2 * 4096)
+    kept = slots(nor, page_only)
+    for n in range(3):
+        kept.put("counter", b"%060d" % n)
+    torn = 0
+    for after in every_cut(bytes(nor.image), lambda n: slots(n, page_only).put("counter", b"new")):
+        again = slots(with_image(bytes(after.image)), page_only)  # refuses a program over dirt
+        again.put("language", b"en")
+        torn += again._sector != kept._sector
+    assert torn > 0, "no cut left a torn place"
+
+
+def test_a_success_that_a_fault_claims_later_forgives_no_try() -> None:
+    nor = Nor(2 * 4096)
+    counter = tries(nor)
+    for _ in range(21):
+        counter.begin()
+        counter.settle()
+    for _ in range(3):
+        counter.begin()
+    row = 2176
+    for later in (22, 23, 40, 100):
+        flash = Nor(2 * 4096)
+        flash.image[:] = nor.image
+        flash.image[row + later // 8] &= ~(0x80 >> later % 8)
+        assert tries(flash).failures() == 3
