@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from firmware import board as boards
+from firmware.core.errors import StoreError, StoreForeign, StoreNotReady
+from firmware.core.types import ACCRUAL, OFFLINE, Transaction
+from firmware.store.journal import Journal
+from firmware.store.seal import Sealer
 from tools.device import cli, partition
+from tools.sim.chips.nor import Nor, NorPartition
 from tools.sim.layout import LAYOUTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "partitions.md"
@@ -107,3 +113,72 @@ def test_the_page_says_the_same() -> None:
             assert row in page, row
     for row in (*partition.table_rows()[1:-1], *partition.flash_values()):
         assert row in page, row
+    assert f"the regions need {sum(r.size for r in partition.regions('s3')) // KB:,} KB" in page
+    free = 4096 * KB - 0x10000 - 2048 * KB  # beside an interpreter of 2 MB
+    assert free < sum(r.size for r in partition.regions("s3"))
+    assert f"leaves {LAYOUTS['pico'].flash_size // KB} KB behind" in page
+    assert f"flash = rp2.Flash(start=0, len={dict(LAYOUTS['pico'].partitions)['vfs'][1]})" in page
+    assert f"--flash-size {partition.S3_FLASH // KB // KB}M" in partition.table_rows()[-1] + page
+
+
+# --- a row that was shifted, or resized -------------------------------------------------------------------------------
+
+SEALER = Sealer(bytes(range(16)), b"VAFA0001")
+FIRST, SIZE = 16, 16  # sectors of the journal in a flash of 48
+
+
+def used(turns: int) -> Nor:
+    """A flash with a journal in its middle and never-used neighbours; the ring went round so often."""
+    nor = Nor(48 * 4096, None)
+    nor.image[:] = used_image(turns)
+    return nor
+
+
+@functools.cache
+def used_image(turns: int) -> bytes:
+    nor = Nor(48 * 4096, None)
+    journal = opened(nor, FIRST, SIZE)
+    journal.continue_above(0)
+    for n in range(turns * SIZE * 63 + 3):
+        seq = journal.next_seq()
+        journal.append(Transaction(seq, ACCRUAL, OFFLINE, b"\1\2\3\4", 2, n, 1, n, 2))
+        if n % 60 == 59:
+            journal.settle_all([t.seq for t in journal.pending()])
+            while journal.idle_work():
+                pass
+    return bytes(nor.image)
+
+
+def opened(nor: Nor, first: int, size: int) -> Journal:
+    journal = Journal(NorPartition(nor, first * 4096, size, False), SEALER, 77)
+    journal.open()
+    return journal
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+@pytest.mark.parametrize(("shift", "size"), [(1, 16), (-1, 16), (-5, 16), (5, 16), (0, 15), (0, 24), (-8, 32), (4, 8)])
+def test_a_shifted_or_resized_region_is_recognised_and_left_untouched(turns: int, shift: int, size: int) -> None:
+    nor = used(turns)
+    first = FIRST + shift
+    assert len(list(opened(nor, FIRST, SIZE).pending())) > 0
+    before = bytes(nor.image)
+    if turns == 0 and shift > 0:
+        # The journal's one sector lies outside, the region is blank: a new journal begins, without numbers.
+        with pytest.raises(StoreNotReady):
+            opened(nor, first, size).next_seq()
+        assert nor.image[FIRST * 4096 : (FIRST + 1) * 4096] == before[FIRST * 4096 : (FIRST + 1) * 4096]
+        return
+    with pytest.raises(StoreForeign) as told:
+        opened(nor, first, size)
+    assert size != SIZE or str(told.value) == f"region begins {shift} sectors from its place"
+    assert nor.image == before
+    assert len(list(opened(nor, FIRST, SIZE).pending())) > 0, "with the former table everything is there"
+
+
+def test_a_region_over_what_something_else_wrote_is_left_untouched() -> None:
+    nor = used(0)
+    nor.image[20 * 4096 : 21 * 4096] = bytes(4096)
+    before = bytes(nor.image)
+    with pytest.raises(StoreError):
+        opened(nor, 17, 16)
+    assert nor.image == before
