@@ -45,8 +45,13 @@ if TYPE_CHECKING:
     class Journal(Protocol):
         """The journal of transactions on raw flash. When a call returns, what it wrote survives a power cut."""
 
-        def open(self) -> None:
-            """Recover whatever a power cut left; bounded. Raises StoreError when the flash is not ours."""
+        def open(self, bad: bytes = b"") -> None:
+            """Recover whatever a power cut left; bounded. Raises StoreError when the flash is not ours. `bad`: what
+            `bad_sectors` said before."""
+            ...
+
+        def bad_sectors(self) -> bytes:
+            """Sectors that take nothing any more: salt u32 and a bit for each sector."""
             ...
 
         def load(self) -> bool:

@@ -13,7 +13,8 @@ from firmware.store import records
 from firmware.store.care import Care
 from firmware.store.entries import CELL_BYTES, KEPT_KINDS, TRANSACTIONS, Entries
 from firmware.store.flash import Flash
-from firmware.store.loading import SEQ_BLOCK, Loader
+from firmware.store.loading import Loader
+from firmware.store.numbers import KEEP_FOLLOWING, Numbers
 from firmware.store.pending import CELLS, fingerprint
 from firmware.store.ring import Ring
 from firmware.store.state import State
@@ -30,17 +31,11 @@ KIND = const(1)
 _LINKED = (records.TRANSACTION, records.RESULT, records.VOID)
 _SECRET = (records.TRANSACTION, records.RESULT, records.VOID, records.DEAD)
 
-_LAST_SEQ = const(0x7FFFFFFF)  # above are the numbers of sessions
-_SIGN_ON_GAP = const(1000)  # distance a fresh store keeps from what the switch has seen
-
-# Sectors that stay free: for new value; for what must follow it; for acknowledgements.
+# Sectors that stay free: for new value; for acknowledgements. What must follow value keeps KEEP_FOLLOWING.
 _KEEP_VALUE = const(2)
-_KEEP_FOLLOWING = const(1)
 _KEEP_NONE = const(0)
-# Bytes that stay free in the last sector: for what lets go of the oldest sector, though several cuts tear it; for
-# reversals, when a number is wanted that may never be used.
+# Bytes that stay free in the last sector: for what lets go of the oldest sector, though several cuts tear it.
 _SPARE_RELEASE = const(2048)
-_SPARE_REVERSALS = const(1024)
 _ENDS_IN_SECTOR = const(50)  # dead letters that fit a sector at least: reversals end first, wherever they stand
 
 _AHEAD = const(2)  # sectors erased ahead of need
@@ -68,15 +63,14 @@ class Journal(Care):
         self._ring = Ring(self._flash, KIND, self._salt, self._sealer, _SECRET, _LINKED)
         self._ring.tail_now = self._tail
         self._opened = False
-        self._handed = 0  # newest SEQ handed out
         self._state = State(self._ring.generation_with)
         self._pending, self._open, self._dead = self._state.pending, self._state.open, self._state.dead
         self._loader = Loader(self._ring, self._state)
+        self._numbers = Numbers(self._ring, self._open)
         self._entries = Entries(self._ring, self._state)
         self._late: "dict[int, int]" = {}  # generation to cells: settled, but the full ring did not take the frame
         self._late_rc: "dict[int, str]" = {}  # SEQ to RC: buried, in the same way
-        self._old = 0  # what has this number or a lower one may have been sent before the start
-        self._sent: "set[int]" = set()  # newer, pending, and perhaps sent
+        self._sent: "set[int]" = set()  # appended since the start, pending, and perhaps sent
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
@@ -86,9 +80,7 @@ class Journal(Care):
         self._reset()
         ring = self._ring
         ring.open(self._loader.first_look, bad)
-        if ring.seq_ceiling:
-            ring.seq_ceiling += ring.lost * (SEQ_BLOCK + 1)  # each lost frame may have been a mark
-        self._handed = self._old = ring.seq_ceiling
+        self._numbers.begin()
         self._loader.begin()
         self._opened = True
 
@@ -124,48 +116,18 @@ class Journal(Care):
     def next_seq(self) -> int:
         """A number that was never given before. Each call gives another; unused ones leave a gap. Raises StoreFull."""
         self._load_all()
-        ring = self._ring
-        if not ring.seq_ceiling:
-            raise StoreNotReady("no sign-on yet")
-        if self._handed >= ring.seq_ceiling:
-            self._raise_ceiling(self._handed + SEQ_BLOCK)
-        self._handed += 1
-        return self._handed
+        return self._numbers.next()
 
     def highest_seq(self) -> int:
         """No number up to it is handed out again, none in the journal is above it; 0 on a fresh store. Writes nothing
         and needs no loading."""
-        return self._handed
+        return self._numbers.handed
 
     def continue_above(self, high_seq: int) -> None:
         """Take the switch's HIGH_SEQ: a fresh store continues at high_seq + 1000, another never goes back. Needs no
         loading: a sign-on does not wait for it."""
         self._need_open()
-        if not self._ring.seq_ceiling:
-            high_seq += _SIGN_ON_GAP - 1
-        elif high_seq <= self._handed:
-            return
-        if high_seq + SEQ_BLOCK > _LAST_SEQ:
-            raise StoreError("no sequence numbers above the switch's")
-        try:
-            for _ in range(2):  # the only frame that knows this number must not be a single one
-                self._raise_ceiling(high_seq + SEQ_BLOCK)
-        except StoreFull:
-            if not self._ring.seq_ceiling:
-                raise
-            # The next number needs a promise of its own, so none is given until there is room for one.
-        self._handed = high_seq
-
-    def _raise_ceiling(self, ceiling: int) -> None:
-        """Never takes the room of acknowledgements, nor, unless one may be due, all that reversals need."""
-        if ceiling > _LAST_SEQ:
-            raise StoreFull("sequence numbers are used up")
-        ring = self._ring
-        tail = self._tail()
-        spare = 0 if self._open else _SPARE_REVERSALS  # not loaded: as if nothing were open
-        ring.append(records.MARK, 0, records.pack_mark(tail, ceiling), _KEEP_FOLLOWING, spare)
-        ring.release(tail)
-        ring.seq_ceiling = max(ring.seq_ceiling, ceiling)
+        self._numbers.continue_above(high_seq)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -175,9 +137,9 @@ class Journal(Care):
         seq = transaction.seq
         if not self._ring.seq_ceiling:
             raise StoreNotReady("no sign-on yet")
-        if not max(self._state.high, self._ring.seq_high) < seq <= self._handed:
+        if not max(self._state.high, self._ring.seq_high) < seq <= self._numbers.handed:
             raise StoreError("SEQ {} was used or never handed out".format(seq))
-        keep = _KEEP_FOLLOWING
+        keep = KEEP_FOLLOWING
         if transaction.verb != REVERSAL:
             keep = _KEEP_VALUE + (self._pending.reversals + len(self._open)) // _ENDS_IN_SECTOR
         body = records.pack_transaction(transaction)
@@ -187,8 +149,7 @@ class Journal(Care):
             if not self._make_room(True):
                 raise
             at = self._ring.append(records.TRANSACTION, seq, body, keep)
-        self._ring.seq_high = seq
-        self._ring.seq_ceiling = max(self._ring.seq_ceiling, seq + SEQ_BLOCK)
+        self._numbers.wrote(seq)
         position = self._ring.generation * CELLS + at // CELL_BYTES
         self._entries.written_last = (seq, position)
         self._state.note(transaction, position)
@@ -198,7 +159,7 @@ class Journal(Care):
         self._load_all()
         if result.seq not in self._open:
             raise StoreError("no open intent {}".format(result.seq))
-        self._ring.append(records.RESULT, result.seq, records.pack_result(result), _KEEP_FOLLOWING)
+        self._ring.append(records.RESULT, result.seq, records.pack_result(result), KEEP_FOLLOWING)
         del self._open[result.seq]
 
     def settle(self, seq: int) -> None:
@@ -252,7 +213,7 @@ class Journal(Care):
         self._load_all()
         if not self._pending_position(seq):
             return False
-        if seq > self._old:
+        if seq > self._numbers.old:
             self._sent.add(seq)
         return True
 
@@ -267,7 +228,7 @@ class Journal(Care):
         frame = self._entries.frame(position, TRANSACTIONS) if position else None
         if frame is None or records.unpack_transaction(frame.body).verb == REVERSAL:
             raise StoreError("no pending sale {}".format(seq))
-        if seq <= self._old or seq in self._sent:
+        if seq <= self._numbers.old or seq in self._sent:
             raise StoreError("SEQ {} may have been sent".format(seq))
         body = records.pack_void(seq, position, clerk, time_utc)
         self._ring.append(records.VOID, seq, body, _KEEP_NONE, _SPARE_RELEASE)
@@ -401,7 +362,8 @@ class Journal(Care):
     # --- housekeeping -----------------------------------------------------------------------------------------------
 
     def idle_work(self) -> bool:
-        """Load one sector, or move dead letters out of the oldest sector, or erase one sector. True: call again."""
+        """Load one sector, or move dead letters out of the oldest sector, or erase one sector, or write a frame again
+        in which a cell faded. True: call again."""
         if self.load():
             return True
         ring = self._ring
@@ -411,7 +373,7 @@ class Journal(Care):
             self._write_late_settles()
             self._write_again(sorted(self._late_rc)[:1])
             return True
-        return ring.erase_ahead(_AHEAD)
+        return ring.erase_ahead(_AHEAD) or ring.refresh()
 
     def _make_room(self, give_up_last: bool = False) -> bool:
         """Let go of the oldest sector when nothing but a few dead letters keeps it, or the newest sale, which is only

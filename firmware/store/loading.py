@@ -47,6 +47,7 @@ class Loader:
     def begin(self) -> None:
         """The ring is open: go on from its durable tail."""
         self._next = self._older = self._ring.tail
+        self._ring.chain.reading = True
 
     def left(self) -> int:
         """Sectors still to be read, about; 0 when all is known."""
@@ -57,13 +58,14 @@ class Loader:
         if self._done:
             return False
         ring = self._ring
-        if self._next <= ring.generation:
+        if ring.chain.reading:
             ring.visit(self._next, self._load)
             self._next += 1
+            ring.chain.reading = self._next <= ring.generation
         elif not ring.chain.known() and self._older > 1 and self._older - 1 + ring.sectors > ring.generation:
             # No sector that is needed holds a linked record: the chain goes on from an older one.
             self._older -= 1
-            ring.visit(self._older, self._look_for_the_link)
+            ring.chain.look_back(ring, self._older)
         else:
             self._done = True
         return True
@@ -76,14 +78,8 @@ class Loader:
         return self._newest_utc
 
     def _load(self, frame: "Frame") -> bool:
-        if frame.tag:
-            self._ring.chain.follow(frame.link, frame.tag)
+        self._ring.chain.follow(frame.link, frame.tag)
         return self._state.take(frame)
-
-    def _look_for_the_link(self, frame: "Frame") -> bool:
-        if frame.tag:
-            self._ring.chain.took(frame.tag)
-        return False
 
     def _look_for_the_time(self, frame: "Frame") -> bool:
         if frame.kind == records.TRANSACTION:
