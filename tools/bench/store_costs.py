@@ -192,9 +192,9 @@ def _member_rows() -> list[Row]:
         (
             "members.erases_with_checkpoint",
             nor.erases / (_DAYS * _UPDATES_A_DAY),
-            "with a start every 500",
+            "a start every 500",
             0.0156,
-            0.04,
+            None,
         ),
         ("members.boot_bytes", max(starts), "B until all are known", 24_576, None),
     ]

@@ -124,6 +124,8 @@ class Day:
         self.journal = Journal(self.queue_flash, sealer, 9, self.page_only, sector)
         self.journal.open()
         self.members.open()
+        while self.journal.load():  # as the desk does before its first story
+            pass
         works = (self.journal.idle_work, self.members.idle_work)
         # Retired is what the switch told nothing of since long before this day: nobody, but all is searched.
         keeper = self.housekeeping(self.quiet, works, self.nothing, lambda: self.members.retire(1))
