@@ -29,7 +29,7 @@ from firmware.screen.keys import Keys
 from firmware.screen.panel import Panel, Times
 from firmware.screen.signals import Signals
 from firmware.service import faults
-from firmware.service.bad_sectors import JOURNAL, BadSectors, small_values
+from firmware.service.bad_sectors import JOURNAL, MEMBERS, BadSectors, small_values
 from firmware.service.console import Console
 from firmware.service.housekeeping import Housekeeping, Quiet
 from firmware.service.supervisor import Policy, Supervisor
@@ -106,10 +106,10 @@ class App:
         self.journal = Journal(board.transaction_flash(), sealer, board.random_number(32), board.page_only, sector)
         self.journal.open(bad[0])
         self.console.attach_export(self.journal.export)
-        stores = {JOURNAL: (self.journal, bad[0])}
+        stores = {JOURNAL: (self.journal, bad[0]), MEMBERS: (self.members, bad[1])}
         self._bad_sectors = BadSectors(stores, lambda: small_values(board, sector), self.log)
         try:
-            self.members.open()
+            self.members.open(bad[1])
         except StoreError as error:
             self.log.error(error, "member cache")  # advisory: without it every balance comes from the switch
         self.clock = Clock(board.rtc(), max(_BUILT_UTC, self.journal.newest_utc()), _BUILT_UTC)

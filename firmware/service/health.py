@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         def gaps(self) -> int: ...
         def mended(self) -> int: ...
 
-    class Members(Protocol):
+    class Members(Store, Protocol):
         """The member cache as this asks it."""
 
         def working(self) -> bool: ...
@@ -34,7 +34,7 @@ def lines(journal: "Journal", members: "Members", housekeeping: "Housekeeping") 
     return [
         "idle work {}".format("reads, {} sectors left".format(left) if left else idle),
         "journal {}".format(_care(journal)),
-        "members {}".format("open" if members.working() else "closed: flash failed or nothing of ours (S05)"),
+        "members {}".format(_care(members) if members.working() else "closed: flash failed or nothing of ours (S05)"),
         "store missing or altered {} mended {}".format(journal.gaps(), journal.mended()),
     ]
 

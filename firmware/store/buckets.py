@@ -124,6 +124,12 @@ class Buckets:
         """Salt u32 and a bit a sector that takes nothing any more; `open` takes it back."""
         return pack("<I", self._salt) + bytes(self._bad)
 
+    def care(self) -> "tuple[int, int, int, int, int]":
+        """As `Care.care`; what a copy waited for is not counted."""
+        taken = list(self._taken)
+        bad = len([sector for sector in range(len(taken)) if self._is_bad(sector)])
+        return len(taken), len(taken) - taken.count(_HOME) - bad, taken.count(_ERASED), bad, 0
+
     def get(self, uid: bytes) -> "Member | None":
         """One sector is read."""
         if not self._opened:

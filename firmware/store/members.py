@@ -13,6 +13,7 @@ from micropython import const
 
 from firmware.core.errors import StoreError, StoreFull, StoreOutdated, StoreSealed
 from firmware.core.types import Member
+from firmware.store.care import Care
 from firmware.store.flash import Flash
 from firmware.store.frames import SECTOR, Header
 from firmware.store.member_index import MemberIndex
@@ -48,7 +49,7 @@ _MARK_BODY = const(64)  # so that a mark takes a record's place
 _STEPS = const(5)  # sectors read or cleaned at a time in a call that somebody waits for
 
 
-class Members:
+class Members(Care):
     """One cache. Before `open`, or after the flash failed, `get` knows nobody and `put` keeps nothing."""
 
     def __init__(
@@ -101,10 +102,6 @@ class Members:
         # A cut may have come between a card's last record and the erase.
         self._purge = self._known.forgotten_in or _WIPE
         self._opened = True
-
-    def bad_sectors(self) -> bytes:
-        """What `open` takes back, so that no sector that failed is tried again."""
-        return self._ring.bad_sectors()
 
     def get(self, uid: bytes) -> "Member | None":
         """One read of 80 bytes, rarely a second. A member may be missed until `idle_work` has indexed all."""

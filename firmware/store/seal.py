@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
         def visit(self, generation: int, visit: "Callable[[Frame], bool]") -> None: ...
 
+
 CLEAR = const(8)
 TAG = const(8)
 LINK = const(4)

@@ -3,6 +3,7 @@
 from firmware.core.types import ACCRUAL, OFFLINE, Transaction
 from firmware.service import health
 from firmware.service.housekeeping import Housekeeping
+from firmware.store.buckets import Buckets
 from firmware.store.journal import Journal
 from firmware.store.members import Members
 from firmware.store.seal import Sealer
@@ -58,3 +59,16 @@ def test_a_sector_that_failed_is_given_up_and_a_closed_cache_says_so() -> None:
     assert again.journal.bad_sectors() == bytes(bad)
     again.members._opened = False
     assert "closed" in again.lines()["members"]
+
+
+def test_both_caches_count_their_sectors() -> None:
+    nor = Nor(32 * 4096)
+    members = Members(NorPartition(nor, 0, 8), SEALER, 6)
+    buckets = Buckets(NorPartition(nor, 8 * 4096, 8), SEALER, 6)
+    for cache in (members, buckets):
+        cache.open()
+        while cache.idle_work():
+            pass
+    assert members.care() == (8, 7, 2, 0, 1)
+    sectors, free, erased, bad, _ = buckets.care()
+    assert (sectors, free, bad) == (8, 7, 0) and erased >= 1
