@@ -244,9 +244,9 @@ class Client:
 
 
 @contextlib.contextmanager
-def bench(folder: Path, database_url: str = "sqlite://", **options):
+def bench(folder: Path, database_url: str = "sqlite://", now=lambda: NOW, **options):
     """A running switch with one terminal, ali (600 points, gold) and sara (0 points)."""
-    switch = BenchSwitch(database_url, folder / "pki", clock=lambda: NOW, **options)
+    switch = BenchSwitch(database_url, folder / "pki", clock=now, **options)
     furnish(switch.ledger)
     switch.start()
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,11 +14,15 @@ from click.testing import CliRunner
 from firmware import settings
 from firmware.settings import declared_keys
 from host_tests.unit.bench_cards import AUTH, OFFICE, SDM, SUN_CARD, sun
-from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, inquiry, network
+from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, bench, inquiry, network
 from tools.bench_switch import Ledger
 from tools.bench_switch.cli import main
+from tools.bench_switch.errors import CODES
+from tools.bench_switch.faults import KINDS
 from tools.bench_switch.pki import ensure
 from tools.issuer import keyfile
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -71,6 +76,114 @@ def test_terminal_keys_are_made_into_a_private_file_and_never_printed(run, tmp_p
     assert "blocked" in run("terminal", "list")
 
 
+def test_a_member_is_shown_with_standing_cards_and_bookings(run):
+    run("member", "add", "ali", "--number", "1001", "--points", "600", "--tier", "gold")
+    run("card", "bind", ALI, "1001")
+    run("card", "block", ALI)
+    shown = run("member", "show", "ali")
+    for words in ("member 1001 ali: 600 points", "tier gold, 0 visits", f"{ALI} (lost)", "opening", "+600"):
+        assert words in shown
+
+
+def test_a_member_list_is_read_in_whole_or_not_at_all_and_again_without_effect(run, tmp_path):
+    file = tmp_path / "members.csv"
+    file.write_text(
+        f"number,name,points,tier,uid\n1001,ali,600,gold,{ALI}\n1001,ali,600,gold,04A1B2C3D4E5F6\n1002,sara,,,\n"
+    )
+    assert "2 members and 2 cards new" in run("member", "import", str(file))
+    assert "0 members and 0 cards new, 0 members changed, 3 lines without news" in run("member", "import", str(file))
+    assert "balance 600" in run("ledger", "show", "--member", "ali")
+    file.write_text(f"number,name,tier,uid\n1001,ali,silver,\n1003,reza,,{ALI}\n")
+    refused = run("member", "import", str(file), code=1)
+    assert "members.csv line 3: card 9C599B32 is another member's" in refused
+    assert refused.rstrip().endswith("[B21]")
+    assert "tier gold" in run("member", "show", "ali"), "nothing of a list with an error is taken"
+    file.write_text("number,name,tier\n1001,ali baba,silver\n")
+    assert "1 members changed" in run("member", "import", str(file))
+    assert "tier silver" in run("member", "show", "ali baba")
+    assert "right" in run("ledger", "check")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name\nali\n", "the first line must name the columns"),
+        ("number,name,shoe\n1,ali,9\n", "the first line must name the columns"),
+        ("number,name\nx,ali\n", "line 2: number is no whole number"),
+        ("number,name\n,ali\n", "line 2: number is no whole number"),
+        ("number,name,points\n1,ali,-5\n", "line 2: points is no whole number"),
+        ("number,name,points\n1,ali\n", "line 2: not as many values as columns"),
+        ("number,name\n1,ali,9\n", "line 2: not as many values as columns"),
+        ("number,name,tier\n1,ali,iron\n", "line 2: tier is none, bronze"),
+        ("number,name\n1,ali\n2,ali\n", "line 3: the name 'ali' is member 1's [B11]"),
+        ("number,name\n0,ali\n", "line 2: a member number is 1 to"),
+        ("number,name\n1,\n", "line 2: a member's name has 1 to 60 bytes"),
+        ("number,name,uid\n1,ali,0102\n", "line 2: a UID has 4, 7 or 10 bytes"),
+        ("number,name,uid,way\n1,ali,01020304,walk\n", "line 2: a card goes the way"),
+        ('number,name\n1,"ali\n', "unexpected end of data"),
+        (b"number,name\n1,\xff\xfe\n", "can't decode"),
+        ("", "the first line must name the columns"),
+    ],
+)
+def test_a_bad_member_list_is_said_with_its_line(run, tmp_path, text, says):
+    file = tmp_path / "bad.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    output = run("member", "import", str(file), code=1)
+    assert output.startswith("Error: ")
+    assert says in output
+    assert "0 members" in run("member", "list")
+
+
+def test_a_card_is_moved_and_a_nameless_members_points_come_along(run, tmp_path):
+    run("member", "add", "ali", "--points", "600")
+    run("member", "add", "sara")
+    run("card", "bind", ALI, "ali")
+    assert "0 points came along" in run("card", "move", ALI, "sara")
+    assert "balance 600" in run("ledger", "show", "--member", "ali")
+    with bench(tmp_path, f"sqlite:///{tmp_path}/other.db") as switch:
+        with Client(switch) as client:
+            assert client.ask(accrual(1, 80_000, uid="DEADBEEF")).rc == "00"
+            switch.ledger.move_card("DEADBEEF", "sara")
+            assert client.ask(accrual(2, 20_000, uid="DEADBEEF")).rc == "00"
+        assert switch.ledger.balance("sara") == 100
+        assert switch.ledger.move_card("DEADBEEF", "sara") == 0
+        assert switch.ledger.check() == []
+        assert sum(switch.ledger.accounts().values()) == 0
+
+
+def test_cards_go_on_the_hotlist_and_come_off_it(run):
+    run("member", "add", "ali")
+    run("card", "bind", ALI, "ali")
+    assert run("card", "hotlist") == "none\n"
+    run("card", "block", ALI, "--as", "stolen")
+    assert run("card", "hotlist") == f"{ALI} stolen ali\n"
+    run("card", "unblock", ALI)
+    assert run("card", "hotlist") == "none\n"
+
+
+def test_a_stolen_terminal_is_blocked_and_let_in_again(run, tmp_path):
+    run("terminal", "add", TERMINAL, "--merchant", "SHOP", "--keys", keys_file(tmp_path))
+    assert "is blocked" in run("terminal", "block", TERMINAL)
+    assert "blocked" in run("terminal", "list")
+    assert "is active" in run("terminal", "unblock", TERMINAL)
+    assert "active" in run("terminal", "list")
+
+
+def test_every_code_of_an_error_is_on_the_page_and_no_other():
+    page = (ROOT / "docs" / "bench-switch.md").read_text()
+    assert dict(re.findall(r"^\| (B\d\d) \| ([^|]+) \|", page, re.MULTILINE)) == CODES
+    used = set()
+    for path in (ROOT / "tools" / "bench_switch").glob("*.py"):
+        if path.name != "errors.py":
+            used |= set(re.findall(r"\bB\d\d\b", path.read_text()))
+    assert used == set(CODES)
+
+
+def test_every_kind_of_fault_is_on_the_page():
+    page = (ROOT / "docs" / "bench-switch.md").read_text()
+    assert set(KINDS) <= set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -81,7 +194,16 @@ def test_terminal_keys_are_made_into_a_private_file_and_never_printed(run, tmp_p
         (["card", "way", ALI, "sun"], "no card"),
         (["serve", "--port", "0", "--issuer-keys", "/proc/none"], "/proc/none"),
         (["terminal", "add", "TOOLONGID", "--merchant", "SHOP", "--keys", "KEYS"], "1 to 8"),
-        (["terminal", "block", "NOBODY"], "no terminal"),
+        (["terminal", "block", "NOBODY"], "no terminal 'NOBODY' [B30]"),
+        (["terminal", "unblock", "NOBODY"], "[B30]"),
+        (["card", "move", ALI, "ali"], "no card 9C599B32 [B20]"),
+        (["card", "bind", ALI, "ali"], "no member 'ali' [B10]"),
+        (["member", "show", "77"], "no member 77 [B10]"),
+        (["member", "import", "/proc/none"], "/proc/none: No such file or directory [B05]"),
+        (["member", "add", "x" * 61], "[B12]"),
+        (["member", "add", "ali", "--points", "-1"], "[B12]"),
+        (["serve", "--workers", "2"], "several workers need PostgreSQL"),
+        (["fault", "set", "silent", "--terminal", "TOOLONGID"], "[B60]"),
         (["fault", "set", "silent", "--mti", "sale"], "four digits"),
         (["ledger", "show", "--member", "nobody"], "no member"),
         (["serve", "--port", "0", "--pki", "/proc/none"], ""),
@@ -102,11 +224,23 @@ def test_a_bad_key_file_is_named_and_not_quoted(run, tmp_path):
     assert "00112233" not in output
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nosuch://x/y", "sqlite:////proc/none/x.db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "nosuch://x/y",
+        "mysql://x/y",
+        "sqlite:////proc/none/x.db",
+        "postgresql://nobody:pass@127.0.0.1:1/none",
+    ],
+)
 def test_a_database_that_does_not_work_is_one_line(url):
     result = CliRunner().invoke(main, ["--database", url, "member", "list"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
+    assert "[B0" in result.output
+    assert len(result.output.splitlines()) == 1
+    assert "pass" not in result.output
 
 
 def test_a_broken_ledger_fails_the_check(run, tmp_path):

@@ -5,6 +5,9 @@ import time
 import pytest
 
 from host_tests.unit.bench_client import (
+    KEY_IN,
+    KEY_OUT,
+    MERCHANT,
     NOW,
     Client,
     accrual,
@@ -143,6 +146,55 @@ def test_a_spoilt_mac(switch, client):
         opened(client.receive())
 
 
+@pytest.mark.parametrize(("n", "changed"), [(0, 8), (3, 3)])
+def test_a_garbled_answer_has_its_length_and_some_other_bytes(switch, client, n, changed):
+    right = client.ask(SALE)
+    switch.faults.next("garble", n=n)
+    client.send(sealed(SALE))
+    garbled = client.receive()
+    switch.faults.next("wrong_mac")  # one bit of it, so that the bytes can be compared
+    client.send(sealed(SALE))
+    near = client.receive()
+    assert len(garbled) == len(near)
+    assert sum(one != other for one, other in zip(garbled[:-1], near[:-1], strict=True)) in (changed - 1, changed)
+    with pytest.raises(AssertionError, match="MAC"):
+        opened(garbled)
+    assert client.ask(inquiry()).balance == 600 + right.points
+
+
+def test_answers_come_in_another_order(switch, client):
+    switch.faults.next("reorder", mti="0200")
+    other = inquiry()
+    client.send(sealed(SALE))
+    client.send(sealed(other))
+    assert answered(other, client.receive()).balance == 725
+    assert answered(SALE, client.receive()).points == 125
+
+
+def test_an_answer_that_nothing_overtakes_is_lost_after_a_minute(tmp_path):
+    now = [NOW]
+    with bench(tmp_path, now=lambda: now[0]) as switch, Client(switch) as client:
+        said = told(switch)
+        switch.faults.next("reorder", mti="0200")
+        client.send(sealed(SALE))
+        while not said:
+            time.sleep(0.01)
+        now[0] += 61
+        assert client.ask(inquiry()).balance == 725
+        client.socket.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            client.receive()
+
+
+def test_a_fault_of_one_terminal_leaves_the_others_alone(switch, client):
+    switch.ledger.add_terminal("VAFA0002", MERCHANT, KEY_OUT, KEY_IN)
+    switch.faults.next("refuse", rc="91", terminal="VAFA0002")
+    switch.ledger.script_fault(Fault("refuse", rc="96", terminal="VAFA0002"))
+    assert client.ask(SALE).rc == "00"
+    codes = [client.ask(accrual(seq, 9_000, **{"41": "VAFA0002"})).rc for seq in (1, 2, 3)]
+    assert codes == ["91", "96", "00"]
+
+
 def test_a_wrong_clock_is_told_under_a_right_mac(switch, client):
     switch.faults.next("wrong_clock", seconds=-86_400)
     assert client.ask(network("301")).tags[0x0E] == (NOW - 86_400).to_bytes(4, "big")
@@ -177,6 +229,7 @@ def test_faults_from_another_process_come_through_the_database(switch, client):
         {"kind": "silent", "mti": "sale"},
         {"kind": "refuse", "rc": "999"},
         {"kind": "silent", "count": 0},
+        {"kind": "silent", "terminal": "TOOLONGID"},
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(switch, wrong):

@@ -96,10 +96,10 @@ def _entries(file: Path) -> Iterator[Entry]:
     """The lines of a list. Raises LedgerError that names the line."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines, strict=True)
-        columns = reader.fieldnames or []
-        if not {"number", "name"} <= set(columns) or not set(columns) <= set(COLUMNS):
-            raise LedgerError("B40", f"{file}: the first line must name the columns {','.join(COLUMNS)}")
         try:
+            columns = reader.fieldnames or []
+            if not {"number", "name"} <= set(columns) or not set(columns) <= set(COLUMNS):
+                raise LedgerError("B40", f"{file}: the first line must name the columns {','.join(COLUMNS)}")
             for line in reader:
                 yield _entry(line, f"{file} line {reader.line_num}")
         except (csv.Error, UnicodeDecodeError) as error:

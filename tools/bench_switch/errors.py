@@ -22,7 +22,6 @@ CODES = {
     "B31": "a terminal twice",
     "B32": "a terminal that cannot be",
     "B33": "unusable keys",
-    "B34": "a nonce that cannot be",
     "B40": "a list that cannot be read in",
     "B50": "the books are wrong",
     "B60": "a fault that cannot be",
