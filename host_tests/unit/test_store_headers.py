@@ -9,13 +9,14 @@ import pytest
 from firmware.core.errors import StoreSealed
 from firmware.core.types import Member
 from firmware.store.buckets import Buckets
-from firmware.store.frames import Header
+from firmware.store.flash import Flash
+from firmware.store.frames import Header, parse_header
 from firmware.store.journal import KIND, Journal
 from firmware.store.seal import Sealer
 from firmware.store.slots import Slots
 from host_tests.power.headers import forged, header_in, put
 from host_tests.power.ledger import SEALER, Ledger, observe, open_journal, with_image
-from tools.sim.chips.nor import Nor, NorPartition
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 OTHER = Sealer(bytes(range(16)), b"VAFA0002")
 
@@ -129,6 +130,19 @@ def test_a_header_copied_from_another_sector_counts_nowhere_else(of: int, to: in
     assert journal.next_seq() > ledger.handed
 
 
+def test_the_newest_header_copied_to_a_free_sector_before_it_hides_no_sale() -> None:
+    nor, ledger = three_sectors()
+    ledger.settle(*ledger.pending)
+    while ledger.journal._ring.generation < 6:
+        ledger.offline_sale(1)
+        ledger.idle()
+    kept = ledger.offline_sale(2)
+    put(nor, 1, bytes(nor.image[5 * 4096 : 5 * 4096 + 64]) + b"\xff" * 4032)
+    journal = open_journal(with_image(bytes(nor.image)), False)
+    assert kept in [t.seq for t in journal.pending()]
+    assert journal.next_seq() > ledger.handed
+
+
 def test_a_header_of_another_terminal_decides_nothing() -> None:
     nor, ledger = three_sectors()
     put(nor, 4, OTHER.header(Header(KIND, 8, 50, 0x5A17, 0, 0, 0), 4))
@@ -193,3 +207,33 @@ def test_a_start_reads_each_header_once_and_asks_one_for_its_tag() -> None:
     assert asked <= 2
     assert nor.reads <= 64 + 2 * 3 + 4
     assert nor.bytes_read <= 64 * 32 + 4096 + 6 * 32 + 4 * 64
+
+
+@pytest.mark.parametrize("used", [(0,), (1,), (0, 1), (3,), ()])
+def test_starting_over_leaves_a_whole_header_at_every_moment(used: tuple[int, ...]) -> None:
+    """When there was one before; cut at any operation in any torn form."""
+    nor = Nor(5 * 4096)
+    for sector in used:
+        put(nor, sector, SEALER.header(Header(2, 5, 7 + sector, 5, 0, 0, 0), sector) + bytes(600))
+    image = bytes(nor.image)
+    new = Header(2, 5, 1, 6, 0, 0, 0)
+    for cut in range(1, 8):
+        for torn in Torn:
+            nor = Nor(5 * 4096, seed=cut)
+            nor.image[:] = image
+            nor.cut_at(cut, torn)
+            try:
+                Flash(part(nor)).start_over(lambda sector: SEALER.header(new, sector))
+            except PowerCut:
+                nor.power_on()
+            headers = [at for at in range(0, nor.size, 4096) if proved(nor, at // 4096)]
+            blank = bytes(nor.image[64:]).count(0xFF) == nor.size - 64
+            assert headers or (not used and blank), f"cut {cut}, {torn}"
+
+
+def proved(nor: Nor, sector: int) -> bool:
+    for copy in (0, 32):
+        header = parse_header(nor.image[sector * 4096 + copy : sector * 4096 + copy + 32])
+        if header is not None and SEALER.vouches(header, sector):
+            return True
+    return False
