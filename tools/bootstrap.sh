@@ -70,6 +70,23 @@ if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
     fi
 fi
 
+# PostgreSQL is for the bench switch with many terminals; the rest works without, so its lack ends nothing here.
+if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "installing postgresql"
+        # The package would make and start a server of its own; ours are private, made and ended by tools/postgres.
+        unattended="env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
+        {
+            apt-get update -q && $unattended postgresql-common &&
+                sed -i 's/^#create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
+                $unattended postgresql
+        } >&2 ||
+            say "PostgreSQL could not be installed: the bench switch has SQLite alone"
+    else
+        say "PostgreSQL is missing: tests that need it are skipped and say so. Install it: sudo apt-get install postgresql"
+    fi
+fi
+
 say "making the environment in $venv (once)"
 rm -rf "$venv"
 "$python" -m venv "$venv"
