@@ -13,6 +13,7 @@ from firmware.switch.profile import (
     FIELD_ROW,
     FIELDS,
     KIND_AN,
+    KIND_ANS,
     KIND_B,
     KIND_N,
     MAC_PRIMARY,
@@ -29,16 +30,13 @@ if TYPE_CHECKING:
 
 def _text(kind: int, raw: bytes, de: int) -> str:
     """The characters of a text field, each checked against its class; a number has at least one digit."""
-    if kind == KIND_N:
-        good = raw.isdigit()
-    else:
+    good = raw.isdigit()  # most are; the runtime looks at the bytes faster than a loop
+    if not good and kind == KIND_ANS:
+        good = not raw or (min(raw) >= 0x20 and max(raw) <= 0x7E)
+    elif not good and kind == KIND_AN:
         good = True
         for byte in raw:
-            if (
-                not 0x20 <= byte <= 0x7E
-                or kind == KIND_AN
-                and not (0x30 <= byte <= 0x39 or byte == 0x20 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A)
-            ):
+            if not (0x30 <= byte <= 0x39 or byte == 0x20 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A):
                 good = False
     if not good:
         raise BadMessage("DE {} has a wrong character".format(de))
@@ -66,21 +64,22 @@ def encode(mti: str, fields: "dict[int, Value]", packed: bool = False) -> bytear
     mac = MAC_SECONDARY if secondary else MAC_PRIMARY
     if MAC_SECONDARY in fields or MAC_PRIMARY in fields:
         raise BadMessage("the MAC is not a field")
-    bitmap = 1 << (128 - mac)
+    bitmap = bytearray(16 if secondary else 8)
+    bitmap[(mac - 1) >> 3] |= 0x80 >> ((mac - 1) & 7)
     if secondary:
-        bitmap |= 1 << 127
+        bitmap[0] |= 0x80
     body = bytearray()
     found = 0
     for at in range(0, len(FIELDS), FIELD_ROW):
         de = FIELDS[at]
         if de in fields:
             found += 1
-            bitmap |= 1 << (128 - de)
+            bitmap[(de - 1) >> 3] |= 0x80 >> ((de - 1) & 7)
             _append(body, at, fields[de], packed)
     if found != len(fields):
         raise BadMessage("a DE is not in the profile")
     head = bytearray(_pack(mti) if packed else mti.encode())
-    head += (bitmap >> (0 if secondary else 64)).to_bytes(16 if secondary else 8, "big")
+    head += bitmap
     head += body
     if len(head) + 8 > MESSAGE_MAX:
         raise BadMessage("too long")
@@ -111,16 +110,19 @@ def decode(raw: "bytes | memoryview", packed: bool = False) -> "tuple[str, dict[
     mti = _unpack(bytes(view[:2]), 4, 0) if packed else _text(KIND_N, bytes(view[:4]), 0)
     secondary = view[at] & 0x80 != 0
     width = 128 if secondary else 64
-    bits = int.from_bytes(bytes(view[at : at + width // 8]), "big")
+    bitmap = bytearray(view[at : at + width // 8])
     at += width // 8
     if secondary:
-        bits ^= 1 << 127
+        bitmap[0] ^= 0x80
     fields: "dict[int, Value]" = {}
     for row in range(0, len(FIELDS), FIELD_ROW):
         de = FIELDS[row]
-        if de > width or not bits >> (width - de) & 1:
+        place, bit = (de - 1) >> 3, 0x80 >> ((de - 1) & 7)
+        if place >= len(bitmap):
+            break
+        if not bitmap[place] & bit:
             continue
-        bits ^= 1 << (width - de)
+        bitmap[place] ^= bit
         kind, prefix = FIELDS[row + 1], FIELDS[row + 2]
         length = FIELDS[row + 3] << 8 | FIELDS[row + 4]
         if prefix:
@@ -139,7 +141,7 @@ def decode(raw: "bytes | memoryview", packed: bool = False) -> "tuple[str, dict[
             fields[de] = part
         else:
             fields[de] = _unpack(part, length, de) if in_digits else _text(kind, part, de)
-    if bits:
+    if any(bitmap):
         raise BadMessage("a DE is not in the profile")
     if at != len(raw):
         raise BadMessage("bytes left over")

@@ -7,10 +7,6 @@ from firmware.core.calendar import to_utc
 from firmware.core.errors import BadMessage
 from firmware.switch.profile import REPEATING, TAG_ROW, TAGS
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Iterator
-
 _DAYS = b"\x1f\x1d\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"
 _TEHRAN_OFFSET_S = 12600
 
@@ -35,36 +31,40 @@ def pack(items: "list[tuple[int, bytes]]") -> bytes:
 def parse(content: bytes) -> "dict[int, bytes]":
     """The known tags of DE 48; of one that repeats, the first (`every` gives all). Raises BadMessage."""
     tags: "dict[int, bytes]" = {}
-    row = 0
-    for tag, value in _split(content):
+    row = at = 0
+    while at < len(content):
+        tag, end = content[at], _end(content, at)
         found = _row(tag, row)
-        if found < 0:
-            continue
-        row = found
-        if not TAGS[row + 1] <= len(value) <= TAGS[row + 2] or (tag in tags and tag not in REPEATING):
-            raise BadMessage("tag {:02X} is malformed".format(tag))
-        if tag not in tags:
-            tags[tag] = value
+        if found >= 0:
+            row = found
+            if not TAGS[row + 1] <= end - at - 2 <= TAGS[row + 2] or (tag in tags and tag not in REPEATING):
+                raise BadMessage("tag {:02X} is malformed".format(tag))
+            if tag not in tags:
+                tags[tag] = content[at + 2 : end]
+        at = end
     return tags
 
 
 def every(content: bytes, tag: int) -> "list[bytes]":
     """All values of a tag that may repeat, in the order they came. Raises BadMessage."""
-    return [value for found, value in _split(content) if found == tag]
-
-
-def _split(content: bytes) -> "Iterator[tuple[int, bytes]]":
+    values = []
     at = 0
     while at < len(content):
-        if at + 2 > len(content):
-            raise BadMessage("a tag without length")
-        tag, length = content[at], content[at + 1]
-        at += 2
-        value = content[at : at + length]
-        if len(value) != length:
-            raise BadMessage("tag {:02X} is cut short".format(tag))
-        at += length
-        yield tag, value
+        end = _end(content, at)
+        if content[at] == tag:
+            values.append(content[at + 2 : end])
+        at = end
+    return values
+
+
+def _end(content: bytes, at: int) -> int:
+    """Where the tag at this place ends."""
+    if at + 2 > len(content):
+        raise BadMessage("a tag without length")
+    end = at + 2 + content[at + 1]
+    if end > len(content):
+        raise BadMessage("tag {:02X} is cut short".format(content[at]))
+    return end
 
 
 def _row(tag: int, at: int) -> int:

@@ -295,4 +295,6 @@ def _answered_as_the_page_says(examples):
         balances.append(ledger.balance("ali"))
     assert balances == [0, 125, 250, 125]
     assert ledger.check() == []
+    with ledger._session() as session:
+        assert set(session.scalars(select(TransactionRow.merchant_id))) == {"MERCHANT0000001"}
     ledger.close()

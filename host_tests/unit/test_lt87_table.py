@@ -28,6 +28,7 @@ from host_tests.unit.switch_kit import (
     split,
     transaction,
 )
+from tools.bench import link_costs
 from tools.bench_switch import messages as switch_messages
 from tools.bench_switch.codec import tlv as switch_tlv
 from tools.bench_switch.codec import wire as switch_wire
@@ -112,12 +113,12 @@ def test_an_answer_without_what_the_terminal_insists_on_is_ignored():
     asked = make.request(transaction())
     whole, content = split_answer(answer(asked.raw, points=125, balance=1375))
     make.read_answer(seal({**whole, "48": content}))
-    for de in profile.INSISTED:
+    for de in (7, 11, 39, 41, 48):
         with pytest.raises(BadMessage):
             make.read_answer(seal({name: value for name, value in {**whole, "48": content}.items() if name != str(de)}))
     kept = {0x01: "01040000002a", 0x0E: "0e046afd86c5", 0x60: f"6001{KID:02x}"}
     make.read_answer(seal({**whole, "48": "".join(kept.values())}))
-    for tag in profile.INSISTED_TAGS:
+    for tag in (0x01, 0x0E, 0x60):
         with pytest.raises(BadMessage):
             make.read_answer(seal({**whole, "48": "".join(v for t, v in kept.items() if t != tag)}))
 
@@ -150,17 +151,22 @@ def layouts_mac(mti: str) -> int:
     return 128 if mti in switch_wire.SECONDARY else 64
 
 
-def test_the_response_table_knows_every_code_and_takes_any_other_for_a_refusal():
+def test_every_code_stands_once_and_only_an_approval_settles_an_advice():
     known = {row.code for row in responses()}
     assert len(known) == len(responses())
-    for rc in ("00", "10", "94"):
-        assert profile.approved(rc)
+    assert {rc for rc in known if profile.approved(rc)} == {"00", "10", "94"}
+    assert {rc for rc in known if profile.fate(rc, False) == profile.SETTLE} == {"00", "10", "94"}
+    assert {rc for rc in known if profile.fate(rc, True) == profile.SETTLE} == {"00", "10", "94", "25"}
+    assert not any(profile.fate(rc, True) == profile.BURY for rc in known), "no code buries a reversal"
+
+
+def test_any_other_code_is_a_refusal():
     for rc in ("05", "99", "0x", "--", "??"):
-        assert profile.verdict(rc) == profile.REFUSED and profile.fate(rc, False) == profile.BURY
-    assert all(profile.fate(rc, True) != profile.BURY for rc in known), "no code buries a reversal"
-    assert not any(profile.fate(rc, False) == profile.SETTLE and not profile.approved(rc) for rc in known), (
-        "an advice is settled by an approval alone"
-    )
+        assert (profile.verdict(rc), profile.fate(rc, False), profile.fate(rc, True)) == (
+            profile.REFUSED,
+            profile.BURY,
+            profile.KEEP,
+        )
 
 
 def test_specifications_for_pyiso8583_are_the_hand_written_ones():
@@ -193,13 +199,8 @@ def test_nothing_of_the_product_imports_another_codec():
 
 
 def test_a_full_accrual_is_small():
-    plain, packed = (len(messages(packed).request(full_accrual()).raw) for packed in (False, True))
-    assert plain <= 190 and packed + len(tpdu_to(1)) <= 120
-
-
-def full_accrual():
-    """A sale with all a card and a person add to it."""
-    return transaction(uid=bytes(range(7)), clerk=12, card_counter=0x01020304)
+    sizes = link_costs.wire_bytes()
+    assert sizes["ascii"] <= link_costs.ASCII_MOST == 190 and sizes["bcd"] <= link_costs.BCD_MOST == 120
 
 
 def test_members_are_told_alike_in_both_spellings():

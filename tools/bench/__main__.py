@@ -43,6 +43,12 @@ def _rivals() -> Iterable[report.Row]:
     return store_rivals.rows()
 
 
+def _link() -> Iterable[report.Row]:
+    from tools.bench import link_costs
+
+    return link_costs.rows()
+
+
 def _terminal() -> Iterable[report.Row]:
     from tools.bench import terminal_costs
 
@@ -55,12 +61,20 @@ def _heap() -> Iterable[report.Row]:
     return heap_budget.rows()
 
 
+def _switch() -> Iterable[report.Row]:
+    from tools.bench import switch_scale
+
+    return switch_scale.rows()
+
+
 PARTS: dict[str, Callable[[], Iterable[report.Row]]] = {
     "reader": _reader,
     "store": _store,
     "rivals": _rivals,
+    "link": _link,
     "terminal": _terminal,
     "heap": _heap,
+    "switch": _switch,
 }
 
 
