@@ -67,12 +67,6 @@ def _switch() -> Iterable[report.Row]:
     return switch_scale.rows()
 
 
-def _switch() -> Iterable[report.Row]:
-    from tools.bench import switch_scale
-
-    return switch_scale.rows()
-
-
 PARTS: dict[str, Callable[[], Iterable[report.Row]]] = {
     "reader": _reader,
     "store": _store,
@@ -80,7 +74,6 @@ PARTS: dict[str, Callable[[], Iterable[report.Row]]] = {
     "link": _link,
     "terminal": _terminal,
     "heap": _heap,
-    "switch": _switch,
     "switch": _switch,
 }
 
