@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 
         board: Board
         master: Cmac
-        members: Forgetful
         journal: Journal
         log: Log
         sector: bytearray
 
+        @property
+        def members(self) -> Forgetful: ...
         def calm(self) -> bool: ...
         def uptime_s(self) -> int: ...
 
