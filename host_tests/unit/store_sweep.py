@@ -156,11 +156,11 @@ def _journal(nor: Nor) -> Journal:
     return journal
 
 
-def _fields(t: Transaction) -> "tuple[object, ...]":
+def _fields(t: Transaction) -> "tuple[Any, ...]":
     return (t.seq, t.verb, t.mode, t.uid, t.amount, t.points, t.time_utc, t.original_seq, t.member_no, t.card_counter)
 
 
-def _seen(journal: Journal) -> "tuple[object, ...]":
+def _seen(journal: Journal) -> "tuple[Any, ...]":
     """What a journal says: (pending, unanswered, dead), each by SEQ."""
     pending = sorted([_fields(t) for t in journal.pending()])
     assert journal.pending_count() == len(pending)
@@ -185,7 +185,7 @@ class Books:
         self.before = self.after = self._state()
         self.batch = False
 
-    def _state(self) -> "tuple[object, ...]":
+    def _state(self) -> "tuple[Any, ...]":
         pending = sorted([_fields(t) for t in self.pending.values()])
         return (pending, sorted([_fields(t) for t in self.open.values()]), sorted(self.dead.items()))
 
