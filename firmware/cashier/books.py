@@ -6,6 +6,7 @@ No function here awaits, so between a decision and its record no other task runs
 from firmware.core.errors import StoreError
 from firmware.core.types import ACCRUAL, APPROVED, ONLINE, REDEMPTION, REFUSED, Member, Result, Transaction
 from firmware.loyalty.outcome import counts_as_sale, estimated_balance, outcome_of
+from firmware.switch.profile import approved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
     from firmware.loyalty.rules import Rules
     from firmware.switch.forward import Forward
 
-# DE39 of an approval (LT-87 section 9). For codes that decide nothing the session raises SwitchUnable.
-_DONE = ("00", "10", "94")
 _RECENT = 8  # sales remembered for the question "again?"
 
 
 def is_approved(reply: "Reply") -> bool:
-    """Whether the switch said yes."""
-    return reply.rc in _DONE
+    """Whether the switch said yes. For codes that decide nothing the session raises SwitchUnable."""
+    return approved(reply.rc)
 
 
 class Books:

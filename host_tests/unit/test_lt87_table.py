@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.core import refusals
 from firmware.core.errors import BadMessage
 from firmware.core.types import CLOCK_OK, OFFLINE
 from firmware.switch import profile
@@ -158,6 +159,14 @@ def test_every_code_stands_once_and_only_an_approval_settles_an_advice():
     assert {rc for rc in known if profile.fate(rc, False) == profile.SETTLE} == {"00", "10", "94"}
     assert {rc for rc in known if profile.fate(rc, True) == profile.SETTLE} == {"00", "10", "94", "25"}
     assert not any(profile.fate(rc, True) == profile.BURY for rc in known), "no code buries a reversal"
+
+
+def test_every_refusal_a_person_can_meet_has_a_text():
+    refused = {row.code for row in responses() if row.live == "refused"} - {
+        "??",
+        "95",
+    }  # 95 answers no person's request
+    assert {f"H{rc}" for rc in refused} | {refusals.OTHER_HOST_REFUSAL} == set(refusals.HOST_REFUSALS)
 
 
 def test_any_other_code_is_a_refusal():
