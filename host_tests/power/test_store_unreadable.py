@@ -85,7 +85,7 @@ def test_whichever_read_fails_only_an_error_of_the_store_comes_out_and_the_next_
     image = used(store)
     if fresh:
         image = b"\xff" * len(image)
-    refused = 0
+    refused = read = 0
     for read in range(1, 10_000):
         nor = Nor(len(image))
         nor.image[:] = image
