@@ -110,7 +110,7 @@ def audit(capture: Capture, sealer: Sealer) -> Audit:
     found.code = _refusal(capture, sealer)
     if evidence.refused and not evidence.frames and not found.code:
         found.code = StoreSealed.code
-    found.rows = _rows(_History(evidence), known=not found.code)
+    found.rows = _rows(_History(evidence), following.doubtful, known=not found.code)
     return found
 
 
@@ -166,8 +166,9 @@ class _History:
             self.buried[dead.seq] = (dead, records.rc_of(frame.body), frame)
 
 
-def _rows(history: _History, *, known: bool) -> list[Row]:
-    """By SEQ. Of a journal that the firmware would not open only what single records say is known."""
+def _rows(history: _History, doubtful: Place, *, known: bool) -> list[Row]:
+    """By SEQ. Of a journal that the firmware would not open only what single records say is known; so it is of what
+    stands before the place `doubtful`."""
     state = history.state
     reversed_by = {t.original_seq for t, _ in history.transactions.values() if t.verb == REVERSAL}
     found = {seq: (t, frame) for seq, (t, _, frame) in history.buried.items()} | history.transactions
@@ -187,7 +188,7 @@ def _rows(history: _History, *, known: bool) -> list[Row]:
         elif seq in history.voided:
             said = "voided"
         elif t.verb == REVERSAL or t.mode == OFFLINE:
-            said = "settled"
+            said = "settled" if (frame.generation, frame.at) >= doubtful else "unknown"
         elif seq in reversed_by:
             said = "reversed"
         else:

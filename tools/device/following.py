@@ -23,6 +23,7 @@ class Following:
 
     def __init__(self, capture: Capture, evidence: Evidence, sealer: Sealer) -> None:
         self.duplicates = 0
+        self.doubtful: Place = (0, 0)  # what became of settled sales before it may have stood in what is gone
         self._capture = capture
         self._evidence = evidence
         self._sealer = sealer
@@ -40,6 +41,8 @@ class Following:
                 self._follow(frame)
             else:
                 self._since.append(frame)
+        if not self._reached:
+            self.doubtful = (self._evidence.tail, 0)
         self._check_start()
         self._check_generations()
         self._check_end()
@@ -79,6 +82,8 @@ class Following:
 
     def _broken(self, before: Frame, frame: Frame) -> None:
         here, there = (before.generation, before.at), (frame.generation, frame.at)
+        if before.generation < self._evidence.tail:
+            self.doubtful = there
         if self._capture.in_hole(here, there):
             return
         what = f"a record is missing between {_named(before)} and {_named(frame)}"
