@@ -206,7 +206,7 @@ def test_a_field_of_later_firmware_is_passed_over_and_stays_in_a_dead_letter(mon
         ledger.idle()
     again = reopened(ledger)
     again.pending_count()
-    assert b"\x7f\x03\xaa\xbb\xcc" in again._dead_body(seq)
+    assert b"\x7f\x03\xaa\xbb\xcc" in (again._dead_body(seq) or b"")
     [(letter, rc)] = again.dead()
     assert (letter.seq, letter.allowance, letter.amount, rc) == (seq, 999, ledger.transactions[seq].amount, "14")
 
@@ -251,8 +251,9 @@ def test_the_chain_goes_on_from_a_sale_that_was_given_up() -> None:
     ledger.sign_on(100)
     ledger.settle(ledger.offline_sale())
     last = ledger.journal._ring.chain._last
-    while ledger.journal._ring.free() > 1:
-        ledger.handed = ledger.journal.next_seq()
+    for _ in range(50_000):
+        if ledger.journal._ring.free() > 1:
+            ledger.handed = ledger.journal.next_seq()
     nor.cut_at(2, Torn.NOTHING)
     with pytest.raises(PowerCut):
         ledger.offline_sale()
