@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from binascii import a2b_base64, b2a_base64, crc32
 from pathlib import Path
 from struct import pack, pack_into, unpack_from
@@ -426,6 +427,34 @@ def test_the_example_of_the_page_is_a_whole_export() -> None:
     assert taken.complete and taken.image() == nor.image
     rows = audits.audit(taken, SEALER).rows
     assert [(row.transaction.seq, row.transaction.amount, row.state) for row in rows] == [(1000, 125000, "pending")]
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b"[" * 90_000, b'{"tmk"', b""])
+def test_a_bad_file_with_keys_is_told(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "capture.txt").write_text("\n".join(lines_of(Shop(5).reopened())))
+    (tmp_path / "keys.json").write_bytes(raw)
+    command = ["--json", "journal", str(tmp_path / "capture.txt"), "--keys", str(tmp_path / "keys.json")]
+    result = CliRunner().invoke(cli.main, command, catch_exceptions=False)
+    assert result.exit_code == 9 and events(result)[-1]["code"] == "D54"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_noise_between_good_lines_makes_no_traceback(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    texts = [line.split(" ", 1)[1].rpartition(" ")[0] for line in lines_of(Shop(9).reopened())]
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(texts))
+        words = texts[at].split(" ")
+        words[chance.randrange(len(words))] = chance.choice(
+            ["0.0.0", "ffff.ffffffff.fff", "gone", "unread", "", "9" * 12, "end"]
+        )
+        texts[at] = " ".join(words)
+    numbered = [f"J{number:x} {text}" for number, text in enumerate(texts)]
+    lines = [f"{text} {crc32(text.encode()):08x}" for text in numbered]
+    (tmp_path / "capture.txt").write_text("\n".join(lines))
+    (tmp_path / "keys.json").write_text(json.dumps({"tmk": TMK.hex(), "terminal_id": NAME}))
+    command = ["journal", str(tmp_path / "capture.txt"), "--keys", str(tmp_path / "keys.json")]
+    assert CliRunner().invoke(cli.main, command, catch_exceptions=False).exit_code in (0, 6, 7, 8, 9)
 
 
 @pytest.mark.parametrize("missing", [["capture.txt"], ["keys.json"]])

@@ -275,6 +275,11 @@ def test_what_is_saved_first_is_all_of_it(terminal: Till, tmp_path: Path, spoil:
         assert sum(row.state in ("pending", "open", "dead") for row in found.rows) == terminal.lost
 
 
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_wiped(terminal: Till, tmp_path: Path) -> None:
+    result, last = terminal.tool("--save", str(tmp_path / "no" / "such" / "folder"), "--discard", "13")
+    assert (result.exit_code, last["code"]) == (8, "D51") and not terminal.blank("txlog")
+
+
 # --- cuts and bad flash -----------------------------------------------------------------------------------------------
 
 

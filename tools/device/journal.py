@@ -137,7 +137,7 @@ def _sealer(path: Path, terminal: str) -> Sealer:
         content = json.loads(path.read_text(encoding="utf-8")[:_KEY_FILE_MAX])
     except OSError as error:
         raise TerminalKeysUnfit(f"{path}: {error.strerror or error}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TerminalKeysUnfit(f"{path} is no JSON") from None
     master = content.get("tmk") if isinstance(content, dict) else None
     if not isinstance(master, str) or len(master) != 32 or not set(master) <= set(string.hexdigits):

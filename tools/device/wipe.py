@@ -132,7 +132,11 @@ class Wiper:
         """Keep the journal's region in a file that `journal` reads. Raises CaptureIncomplete."""
         lines: list[str] = []
         self._session.run("wiping.save()", lines.append)
-        path.write_text("\n".join(lines) + "\n", encoding="ascii")
+        try:
+            path.write_text("\n".join(lines) + "\n", encoding="ascii", errors="replace")
+        except OSError as error:
+            why = f"{path}: {error.strerror or error}; nothing was wiped"
+            raise CaptureIncomplete(why, "Name another file with --save.") from None
         taken = captures.parsed(path.read_bytes())
         if not taken or not taken[-1].complete:
             raise CaptureIncomplete(f"{path} does not hold the whole region, so nothing was wiped")
