@@ -39,8 +39,12 @@ def marks(ledger: Ledger) -> None:
         ledger.handed = ledger.journal.next_seq()
 
 
+def voids(ledger: Ledger) -> None:
+    ledger.void(ledger.offline_sale(3))
+
+
 def all_kinds(ledger: Ledger) -> None:
-    for step in (value, results, reversals, dead_letters, marks):
+    for step in (value, results, reversals, dead_letters, marks, voids):
         step(ledger)
 
 
