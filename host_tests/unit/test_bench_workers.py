@@ -24,7 +24,7 @@ from host_tests.unit.bench_cards import (
 )
 from host_tests.unit.bench_client import ALI, NOW, TERMINAL, accrual, answered, inquiry, redemption, reversal, sealed
 from tools.bench_switch import Fault
-from tools.bench_switch.booking import Value, book
+from tools.bench_switch.booking import Value, balance_of, book
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.workers import Workers
 
@@ -117,12 +117,11 @@ def test_a_relay_begun_at_one_worker_is_ended_at_another_and_only_once(pair):
 
 
 def test_a_scripted_fault_has_its_turns_whichever_worker_meets_it(pair):
-    pair[0].ledger.script_fault(Fault("refuse", count=10, mti="0200", rc="91", terminal=TERMINAL))
-    codes = []
-    for seq in range(1, 9):
-        for answer in at_both(pair, accrual(2 * seq, 1_000), accrual(2 * seq + 1, 1_000)):
-            codes.append(answer.rc)
-    assert (codes.count("91"), codes.count("00")) == (10, 6)
+    for seq in range(1, 41, 2):
+        pair[0].ledger.script_fault(Fault("refuse", mti="0200", rc="91", terminal=TERMINAL))
+        answers = at_both(pair, accrual(seq, 1_000), accrual(seq + 1, 1_000))
+        assert sorted(answer.rc for answer in answers) == ["00", "91"]
+    assert pair[1].ledger.scripted_faults() == []
 
 
 def test_a_worker_that_dies_in_the_middle_leaves_nothing_and_holds_nobody_up(pair):
@@ -141,6 +140,27 @@ def test_a_worker_that_dies_in_the_middle_leaves_nothing_and_holds_nobody_up(pai
     opened.close()
     assert pair[1].ask(sale).rc == "94"
     assert pair[1].ledger.balance("ali") == 650
+
+
+def test_a_sale_that_waited_for_a_move_is_the_new_members(pair, monkeypatch):
+    assert pair[0].ask(accrual(1, 80_000, uid="DEADBEEF")).rc == "00"
+    moving, go_on = threading.Event(), threading.Event()
+
+    def slowly(session, member_id):
+        moving.set()
+        assert go_on.wait(20)
+        return balance_of(session, member_id)
+
+    monkeypatch.setattr("tools.bench_switch.office.balance_of", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        move = pool.submit(pair[0].ledger.move_card, "DEADBEEF", "sara")
+        assert moving.wait(20)
+        sale = pool.submit(pair[1].ask, accrual(2, 20_000, uid="DEADBEEF"))
+        with pytest.raises(TimeoutError):
+            sale.result(0.5)
+        go_on.set()
+        assert (move.result(20), sale.result(20).balance) == (80, 100)
+    assert pair[0].ledger.balance("sara") == 100
 
 
 def _value(request):

@@ -169,6 +169,13 @@ def lock_member(session: Session, member_id: int) -> MemberRow:
     return session.get_one(MemberRow, member_id)
 
 
+def _lock_owner(session: Session, card: CardRow) -> MemberRow:
+    """The member of a card, locked: while this waited for the row, the office may have given the card to another."""
+    member = lock_member(session, card.member_id)
+    session.refresh(card)
+    return member if card.member_id == member.id else lock_member(session, card.member_id)
+
+
 def post(session: Session, transaction: TransactionRow, member_id: int, points: int, other_account: str) -> None:
     """Book `points` (signed) to the member against `other_account`."""
     if points:
@@ -296,7 +303,7 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         _record(session, value, rc, 0, now_utc)
         return Booked(rc)
 
-    member = lock_member(session, card.member_id)
+    member = _lock_owner(session, card)
     remarks: list[str] = []
     way = session.get(WayRow, value.uid)
     # Between the inquiry and the redemption of one tap a person chooses points: as long as a grant lives.

@@ -150,10 +150,10 @@ class BenchSwitch:
     async def _serve(self, started: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        place = (self.host, self.port) if self._listener is None else ()
         server = await asyncio.start_server(
             self._connected,
-            *place,
+            host=self.host if self._listener is None else None,
+            port=self.port if self._listener is None else None,
             sock=self._listener,
             backlog=BACKLOG,
             ssl=self.identity.server_context(),
