@@ -65,9 +65,9 @@ def iso_8583(wire: str) -> dict[str, dict[str, Any]]:
 
 
 def iso8583sim(wire: str) -> dict[str, Any]:
-    """A rules file; `fields` names type and longest length as that program does."""
-    types = {"n": "numeric", "an": "alphanumeric", "ans": "alphanumeric_special", "b": "binary"}
-    variable = {2: "llvar", 3: "lllvar"}
+    """A rules file; `fields` are definitions in that program's own words, `content` says what a variable one holds."""
+    types = {"n": "n", "an": "an", "ans": "s", "b": "b"}
+    variable = {2: "ll", 3: "lll"}
     requests = [mti for request, _ in layouts.MESSAGES for mti in request.split("/")]
     return {
         "rules": [{"match": {"mti": requests}, "respond": responses()[0].code}],
