@@ -46,7 +46,7 @@ _CLEAN_BELOW = const(4)  # free sectors below which cleaning begins, half of all
 _WIPE = const(-1)  # the value of `_purge` when only what is free already has to be erased
 _TWICE = const(2)  # one bad frame must not bring a card back
 _MARK_BODY = const(64)  # so that a mark takes a record's place
-_STEPS = const(5)  # sectors read or cleaned at a time in a call that somebody waits for
+_STEPS = const(4)  # sectors read or cleaned at a time in a call that somebody waits for
 
 
 class Members(Care):
@@ -67,9 +67,8 @@ class Members(Care):
         self._salt = salt
         self._known = MemberIndex(self._flash.sectors)
         self._index = self._known.table
-        self._clean_below = min(_CLEAN_BELOW, self._flash.sectors // 2)
-        self.limit = (self._flash.sectors - self._clean_below - 1) * _MEANT
         self._ring = Ring(self._flash, KIND, salt, sealer, _SECRET)
+        self._fit(self._flash.sectors)
         self._opened = False
         self._dropped = False
         self._oldest = 0  # generation not cleaned yet
@@ -181,16 +180,19 @@ class Members(Care):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _make_room(self) -> None:
+        """A step early, several when it is late: the sectors next in turn may all be full of what counts."""
         ring = self._ring
+        enough = min(_AHEAD + 1, self._clean_below)
         for _ in range(_STEPS):
-            if ring.free() >= _AHEAD:
+            if ring.free() >= enough:
                 return
-            if ring.tail < self._oldest:
-                self._mark()
-            elif self._known.loading():
+            enough = _AHEAD
+            if self._known.loading():
                 self._load_one()
-            elif not self._clean():
+            elif ring.tail == self._oldest and not self._clean():
                 return
+            if ring.tail < self._oldest and ring.free() < enough:
+                self._mark()
 
     def _write(self, body: bytes, keep: int, moved_from: int = -1) -> None:
         """Append a record; one that is `moved_from` somewhere only if it is the newest."""
@@ -203,11 +205,18 @@ class Members(Care):
         ring = self._ring
         generation, room = ring.generation, ring.room()
         if room < SLOT + SUMMARY_ROOM:
+            if ring.free() <= keep:
+                raise StoreFull("no room but for a mark")
             if room == SUMMARY_ROOM and self._known.summary.of(generation):
                 ring.append(SUMMARY, 0, self._known.summary.body(), 0)
             if ring.generation == generation:
                 ring.close_sector()
         return ring.append(MEMBER, 0, body, keep)  # no SEQ: the hash would tell a card of four bytes
+
+    def _fit(self, sectors: int) -> None:
+        """How full the cache may be when so many sectors can be written: fuller would clean all day."""
+        self._clean_below = min(_CLEAN_BELOW, sectors // 2)
+        self.limit = (sectors - self._clean_below - 1) * _MEANT
 
     def _mark(self) -> None:
         """Make durable that what was cleaned is free."""
@@ -266,7 +275,8 @@ class Members(Care):
         if self._purge >= ring.generation:  # the open sector too: go on in another
             ring.close_sector()
             self._mark()
-        self._clean(True)
+        if not self._clean():
+            raise StoreFull("no room for what is to stay")
         if ring.free() < _AHEAD:
             self._mark()
         if self._oldest > self._purge:
@@ -292,12 +302,13 @@ class Members(Care):
         self._ring.visit(generation, look)
         self._look_next = generation + 1 if generation < self._ring.generation else 0
 
-    def _clean(self, drop: bool = False) -> bool:
-        """Empty the oldest sector; False when there is no room for what it holds, which `drop` gives up instead. The
-        next mark or header makes that durable."""
+    def _clean(self) -> bool:
+        """Empty the oldest sector; False when there is no room for what it holds. The next mark or header makes that
+        durable."""
         ring = self._ring
         if self._oldest >= ring.generation:
             return False
+        self._fit(min(ring.sectors, ring.free() + ring.generation - ring.tail + 1))
         live: "list[tuple[int, bytes]]" = []
 
         def keep_live(frame: "Frame") -> bool:
@@ -311,12 +322,10 @@ class Members(Care):
             return False
 
         ring.visit(self._oldest, keep_live)
-        for location, body in live:
-            try:
+        try:
+            for location, body in live:
                 self._write(body, 0, location)
-            except StoreFull:
-                if not drop:
-                    return False
-                self._index.remove(crc32(uid_of(body)), location)
+        except StoreFull:
+            return False
         self._oldest += 1
         return True

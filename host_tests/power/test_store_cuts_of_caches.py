@@ -72,6 +72,10 @@ def points_of(members: Cache) -> dict[int, int]:
 
 def traces(nor: Nor, cache: type) -> set[int]:
     """Every card of which a record, old or new, opens anywhere on the flash, whatever the cache makes of it."""
+    return records_that_open(nor, {uid(n): n for n in range(CARDS)}, cache)
+
+
+def records_that_open(nor: Nor, cards: dict[bytes, int], cache: type = Members) -> set[int]:
     found: set[bytes] = set()
 
     class Listening(RememberingSealer):
@@ -90,7 +94,7 @@ def traces(nor: Nor, cache: type) -> set[int]:
     else:
         for sector in range(SECTORS):
             list(members._bodies(sector))
-    return {n for n in range(CARDS) if uid(n) in found}
+    return {number for card, number in cards.items() if card in found}
 
 
 def cuts(
@@ -250,6 +254,122 @@ def test_a_forgotten_card_is_gone_from_every_place_of_the_flash_after_any_cut(ca
         again.forget(uid(3))
         rest(again)
         assert 3 not in traces(nor, cache)
+
+
+@CACHES
+@pytest.mark.parametrize("rests", [0, 1, 40])
+def test_a_sector_that_looks_blank_is_erased_after_power_on_before_it_is_used(cache: type, rests: int) -> None:
+    """A cut erase may leave cells that read as erased today."""
+    nor = copy_of(filled(cache))
+    members = opened(nor, cache)
+    erased: set[int] = set()
+    begun = 0
+
+    def look(name: str, where: int, _data: bytes) -> None:
+        nonlocal begun
+        if name == "erase":
+            erased.add(where)
+        elif nor.image[where // 4096 * 4096 :][:4096] == b"\xff" * 4096:
+            begun += 1
+            assert where // 4096 in erased
+
+    nor.before_op = look
+    for _ in range(rests):
+        members.idle_work()
+    for step in range(300):
+        members.put(member(step % CARDS, step))
+    assert begun > 5
+
+
+@CACHES
+def test_forgetting_needs_no_room(cache: type) -> None:
+    """Every sector but the open one is full of members that count; the flash is as small as it may be."""
+    nor = Nor(5 * 4096)
+    members = opened(nor, cache)
+    given = {}
+    for step in range(47 * 4 + 20):
+        m = Member(sha256(b"%d" % step).digest()[:7], step, "Sara", step, NOW_UTC)
+        given[step] = m.uid
+        members.put(m)
+    held = [n for n in given if members.get(given[n]) is not None]
+    assert len(held) > 80
+    for n in held[::9]:
+        members.forget(given[n])
+        assert members.get(given[n]) is None
+    rest(members)
+    for seen in (members, rest(opened(nor, cache))):
+        assert not [n for n in held[::9] if seen.get(given[n]) is not None]
+        seen.put(Member(given[0], 1, "Sara", 77, NOW_UTC))
+        assert seen.get(given[0]).points == 77
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "found by it"])
+def test_forgetting_gives_up_what_finds_no_room_and_never_the_wish(known: bool) -> None:
+    nor = Nor(SECTORS * 4096)
+    members = opened(nor, Members)
+    cards = [Member(sha256(b"%d" % n).digest()[:7], n, "Sara", n, NOW_UTC) for n in range(102)]
+    for m in cards:
+        members.put(m)
+        rest(members)
+    ring = members._ring
+    free = [sector for sector in range(SECTORS) if ring.generation_in(sector) < ring.tail]
+    assert len(free) > 2
+    if known:
+        bad = bytearray(members.bad_sectors())
+        for sector in free[1:]:
+            bad[4] |= 1 << sector
+        members = Members(NorPartition(nor, 0, SECTORS), SEALER, 3)
+        members.open(bytes(bad))
+        assert members._ring.free() == 1
+    else:
+        nor.bad_blocks = dict.fromkeys(free[1:], "silent")
+    members.forget(cards[5].uid)
+    rest(members)
+    for seen in (members, rest(opened(nor, Members))):
+        held = {m.member_no for m in cards if seen.get(m.uid) is not None}
+        assert 5 not in held
+        assert not known or len(held) > 20
+    assert records_that_open(nor, {m.uid: m.member_no for m in cards}) == held
+    members.put(cards[6])
+    assert members.get(cards[6].uid) is not None
+
+
+@CACHES
+def test_a_forgotten_card_goes_though_more_was_kept_before_the_power_failed(cache: type) -> None:
+    """The sector that says so is full and closed by then."""
+    nor = copy_of(filled(cache))
+    members = rest(opened(nor, cache))
+    members.forget(uid(3))
+    for step in range(70):
+        members.put(member(5 + step % 9, 3000 + step))
+    again = rest(opened(nor, cache))
+    assert again.get(uid(3)) is None
+    assert traces(nor, cache) == set(range(CARDS)) - {3}
+
+
+@CACHES
+def test_a_bad_sector_is_remembered_and_left_alone(cache: type) -> None:
+    nor = Nor(SECTORS * 4096)
+    members = opened(nor, cache)
+    nor.bad_blocks[4] = "silent"
+    for step in range(400):
+        members.put(member(step % 20, step))
+        rest(members)
+    bad = members.bad_sectors()
+    assert bad[4:] == bytes([1 << 4])
+    touched: list[int] = []
+    nor.bad_blocks = {}
+    nor.before_op = lambda name, where, _data: touched.append(where if name == "erase" else where // 4096)
+    again = cache(NorPartition(nor, 0, SECTORS), SEALER, 3)
+    again.open(bad)
+    for step in range(400):
+        rest(again).put(member(step % 20, 1000 + step))
+    assert again.bad_sectors() == bad
+    assert 4 not in touched and len(set(touched)) == SECTORS - 1
+    assert points_of(again) == {n: 1380 + n for n in range(20)}
+    again.forget_all()
+    again.open(bad)
+    assert again.bad_sectors()[4:] == b"\0", "a list of another life of the cache"
 
 
 @CACHES
