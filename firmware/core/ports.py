@@ -6,7 +6,7 @@ which unit, how long it may take and what it raises.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Protocol
+    from typing import Iterable, Iterator, Protocol
 
     from firmware.core.types import CardData, JournalEntry, Member, Reply, Result, Transaction
 
@@ -82,6 +82,10 @@ if TYPE_CHECKING:
         def append_result(self, result: Result) -> None: ...
         def settle(self, seq: int) -> None:
             """The switch has it for good."""
+            ...
+
+        def settle_all(self, seqs: Iterable[int]) -> None:
+            """The switch has these for good; together they cost less than one by one."""
             ...
 
         def sending(self, seq: int) -> bool:

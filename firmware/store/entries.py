@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from firmware.store.state import State
 
 CELL_BYTES = const(64)  # a transaction takes 64 bytes or more, so at most one begins in each 64
+_KEPT = const(64)  # positions of what was sent
 
 TRANSACTIONS = (records.TRANSACTION,)
 KEPT_KINDS = (records.TRANSACTION, records.DEAD)
@@ -31,13 +32,26 @@ class Entries:
         self._state = state
         self.read_last: "tuple[int, int]" = (0, 0)  # SEQ and position, which spare a search
         self.written_last: "tuple[int, int]" = (0, 0)
+        self._kept: "dict[int, int]" = {}  # the same of those that are on their way to the switch
 
     def frame(self, position: int, kinds: "tuple[int, ...]") -> "Frame | None":
         start = position % CELLS * CELL_BYTES
         return self._ring.frame_near(position // CELLS, start, start + CELL_BYTES, kinds)
 
+    def keep(self, seq: int, position: int) -> None:
+        """Remember where it stands until `drop`: what is sent is settled soon, and many at a time."""
+        if len(self._kept) >= _KEPT:
+            self._kept = {}  # what was sent and never came to an end
+        self._kept[seq] = position
+
+    def drop(self, seq: int) -> None:
+        """It has come to an end."""
+        self._kept.pop(seq, None)
+
     def position(self, seq: int) -> int:
         """Where this transaction was written, 0 when the ring no longer has it: one sector is read."""
+        if seq in self._kept:
+            return self._kept[seq]
         for known, position in (self.read_last, self.written_last):
             if known == seq:
                 return position

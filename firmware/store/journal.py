@@ -177,6 +177,7 @@ class Journal(Care):
                 cells[generation] = cells.get(generation, 0) | 1 << position % CELLS
             self._late_rc.pop(seq, None)
             self._sent.discard(seq)
+            self._entries.drop(seq)
         for generation in sorted(cells):
             self._settle_cells(generation, cells[generation])
 
@@ -211,8 +212,10 @@ class Journal(Care):
     def sending(self, seq: int) -> bool:
         """It is about to be sent, so it cannot be voided any more. False when it is not pending: do not send it."""
         self._load_all()
-        if not self._pending_position(seq):
+        position = self._pending_position(seq)
+        if not position:
             return False
+        self._entries.keep(seq, position)
         if seq > self._numbers.old:
             self._sent.add(seq)
         return True
@@ -248,6 +251,7 @@ class Journal(Care):
         if frame is None:
             raise StoreError("no pending transaction {}".format(seq))
         self._sent.discard(seq)
+        self._entries.drop(seq)
         body = records.with_rc(frame.body, rc)
         try:
             self._write_dead(seq, position, body)

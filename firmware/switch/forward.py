@@ -1,9 +1,9 @@
-"""Store-and-forward: tells the switch what was approved or has to be undone here; reversals first, then oldest first.
+"""Store-and-forward: tells the switch what was approved or has to be undone here; several records at a time.
 
-Reads the journal, sends through the session, writes down what the switch said. Decides nothing about value: response
-codes become settle, bury, later, pause or keep by `profile.fate`. One record is in flight at a time: live traffic goes
-on. A record the switch cannot or will not take now waits by itself and the next one goes; but no advice overtakes an
-earlier record of its card, so a sale is never booked a second time while its first booking is still to be undone.
+Takes from the journal what `queue` says may go, sends it through the session, writes down what the switch said. Decides
+nothing about value: response codes become settle, bury, later, pause or keep by `profile.fate`. Answers may come in any
+order. Acknowledgements are written together, and before the member cache hears of them: a transaction counts in the
+member's confirmed points or in the pending ones, never in both. A cut before they are written only leads to a repeat.
 
 `x20` goes out only for a record appended since `start` and not tried since. The journal does not say whether a record
 was sent before a restart, so what is found pending then travels as a repeat (`x21`); the switch takes an x21 it never
@@ -15,7 +15,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.errors import BadMessage, LinkDown, NoAnswer, StoreError
+from firmware.core.errors import BadMessage, LinkDown, StoreError
 from firmware.core.types import ACCRUAL, REVERSAL
 from firmware.switch.messages import booked_points, reversal_of
 from firmware.switch.profile import (
@@ -27,6 +27,7 @@ from firmware.switch.profile import (
     approved,
     fate,
 )
+from firmware.switch.queue import Queue
 from firmware.switch.session import back_off_ms
 
 TYPE_CHECKING = False
@@ -37,29 +38,26 @@ if TYPE_CHECKING:
     from firmware.core.log import Log
     from firmware.core.ports import Journal
     from firmware.core.types import Member, Transaction
+    from firmware.switch.exchange import Flight
     from firmware.switch.messages import Answer, Messages, Outgoing
     from firmware.switch.session import Session
 
 _SLICE_MS = const(100)
-_WAITING = const(32)  # records that may wait by themselves; with more, the whole queue waits
-_STRIDE = const(8)  # records looked at before the other tasks run
-_REFUSED_MS = (60_000, 600_000, 3_600_000, 14_400_000)  # a reversal the switch refuses
+_BATCH = const(20)  # acknowledgements written together at most
+_SETTLE_MS = const(1000)  # the longest one waits for others
 
 UNDO_REFUSED = "L11"
 POINTS_DIFFER = "L12"
 
 
-class _Wait:
-    """A record that waits by itself: the tries so far, when the next is due, whose it is."""
+class _Sent:
+    """A record in flight. `number` counts what was sent; those of one `burst` went before any of them was silent."""
 
-    def __init__(self, uid: bytes) -> None:
-        self.uid = uid
-        self.tries = 0
-        self.due = ticks_ms()
-
-    def is_due(self) -> bool:
-        """Whether the next try may go."""
-        return ticks_diff(ticks_ms(), self.due) >= 0
+    def __init__(self, transaction: "Transaction", flight: "Flight", number: int, burst: int) -> None:
+        self.transaction = transaction
+        self.flight = flight
+        self.number = number
+        self.burst = burst
 
 
 class Forward:
@@ -84,11 +82,19 @@ class Forward:
         self._jitter = jitter
         self._maybe_sent = 0  # a record up to this SEQ may have been sent before the restart
         self._tried: "set[int]" = set()
-        self._waits: "dict[int, _Wait]" = {}
+        self._queue = Queue(journal, jitter)
+        self._flying: "list[_Sent]" = []
+        self._members: "dict[bytes, Member]" = {}  # what acknowledgements say, told when they are settled
+        self._first_done = ticks_ms()  # when the oldest acknowledgement came that is not settled
+        self._number = 0
+        self._answered = 0  # the highest number that was answered
+        self._burst = 0
+        self._suspect = 0  # SEQ of the record at which the switch last fell silent or hung up
         self._failures = 0
         self._not_before = ticks_ms()
         self._sign_ons = 0
         self.paused = False  # the switch refused our MAC; ends with the next sign-on
+        session.before_answer = self._before_answer
 
     def start(self) -> int:
         """Once at boot, before any flow: every ONLINE intent without an answer gets its reversal. Returns how many.
@@ -106,40 +112,57 @@ class Forward:
         reversal = reversal_of(original, self._journal.next_seq(), self._clock.now_utc(), self._clock.quality)
         self._journal.append(reversal)
         self._log.event("SEQ {} reverses {}".format(reversal.seq, original.seq))
+        self._queue.again()  # before any advice that is still to go
         self._session.wake()
         return reversal
 
     async def run(self, alive: "Callable[[], object] | None" = None) -> None:
         """Empty the queue whenever there is a session; for ever. `alive` is called at least every 10 s."""
-        look = True
-        while True:
-            if alive is not None:
-                alive()
-            if self._session.queued or self._any_due():
-                self._session.queued = False
-                look = True
-            if look and self._may_send():
-                transaction = await self._next(alive)
-                if transaction is None:
-                    look = False  # do not read the journal again before something was appended or is due
-                else:
-                    await self.forward_one(transaction)
-            await asyncio.sleep_ms(0 if look and self._may_send() else _SLICE_MS)
-
-    async def forward_one(self, transaction: "Transaction") -> bool:
-        """Send one record and write down what becomes of it; True when it left the queue."""
-        outgoing = self._message(transaction)
-        if outgoing is None or not self._journal.sending(transaction.seq):
-            return True
-        self._tried.add(transaction.seq)
         try:
-            answer = await self._session.deliver(outgoing)
-        except (LinkDown, NoAnswer) as error:
-            if not isinstance(error, LinkDown):
-                self._log.error(error, "queue")
-            self._retry_later()
-            return False
-        return self._conclude(transaction, answer)
+            while True:
+                if alive is not None:
+                    alive()
+                self._collect()
+                if self._session.queued:
+                    self._session.queued = False
+                    self._queue.appended()
+                self._queue.note_due()
+                if self._may_send() and self._session.room() and not self._queue.stuck:
+                    transaction = self._queue.next()
+                    if transaction is not None:
+                        await self._send(transaction)
+                    await asyncio.sleep_ms(0)
+                    continue
+                if self._flying:
+                    await self._land()
+                    continue
+                self.settle()
+                await asyncio.sleep_ms(_SLICE_MS)
+        finally:
+            for sent in self._flying:
+                self._session.abandon(sent.flight)
+            self._flying = []
+            self._queue.recall()
+
+    def settle(self) -> None:
+        """Write down what was acknowledged, then tell the member cache of it. Raises StoreError: tried again later."""
+        done = self._queue.acknowledged
+        if not done:
+            return
+        self._journal.settle_all(done)
+        self._queue.acknowledged = []
+        members, self._members = self._members, {}
+        if self._on_member is not None:
+            for member in members.values():
+                self._on_member(member)
+
+    def _before_answer(self) -> None:
+        """A flow is about to hear from the switch, and may tell the member cache: what came before is settled first."""
+        try:
+            self._collect()
+            self.settle()
+        except StoreError as error:
+            self._log.error(error, "queue")  # not the flow's; `run` meets it too
 
     def _may_send(self) -> bool:
         if not self._session.online():
@@ -147,39 +170,78 @@ class Forward:
         if self._session.sign_ons != self._sign_ons:
             self._sign_ons = self._session.sign_ons
             self._failures = 0
-            self._waits = {}
+            self._queue.signed_on()
             self._not_before = ticks_ms()
             self.paused = False
         return not self.paused and ticks_diff(ticks_ms(), self._not_before) >= 0
 
-    async def _next(self, alive: "Callable[[], object] | None" = None) -> "Transaction | None":
-        """The first record that may go now."""
-        while True:
-            for passed, transaction in enumerate(self._journal.pending()):
-                if not self._held(transaction):
-                    return transaction
-                if passed % _STRIDE == _STRIDE - 1:
-                    if alive is not None:
-                        alive()
-                    await asyncio.sleep_ms(0)
-            # Due and not found: it left the queue by another way, or stands behind another record of its card.
-            stale = [seq for seq, wait in self._waits.items() if wait.is_due()]
-            if not stale:
-                return None
-            for seq in stale:
-                del self._waits[seq]
+    async def _send(self, transaction: "Transaction") -> None:
+        """Put one record on the line."""
+        seq = transaction.seq
+        outgoing = self._message(transaction)
+        if outgoing is None or not self._journal.sending(transaction.seq):
+            self._queue.left(seq)
+            return
+        self._tried.add(seq)
+        self._queue.went(transaction)
+        try:
+            flight = await self._session.post(outgoing)
+        except LinkDown:
+            self._queue.back(seq)
+            self._back_off(self._burst)
+            return
+        self._number += 1
+        self._flying.append(_Sent(transaction, flight, self._number, self._burst))
 
-    def _held(self, transaction: "Transaction") -> bool:
-        """Whether this record has to wait: for its own time, or an advice for an earlier record of the same card."""
-        own = self._waits.get(transaction.seq)
-        if own is not None and not own.is_due():
-            return True
-        if transaction.verb == REVERSAL:
-            return False
-        return any(seq < transaction.seq and wait.uid == transaction.uid for seq, wait in self._waits.items())
+    async def _land(self) -> None:
+        """Until something in flight has ended."""
+        landing = self._session.landing
+        try:
+            await asyncio.wait_for_ms(landing.wait(), _SLICE_MS)
+        except asyncio.TimeoutError:
+            return
+        landing.clear()
 
-    def _any_due(self) -> bool:
-        return any(wait.is_due() for wait in self._waits.values())
+    def _collect(self) -> None:
+        """Take what has ended off the line and write down what becomes of it."""
+        for sent in list(self._flying):
+            if not self._session.landed(sent.flight):
+                continue
+            self._flying.remove(sent)
+            answer = sent.flight.answer
+            if answer is None:
+                self._unanswered(sent)
+                continue
+            self._answered = max(self._answered, sent.number)
+            if sent.transaction.seq == self._suspect:
+                self._suspect = 0
+            try:
+                self._conclude(sent, answer)
+            except StoreError:
+                self._queue.back(sent.transaction.seq)
+                raise
+        waiting = len(self._queue.acknowledged)
+        if waiting >= _BATCH or (waiting and ticks_diff(ticks_ms(), self._first_done) >= _SETTLE_MS):
+            self.settle()
+
+    def _unanswered(self, sent: _Sent) -> None:
+        """No answer: the record may have been sent, and goes again as a repeat.
+
+        When a later one was answered on the same connection it is this record the switch is silent about. Otherwise
+        the line is silent: the queue backs off, once for all that was in flight.
+        """
+        seq = sent.transaction.seq
+        if not sent.flight.lost and sent.number < self._answered:
+            self._wait(sent, False)
+            return
+        self._queue.back(seq)
+        if sent.burst != self._burst:
+            return
+        self._back_off(sent.burst)
+        if self._suspect == seq:
+            # Twice in a row it was this one at which the switch fell silent or hung up: the others go without it.
+            self._queue.wait(sent.transaction, lasting=True)
+        self._suspect = seq
 
     def _message(self, transaction: "Transaction") -> "Outgoing | None":
         """The record as a message; a record that cannot be one is buried, it would block the queue for ever."""
@@ -197,9 +259,9 @@ class Forward:
             self._journal.bury(transaction.seq, "30")
         return None
 
-    def _conclude(self, transaction: "Transaction", answer: "Answer") -> bool:
+    def _conclude(self, sent: _Sent, answer: "Answer") -> None:
         """Write down what the switch said of a queued record."""
-        seq = transaction.seq
+        transaction, seq = sent.transaction, sent.transaction.seq
         end = fate(answer.rc, transaction.verb == REVERSAL)
         if end in (TRY_LATER, PAUSE, KEEP):
             self._log.fault("H" + answer.rc, "SEQ {} waits".format(seq))
@@ -207,10 +269,10 @@ class Forward:
                 self._log.fault(UNDO_REFUSED, "SEQ {} is to undo {}".format(seq, transaction.original_seq))
             if end == PAUSE:
                 self.paused = True
-                self._retry_later()
+                self._queue.back(seq)
             else:
-                self._wait(transaction, end == KEEP)
-            return False
+                self._wait(sent, end == KEEP)
+            return
         if end != SETTLE:
             self._log.fault("H" + answer.rc, "the switch refuses SEQ {} for good".format(seq))
             self._journal.bury(seq, answer.rc)
@@ -218,30 +280,22 @@ class Forward:
             self._log.fault(POINTS_DIFFER, "SEQ {} is acknowledged with other points".format(seq))
             self._journal.bury(seq, answer.rc)
         else:
-            self._journal.settle(seq)
-            self._tell_member(transaction, answer)
+            self._acknowledge(transaction, answer)
         self._tried.discard(seq)
-        self._waits.pop(seq, None)
+        self._queue.left(seq)
         self._failures = 0
         self._not_before = ticks_ms()
-        return True
 
-    def _wait(self, transaction: "Transaction", refused: bool) -> None:
-        """This record alone waits; with too many of them the switch cannot be well, and the whole queue waits."""
-        wait = self._waits.get(transaction.seq)
-        if wait is None:
-            if len(self._waits) >= _WAITING:
-                self._retry_later()
-                return
-            wait = self._waits[transaction.seq] = _Wait(transaction.uid)
-        if refused:
-            wait_ms = _REFUSED_MS[min(wait.tries, len(_REFUSED_MS) - 1)]
-        else:
-            wait_ms = back_off_ms(wait.tries, self._jitter)
-        wait.due = ticks_add(ticks_ms(), wait_ms)
-        wait.tries += 1
+    def _wait(self, sent: _Sent, refused: bool) -> None:
+        """It waits by itself; with too many of them the switch cannot be well, and the whole queue waits."""
+        if not self._queue.wait(sent.transaction, refused):
+            self._back_off(sent.burst)
 
-    def _tell_member(self, transaction: "Transaction", answer: "Answer") -> None:
+    def _acknowledge(self, transaction: "Transaction", answer: "Answer") -> None:
+        """The switch has it: to be settled with others, and what was said of the member to be told then."""
+        if not self._queue.acknowledged:
+            self._first_done = ticks_ms()
+        self._queue.acknowledged.append(transaction.seq)
         if self._on_member is None or transaction.verb != ACCRUAL or not approved(answer.rc):
             return
         try:
@@ -250,8 +304,12 @@ class Forward:
             self._log.error(error, "member of SEQ {}".format(transaction.seq))
             return
         if reply.member is not None:
-            self._on_member(reply.member)
+            self._members[transaction.uid] = reply.member
 
-    def _retry_later(self) -> None:
+    def _back_off(self, burst: int) -> None:
+        """The whole queue waits: once, however many were in flight together."""
+        if burst != self._burst:
+            return
+        self._burst += 1
         self._not_before = ticks_add(ticks_ms(), back_off_ms(self._failures, self._jitter))
         self._failures += 1

@@ -1,8 +1,7 @@
-"""The session with the switch, the `Switch` port: sign-on, echo, requests in flight, each answer to its request.
+"""The session with the switch, the `Switch` port: sign-on, echo, what a person asks, what the queue sends.
 
 Knows messages and the link, not the queue (`forward`) and not the journal beyond HIGH_SEQ. No call waits longer than
-its time-out, 6 s by default. An answer is believed only when its MAC is right and MTI class, DE 7, 11, 41 and SEQ fit a
-request in flight; anything else is logged and changes nothing. Durations in milliseconds.
+its time-out, 6 s by default. What is on the line and which answer counts is `exchange`'s. Durations in milliseconds.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ from micropython import const
 
 from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused, StoreError
 from firmware.core.types import AUTH_UID, REDEMPTION
+from firmware.switch.exchange import Exchange
 from firmware.switch.messages import booked_points
 from firmware.switch.profile import ECHO, SECURITY, SIGN_OFF, SIGN_ON, TAG_EV2, UNKNOWN, approved, verdict
 
@@ -24,16 +24,15 @@ if TYPE_CHECKING:
     from firmware.core.log import Log
     from firmware.core.ports import Journal
     from firmware.core.types import Reply, Transaction
-    from firmware.switch.link import Connection, Link
+    from firmware.switch.exchange import Flight
+    from firmware.switch.link import Link
     from firmware.switch.messages import Answer, Messages, Outgoing
 
-_IN_FLIGHT = const(8)
 _BACK_OFF_MS = (5000, 15000, 45000, 120000)
 _SLICE_MS = const(250)
 _SIGN_ON_MS = const(10000)  # holds a full TLS handshake on a slow board
 _MAC_REFUSALS = const(3)
 
-TIME_IMPOSSIBLE = "T01"
 _WORKED_MS = const(5000)  # a session that lasted this long is worth another try at once
 
 
@@ -56,15 +55,6 @@ def jitter_of(terminal_id: str) -> int:
     return crc32(terminal_id.encode()) % 101
 
 
-class _Waiter:
-    """A request in flight."""
-
-    def __init__(self) -> None:
-        self.event = asyncio.Event()
-        self.answer: "Answer | None" = None
-        self.sent = False  # whether a byte of it may be on the line
-
-
 class Session:
     """`run` keeps the session up; the other coroutines use it. `session_number` gives 31 fresh random bits a call."""
 
@@ -82,6 +72,7 @@ class Session:
         sign_on_ms: int = _SIGN_ON_MS,
     ) -> None:
         self._link = link
+        self._exchange = Exchange(messages, clock, log)
         self._messages = messages
         self._clock = clock
         self._journal = journal
@@ -91,18 +82,12 @@ class Session:
         self._echo_after_ms = echo_after_ms
         self._jitter = jitter
         self._sign_on_ms = sign_on_ms
-        self._connection: "Connection | None" = None
-        self._reading: "asyncio.Task[None] | None" = None
-        self._error: "LinkError | None" = None
         self._signed_on = False
         self._probe = False
-        self._send_lock = asyncio.Lock()
-        self._waiting: "dict[tuple[str, str, str, str, int], _Waiter]" = {}
-        self._heard = ticks_ms()
         self._mac_refusals = 0
-        self._lost = False
-        self._odd_time = False
-        self._came = 0  # messages that arrived
+        self._refused = 0  # MAC refusals counted since the start
+        self.landing = self._exchange.landing  # set when something posted has ended
+        self.before_answer: "Callable[[], object] | None" = None  # called before a person's answer is handed over
         self.queued = True  # set by `wake` and by every sign-on, cleared by store-and-forward before it looks
         self.sign_ons = 0
         self.fault = ""  # code of what keeps the terminal offline, "" when nothing does
@@ -111,7 +96,7 @@ class Session:
 
     def online(self) -> bool:
         """Signed on and, as far as known, reachable."""
-        return self._signed_on and not self._lost and self._link.up()
+        return self._signed_on and not self._exchange.lost and self._link.up()
 
     def value_stopped(self) -> bool:
         """The switch refused our MAC three times in a row: no value until a sign-on succeeds."""
@@ -123,7 +108,7 @@ class Session:
 
     def stir(self) -> int:
         """-1 while an answer is awaited, else a number that changes with every message that arrives."""
-        return -1 if self._waiting else self._came
+        return -1 if self._exchange.awaiting() else self._exchange.came
 
     async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> "Reply":
         """0100/0110; `sun` is offered as proof. Raises LinkDown, NoAnswer, BadAnswer."""
@@ -149,19 +134,36 @@ class Session:
             self._check_approval(transaction, booked_points(answer), reply.approval)
         return reply
 
-    async def deliver(self, outgoing: "Outgoing") -> "Answer":
-        """One queued message and its answer, whatever its code. Raises LinkDown, NoAnswer.
+    # --- for the queue ------------------------------------------------------------------------------------------------
+
+    def room(self) -> bool:
+        """Whether one more queued message may go: a place is always kept for a person's request."""
+        return self._exchange.room()
+
+    async def post(self, outgoing: "Outgoing") -> "Flight":
+        """Send one queued message; `landed` tells when it has ended. Raises LinkDown when nothing was sent."""
+        self._need_online()
+        flight = await self._exchange.post(outgoing, self._timeout_ms)
+        flight.refusals = self._refused
+        return flight
+
+    def landed(self, flight: "Flight") -> bool:
+        """Whether a posted message has ended: `answer`, whatever its code, else None. True once; do not ask again.
 
         Silence on a queued message closes nothing by itself: an echo finds out whether it is the line or the message.
         """
-        self._need_online()
-        try:
-            answer = await self._exchange(outgoing, self._timeout_ms)
-        except NoAnswer:
-            self._probe = True
-            raise
-        self._count_security(answer.rc)
-        return answer
+        if not self._exchange.landed(flight):
+            return False
+        answer = flight.answer
+        if answer is None:
+            self._probe = self._probe or not flight.lost
+        elif verdict(answer.rc) != SECURITY or flight.refusals == self._refused:
+            self._count_security(answer.rc)  # of several refused together one counts: the next was sent unknowing
+        return True
+
+    def abandon(self, flight: "Flight") -> None:
+        """Nobody will ask for it."""
+        self._exchange.forget(flight)
 
     # --- keeping it up ------------------------------------------------------------------------------------------------
 
@@ -196,7 +198,7 @@ class Session:
         if not self.online():
             return
         try:
-            await self._exchange(self._network(SIGN_OFF), self._timeout_ms)
+            await self._exchange.ask(self._network(SIGN_OFF), self._timeout_ms)
         except LinkError as error:
             self._log.error(error, "sign-off")
         self._drop()
@@ -208,13 +210,10 @@ class Session:
         """A connection with a successful sign-on, or LinkError."""
         if alive is not None:
             alive()
-        connection = await self._link.connect()
-        self._lost = False
-        self._error = None
-        self._connection = connection
+        self._exchange.begin(await self._link.connect())
         self._probe = False
         try:
-            answer = await self._exchange(self._network(SIGN_ON), self._sign_on_ms)
+            answer = await self._exchange.ask(self._network(SIGN_ON), self._sign_on_ms)
         except LinkError:
             self._raise_cause()
             raise
@@ -236,21 +235,23 @@ class Session:
 
     async def _watch(self, alive: "Callable[[], object] | None") -> None:
         """Ends by a LinkError when the connection is lost or proves dead."""
-        while not self._lost:
+        exchange = self._exchange
+        while not exchange.lost:
             if alive is not None:
                 alive()
             if not self._link.up():
                 raise LinkDown("Wi-Fi lost")
-            if self._probe or ticks_diff(ticks_ms(), self._heard) >= self._echo_after_ms:
+            silent = self._probe or ticks_diff(ticks_ms(), exchange.heard) >= self._echo_after_ms
+            if silent and exchange.room():  # else the queue fills the line, and its answers tell
                 self._probe = False
-                await self._exchange(self._network(ECHO), self._timeout_ms)
+                await exchange.ask(self._network(ECHO), self._timeout_ms)
             await asyncio.sleep_ms(_SLICE_MS)
         self._raise_cause()
 
     def _raise_cause(self) -> None:
         """Raise what the connection ended by, when it is known: it says more than a missing answer."""
-        if self._error is not None:
-            raise self._error
+        if self._exchange.error is not None:
+            raise self._exchange.error
 
     async def _rest(self, wait_ms: int, alive: "Callable[[], object] | None") -> bool:
         """Back off; True when the Wi-Fi came up meanwhile, which ends the wait at once."""
@@ -269,18 +270,11 @@ class Session:
     def _drop(self) -> None:
         """Believe in this connection no longer: requests in flight end unanswered, `run` closes and reconnects."""
         self._signed_on = False
-        for waiter in self._waiting.values():
-            waiter.event.set()
-        self._lost = True
+        self._exchange.drop()
 
     async def _close(self) -> None:
-        self._drop()
-        reader, self._reading = self._reading, None
-        if reader is not None:
-            reader.cancel()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        self._signed_on = False
+        await self._exchange.close()
 
     # --- one exchange -------------------------------------------------------------------------------------------------
 
@@ -292,91 +286,13 @@ class Session:
         """An exchange a person waits for: silence is taken for a dead line, so the next sale goes offline at once."""
         self._need_online()
         try:
-            return await self._exchange(outgoing, self._timeout_ms)
+            answer = await self._exchange.ask(outgoing, self._timeout_ms)
         except NoAnswer:
             self._drop()
             raise
-
-    async def _exchange(self, outgoing: "Outgoing", timeout_ms: int) -> "Answer":
-        """Send, wait for the matching answer. LinkDown: nothing was sent. NoAnswer: something may have been."""
-        connection = self._connection
-        if connection is None or self._lost:
-            raise LinkDown("no connection")
-        if len(self._waiting) >= _IN_FLIGHT or outgoing.key in self._waiting:
-            raise LinkDown("too many in flight")
-        waiter = _Waiter()
-        self._waiting[outgoing.key] = waiter
-        try:
-            await asyncio.wait_for_ms(self._converse(connection, outgoing.raw, waiter), timeout_ms)
-        except asyncio.TimeoutError:
-            self._log.fault(NoAnswer.code, "no answer to STAN {} in {} ms".format(outgoing.key[2], timeout_ms))
-        finally:
-            del self._waiting[outgoing.key]
-        if waiter.answer is not None:
-            return waiter.answer
-        if waiter.sent:
-            raise NoAnswer("STAN {} unanswered".format(outgoing.key[2]))
-        raise LinkDown("nothing was sent")
-
-    async def _converse(self, connection: "Connection", raw: bytes, waiter: _Waiter) -> None:
-        async with self._send_lock:
-            if self._lost:
-                return
-            waiter.sent = True
-            whole = False
-            try:
-                await connection.send(raw)
-                whole = True
-            except LinkError as error:
-                self._error = error
-            finally:
-                if not whole:  # half a frame may be out: nothing sent after it could be understood
-                    self._drop()
-        if whole and self._reading is None:
-            # Only now: on the device two tasks must not drive one TLS handshake.
-            self._reading = asyncio.create_task(self._read(connection))
-        await waiter.event.wait()
-
-    async def _read(self, connection: "Connection") -> None:
-        """Hand every answer to its request until the connection ends."""
-        try:
-            while True:
-                self._take(await connection.receive())
-        except LinkError as error:
-            if connection is self._connection:
-                self._error = error
-        except Exception as error:  # noqa: BLE001 (nobody awaits this task: what ends it must be told here)
-            self._log.error(error, "reading answers")
-        finally:
-            if connection is self._connection:
-                self._drop()
-
-    def _take(self, raw: bytes) -> None:
-        """Believe one message, or log it and forget it."""
-        self._came += 1
-        try:
-            answer = self._messages.read_answer(raw)
-        except (BadAnswer, BadMessage) as error:
-            self._log.error(error, "answer")
-            return
-        waiter = self._waiting.get(answer.key)
-        if waiter is None or waiter.answer is not None:
-            self._log.fault(BadAnswer.code, "{} STAN {} answers nothing".format(answer.key[0], answer.key[2]))
-            return
-        self._set_clock(answer)
-        waiter.answer = answer
-        waiter.event.set()
-        self._heard = ticks_ms()
-
-    def _set_clock(self, answer: "Answer") -> None:
-        """Take HOST_TIME, unless it is impossible."""
-        if self._clock.set_from_switch(answer.host_utc) is not None:
-            self._odd_time = False
-            return
-        if not self._odd_time:  # once: it comes with every answer
-            self._log.fault(TIME_IMPOSSIBLE, "HOST_TIME {} is not believed".format(answer.host_utc))
-        self._odd_time = True
-        answer.host_utc = self._clock.now_utc()  # the rest of the answer is right; it is as new as our own clock says
+        if self.before_answer is not None:
+            self.before_answer()
+        return answer
 
     def _reply(self, answer: "Answer", uid: bytes, member_no: int) -> "Reply":
         """What a flow may act on, or BadAnswer when the switch has not decided."""
@@ -405,6 +321,7 @@ class Session:
             self._mac_refusals = 0
             return
         self._mac_refusals += 1
+        self._refused += 1
         self._log.fault(SignOnRefused.code, "the switch refuses our MAC, {} in a row".format(self._mac_refusals))
         if self._mac_refusals >= _MAC_REFUSALS:
             self._drop()

@@ -212,6 +212,8 @@ class FakeJournal:
         self.answered: set[int] = set()
         self.gone: set[int] = set()
         self.told: list[tuple[Any, ...]] = []
+        self.batches: list[list[int]] = []  # settled together
+        self.read = 0  # pending records that were read
         self._next = first_seq
 
     def continue_above(self, high_seq: int) -> None:
@@ -245,8 +247,21 @@ class FakeJournal:
         return seq in self.records and seq not in self.gone
 
     def pending(self) -> Any:
-        waiting = [r for r in self.records.values() if r.mode == OFFLINE and r.seq not in self.gone]
-        return iter(sorted(waiting, key=lambda r: (r.original_seq == 0, r.seq)))
+        """What is added or gone between two steps is respected, as in the real one."""
+        at = (False, 0)
+        while True:
+            waiting = [r for r in self.records.values() if r.mode == OFFLINE and r.seq not in self.gone]
+            places = sorted((r.original_seq == 0, r.seq) for r in waiting)
+            at = next((place for place in places if place > at), (True, 1 << 32))
+            if at[1] == 1 << 32:
+                return
+            self.read += 1
+            yield self.records[at[1]]
+
+    def settle_all(self, seqs: Any) -> None:
+        self.batches.append(list(seqs))
+        for seq in self.batches[-1]:
+            self.settle(seq)
 
     def settle(self, seq: int) -> None:
         self.gone.add(seq)

@@ -14,6 +14,9 @@ from host_tests.unit.switch_kit import NOW, UID, FakeJournal, answer, member_tag
 from tools.sim import onhost
 
 
+WINDOW = 7  # records in flight: one of eight places is kept for a person's request
+
+
 class Post:
     """A bench with a queue; `codes` are the response codes to come, the last one stays."""
 
@@ -303,16 +306,17 @@ def test_a_refused_reversal_is_kept_and_the_sale_it_makes_room_for_is_not_booked
 
 @virtual
 async def test_more_waiting_records_than_can_be_kept_in_mind_stop_the_queue_and_none_is_lost():
-    records = [transaction(seq=seq, mode=OFFLINE, uid=seq.to_bytes(4, "big")) for seq in range(1, 41)]
+    records = [transaction(seq=seq, mode=OFFLINE, uid=seq.to_bytes(4, "big")) for seq in range(1, 61)]
     post = Post(*records)
-    codes = dict.fromkeys(range(1, 41), "96")
+    codes = dict.fromkeys(range(1, 61), "96")
     by_seq(post, codes)
     async with post.running():
         await asyncio.sleep(4)
-        assert {seq for _, seq in post.sent()} == set(range(1, 34))
+        sent = {seq for _, seq in post.sent()}
+        assert set(range(1, 34)) <= sent <= set(range(1, 33 + WINDOW)), "the whole queue waits"
         await asyncio.sleep(300)
         codes.clear()
-        await until(lambda: len(post.journal.gone) == 40, 300)
+        await until(lambda: len(post.journal.gone) == 60, 300)
         assert not any(told[0] == "bury" for told in post.journal.told)
 
 
@@ -342,9 +346,11 @@ def test_an_acknowledgement_of_other_points_is_a_dead_letter_and_not_settled(cod
 
 @virtual
 async def test_a_sale_taken_back_after_it_was_read_from_the_queue_is_not_sent():
-    post = Post(transaction(seq=1, mode=OFFLINE))
+    post = Post(*[transaction(seq=seq, mode=OFFLINE) for seq in (1, 2, 3)])
+    post.bench.on_value = lambda raw: [(500, answer(raw, points=125, balance=1375, tags=member_tags()))]
     async with post.running():
-        await until(lambda: post.journal.gone == {1})
-        late = transaction(seq=102, mode=OFFLINE)
-        assert await post.forward.forward_one(late), "it is not in the queue any more"
-        assert [seq for _, seq in post.sent()] == [1]
+        await until(lambda: len(post.sent()) == 1)
+        await asyncio.sleep(0.3)
+        post.journal.gone.add(2)  # read already, held back because its card has one in flight
+        await until(lambda: 3 in post.journal.gone)
+        assert [seq for _, seq in post.sent()] == [1, 3]

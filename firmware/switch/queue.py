@@ -1,0 +1,196 @@
+"""Which queued record may go now: reversals, then advices, oldest first, and none past an earlier one of its card.
+
+Reads the journal from end to end and goes on where it stopped, so a record is read once on its way out. It begins again
+only when what it passed may go now: after silence, when a reversal came in, when a record that waited is due or left.
+Of one card one record is out at a time. Sends nothing, writes nothing. Durations in milliseconds.
+"""
+
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from firmware.core.types import REVERSAL
+from firmware.switch.session import back_off_ms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from firmware.core.ports import Journal
+    from firmware.core.types import Transaction
+
+_WAITING = const(32)  # records that may wait by themselves; with more, the whole queue waits
+_AHEAD = const(8)  # records kept in memory because their card has one out; with more, reading stops until it is back
+_STRIDE = const(8)  # records passed before the other tasks run
+_REFUSED_MS = (60_000, 600_000, 3_600_000, 14_400_000)  # a reversal the switch refuses
+
+
+class _Wait:
+    """A record that waits by itself: the tries so far, when the next is due, whose it is."""
+
+    def __init__(self, uid: bytes) -> None:
+        self.uid = uid
+        self.tries = 0
+        self.due = ticks_ms()
+        self.noted = False  # that it is due: reading began again for it
+        self.before = False  # a later record of the card was passed because of it
+        self.lasting = False  # a sign-on does not end it
+
+    def is_due(self) -> bool:
+        """Whether the next try may go."""
+        return ticks_diff(ticks_ms(), self.due) >= 0
+
+
+class Queue:
+    """What `next` gives is out from `went` until `back`, `wait` or `left`."""
+
+    def __init__(self, journal: "Journal", jitter: int) -> None:
+        self._journal = journal
+        self._jitter = jitter
+        self._reader: "Iterator[Transaction] | None" = None
+        self._unread = True
+        self._began = ticks_ms()
+        self._ahead: "list[Transaction]" = []
+        self._waits: "dict[int, _Wait]" = {}
+        self._out: "dict[int, bytes]" = {}  # SEQ to UID
+        self.acknowledged: "list[int]" = []  # the switch has them, the journal does not know yet
+        self.stuck = False  # nothing may go until something happens
+
+    # --- what happened ------------------------------------------------------------------------------------------------
+
+    def again(self) -> None:
+        """Something that was passed may go now: read from the beginning."""
+        self._reader = None
+        self._unread = True
+        self._ahead = []
+        self.stuck = False
+
+    def appended(self) -> None:
+        """Something was appended: reading comes to it unless it has reached the end. After a reversal call `again`."""
+        if self._reader is None:
+            self.again()
+
+    def signed_on(self) -> None:
+        """The switch is back: what waited may go, but for what may have ended the last connection."""
+        self._waits = {seq: wait for seq, wait in self._waits.items() if wait.lasting}
+        self.again()
+
+    def note_due(self) -> None:
+        """Look whether the time of a record that waits has come."""
+        for wait in self._waits.values():
+            if wait.is_due() and not wait.noted:
+                wait.noted = True
+                self.again()
+
+    def went(self, transaction: "Transaction") -> None:
+        """It is on the line."""
+        self._out[transaction.seq] = transaction.uid
+
+    def back(self, seq: int) -> None:
+        """It is not on the line any more and may go again."""
+        self._out.pop(seq, None)
+        self.again()
+
+    def wait(self, transaction: "Transaction", refused: bool = False, lasting: bool = False) -> bool:
+        """This record alone waits. False when too many wait already: the switch cannot be well, let the queue wait."""
+        self._out.pop(transaction.seq, None)
+        self.stuck = False
+        wait = self._waits.get(transaction.seq)
+        if wait is None:
+            if len(self._waits) >= _WAITING:
+                self.again()
+                return False
+            wait = self._waits[transaction.seq] = _Wait(transaction.uid)
+        if refused:
+            wait_ms = _REFUSED_MS[min(wait.tries, len(_REFUSED_MS) - 1)]
+        else:
+            wait_ms = back_off_ms(wait.tries, self._jitter)
+        wait.due = ticks_add(ticks_ms(), wait_ms)
+        wait.tries += 1
+        wait.noted = False
+        wait.lasting = lasting
+        return True
+
+    def left(self, seq: int) -> None:
+        """It is in the queue no longer, or as good as."""
+        self._out.pop(seq, None)
+        self.stuck = False
+        wait = self._waits.pop(seq, None)
+        if wait is not None and wait.before:
+            self.again()
+
+    def recall(self) -> None:
+        """Nothing is on the line any more."""
+        self._out = {}
+        self.again()
+
+    # --- what may go --------------------------------------------------------------------------------------------------
+
+    def next(self) -> "Transaction | None":
+        """The first record that may go now. None: there is none and `stuck` says so, or call again for more reading."""
+        at = 0
+        while at < len(self._ahead):
+            transaction = self._ahead[at]
+            if self._card_is_out(transaction.uid) or self._is_ahead(transaction.uid, at):
+                at += 1
+                continue
+            del self._ahead[at]
+            if not self._passed(transaction):
+                return transaction
+        if len(self._ahead) >= _AHEAD:
+            self.stuck = True
+            return None
+        return self._read()
+
+    def _read(self) -> "Transaction | None":
+        if self._reader is None:
+            if not self._unread:
+                self.stuck = True
+                return None
+            self._unread = False
+            self._began = ticks_ms()
+            self._reader = self._journal.pending()
+        for looked, transaction in enumerate(self._reader):
+            if not self._passed(transaction):
+                uid = transaction.uid
+                if not (self._card_is_out(uid) or self._is_ahead(uid, _AHEAD)):
+                    return transaction
+                self._ahead.append(transaction)
+            if looked == _STRIDE - 1 or len(self._ahead) == _AHEAD:
+                return None
+        self._reader = None
+        self._forget_stale()
+        return None
+
+    def _passed(self, transaction: "Transaction") -> bool:
+        """Whether this record is not to be sent now: it is out or done, waits for its own time, or is an advice behind
+        an earlier record of its card that waits."""
+        seq = transaction.seq
+        if seq in self._out or seq in self.acknowledged:
+            return True
+        own = self._waits.get(seq)
+        if own is not None and not own.is_due():
+            return True
+        if transaction.verb == REVERSAL:
+            return False
+        for earlier, wait in self._waits.items():
+            if earlier < seq and wait.uid == transaction.uid:
+                wait.before = True
+                return True
+        return False
+
+    def _card_is_out(self, uid: bytes) -> bool:
+        return any(out == uid for out in self._out.values())
+
+    def _is_ahead(self, uid: bytes, before: int) -> bool:
+        return any(transaction.uid == uid for transaction in self._ahead[:before])
+
+    def _forget_stale(self) -> None:
+        """Due before all was read, and not found: it left the queue by another way, or stands behind another record of
+        its card."""
+        ahead = [transaction.seq for transaction in self._ahead]
+        for seq in list(self._waits):
+            wait = self._waits[seq]
+            if wait.noted and ticks_diff(self._began, wait.due) >= 0 and seq not in self._out and seq not in ahead:
+                del self._waits[seq]
+                self.again()
