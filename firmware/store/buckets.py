@@ -40,6 +40,7 @@ _ERASED = const(3)
 _IN_SECTOR = const(50)
 _ROOM = const(4)  # records a fresh copy has room for at least
 _SECTORS_MAX = const(250)
+_WAITING = const(8)  # members that may wait in memory for a sector to be erased
 
 
 class Buckets:
@@ -69,11 +70,13 @@ class Buckets:
         self._opened = False
         self._keep_since_utc = 0
         self._look_next = self._buckets  # next bucket to be searched for what is too old
+        self._waiting: "list[bytes]" = []  # records for which no sector was erased yet; a cut forgets them
 
     def open(self, bad: bytes = b"", again: bool = False) -> None:
         """Reads a header a sector and the end of each home. `bad`: what `bad_sectors` said before. A cache of earlier
         firmware, of other keys, or half dropped is erased; StoreForeign when it is anything else's."""
         self._opened = False
+        self._waiting = []
         self._generation = self._attempts = 0
         generations = [0] * self._buckets
         unfit = False  # there is a header of an earlier format, without a fitting tag, or of another life of the cache
@@ -134,6 +137,9 @@ class Buckets:
         """One sector is read."""
         if not self._opened:
             return None
+        for body in self._waiting:
+            if uid_of(body) == uid:
+                return unpack_member(body)
         sector = self._home[self._bucket(uid)]
         found: "bytes | None" = None
         if sector != _NONE:
@@ -143,13 +149,18 @@ class Buckets:
         return unpack_member(found) if found is not None else None
 
     def put(self, member: "Member") -> None:
-        """Keep this state. Erases only when `idle_work` was not called enough."""
+        """Keep this state; for want of an erased sector, in memory until `idle_work` has one. Erases only when eight
+        wait already."""
         if not self._opened or not fits(member):
             return
-        bucket, body = self._bucket(member.uid), pack_member(member)
+        self._drop_waiting(member.uid)
+        body = pack_member(member)
         try:
-            if not self._append(self._home[bucket], body):
-                self._copy(bucket, body)
+            if not self._append(self._home[self._bucket(member.uid)], body):
+                if len(self._waiting) < _WAITING and not self._is_next_erased():
+                    self._waiting.append(body)
+                else:
+                    self._copy(body)
         except StoreError:
             self._opened = False
 
@@ -157,6 +168,7 @@ class Buckets:
         """Know this card no more and erase every trace of it, also where nobody can read it. After a cut in it, the
         card is known, or `idle_work` erases the traces. When the flash does not take that, all cards are forgotten."""
         bucket = self._bucket(uid)
+        self._drop_waiting(uid)
         if self._opened and self._home[bucket] != _NONE:
             self._rewrite(bucket, lambda body: uid_of(body) != uid)
         if self._opened:
@@ -169,10 +181,18 @@ class Buckets:
         self._look_next = 0
 
     def idle_work(self) -> bool:
-        """Search one bucket for what is too old, or erase a sector that is free; True: call again."""
+        """Write what waits, search one bucket for what is too old, or erase a sector that is free; True: call again."""
         if not self._opened:
             return False
-        if self._look_next < self._buckets:
+        if self._waiting and self._is_next_erased():
+            body = self._waiting.pop(0)
+            try:
+                if not self._append(self._home[self._bucket(uid_of(body))], body):
+                    self._copy(body)
+            except StoreError:
+                self._opened = False
+            return True
+        if self._look_next < self._buckets and not self._waiting:
             home = self._home[self._look_next]
             if home != _NONE and any([as_of_utc(body) < self._keep_since_utc for _at, body in self._bodies(home)]):
                 self._rewrite(self._look_next, lambda body: as_of_utc(body) >= self._keep_since_utc)
@@ -187,6 +207,10 @@ class Buckets:
     def working(self) -> bool:
         """Whether the cache is open; a flash failure closes it until the next start."""
         return self._opened
+
+    def waiting(self) -> int:
+        """Members that are in memory only."""
+        return len(self._waiting)
 
     def count(self) -> int:
         """Members that are kept; reads everything."""
@@ -294,8 +318,12 @@ class Buckets:
         if not self._erase(old):
             self._opened = False
 
-    def _copy(self, bucket: int, body: bytes) -> None:
-        """Give a bucket a new home with its newest records and `body`. Raises StoreError."""
+    def _drop_waiting(self, uid: bytes) -> None:
+        self._waiting = [body for body in self._waiting if uid_of(body) != uid]
+
+    def _copy(self, body: bytes) -> None:
+        """Give the bucket of this record a new home with its newest records and this one. Raises StoreError."""
+        bucket = self._bucket(uid_of(body))
         old = self._home[bucket]
         records = [] if old == _NONE else [kept for kept in self._newest(old) if uid_of(kept) != uid_of(body)]
         records = records[-(_IN_SECTOR - _ROOM - 1) :]
@@ -349,6 +377,10 @@ class Buckets:
             if self._taken[sector] != _HOME and not self._is_bad(sector):
                 return sector
         return -1
+
+    def _is_next_erased(self) -> bool:
+        sector = self._free_sector()
+        return sector < 0 or self._taken[sector] == _ERASED
 
     def _erase(self, sector: int) -> bool:
         erased = self._flash.erase(sector)

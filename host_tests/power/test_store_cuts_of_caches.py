@@ -276,7 +276,7 @@ def test_a_sector_that_looks_blank_is_erased_after_power_on_before_it_is_used(ca
     nor.before_op = look
     for _ in range(rests):
         members.idle_work()
-    for step in range(300):
+    for step in range(600):
         members.put(member(step % CARDS, step))
     assert begun > 5
 
@@ -544,6 +544,7 @@ def test_every_bit_of_a_cache_may_flip(cache: type) -> None:
     members = opened(nor, cache)
     for step in range(36):
         members.put(member(step % 12, step))
+    rest(members)
     image = bytes(nor.image)
     truth = points_of(rest(opened(copy_of(image), cache)))
     assert len(truth) == 12
