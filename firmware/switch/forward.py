@@ -220,8 +220,9 @@ class Forward:
             except StoreError:
                 self._queue.back(sent.transaction.seq)
                 raise
-        waiting = len(self._queue.acknowledged)
-        if waiting >= _BATCH or (waiting and ticks_diff(ticks_ms(), self._first_done) >= _SETTLE_MS):
+            if len(self._queue.acknowledged) >= _BATCH:
+                self.settle()
+        if self._queue.acknowledged and ticks_diff(ticks_ms(), self._first_done) >= _SETTLE_MS:
             self.settle()
 
     def _unanswered(self, sent: _Sent) -> None:

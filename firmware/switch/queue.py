@@ -34,7 +34,7 @@ class _Wait:
         self.due = ticks_ms()
         self.noted = False  # that it is due: reading began again for it
         self.before = False  # a later record of the card was passed because of it
-        self.lasting = False  # a sign-on does not end it
+        self.lasting = False  # a sign-on does not end it, but begins it anew
 
     def is_due(self) -> bool:
         """Whether the next try may go."""
@@ -71,8 +71,12 @@ class Queue:
             self.again()
 
     def signed_on(self) -> None:
-        """The switch is back: what waited may go, but for what may have ended the last connection."""
+        """The switch is back: what waited may go, but for what may have ended the last connection. That lets the others
+        go first, for longer each time."""
         self._waits = {seq: wait for seq, wait in self._waits.items() if wait.lasting}
+        for wait in self._waits.values():
+            wait.due = ticks_add(ticks_ms(), back_off_ms(wait.tries - 1, self._jitter))
+            wait.noted = False
         self.again()
 
     def note_due(self) -> None:

@@ -13,7 +13,6 @@ from host_tests.unit.session_kit import Bench, now, until, virtual
 from host_tests.unit.switch_kit import NOW, UID, FakeJournal, answer, member_tags, messages, split, transaction
 from tools.sim import onhost
 
-
 WINDOW = 7  # records in flight: one of eight places is kept for a person's request
 
 

@@ -44,9 +44,10 @@ def _rivals() -> Iterable[report.Row]:
 
 
 def _link() -> Iterable[report.Row]:
-    from tools.bench import link_costs
+    from tools.bench import drain, link_costs
 
-    return link_costs.rows()
+    yield from link_costs.rows()
+    yield from drain.rows()
 
 
 def _terminal() -> Iterable[report.Row]:
