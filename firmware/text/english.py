@@ -141,7 +141,7 @@ S08: Foreign keys | Do not sell. Call service
 S09: Old memory | Do not sell. Call service
 S10: Keys do not open | Do not sell. Call service
 S11: Newer memory | Do not sell. Call service
-S12: Memory unreadable | Restart, or call service
+S12: Memory is silent | Restart, or call service
 L01: No connection | Earning works, redeem later
 L03: Line was cut | It reconnects by itself
 L04: Switch not found | Check the network's name server
