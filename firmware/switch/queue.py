@@ -132,10 +132,10 @@ class Queue:
 
     def next(self) -> "Transaction | None":
         """The first record that may go now. None: there is none and `stuck` says so, or call again for more reading."""
-        at = 0
+        at = 0  # in order: when a card's record is back, its next one is the first met
         while at < len(self._ahead):
             transaction = self._ahead[at]
-            if self._card_is_out(transaction.uid) or self._is_ahead(transaction.uid, at):
+            if self._card_is_out(transaction.uid):
                 at += 1
                 continue
             del self._ahead[at]
@@ -156,8 +156,7 @@ class Queue:
             self._reader = self._journal.pending()
         for looked, transaction in enumerate(self._reader):
             if not self._passed(transaction):
-                uid = transaction.uid
-                if not (self._card_is_out(uid) or self._is_ahead(uid, _AHEAD)):
+                if not self._card_is_out(transaction.uid):
                     return transaction
                 self._ahead.append(transaction)
             if looked == _STRIDE - 1 or len(self._ahead) == _AHEAD:
@@ -185,9 +184,6 @@ class Queue:
 
     def _card_is_out(self, uid: bytes) -> bool:
         return any(out == uid for out in self._out.values())
-
-    def _is_ahead(self, uid: bytes, before: int) -> bool:
-        return any(transaction.uid == uid for transaction in self._ahead[:before])
 
     def _forget_stale(self) -> None:
         """Due before all was read, and not found: it left the queue by another way, or stands behind another record of
