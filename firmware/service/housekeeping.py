@@ -20,6 +20,7 @@ _REST_MS = const(30_000)  # after a look that found nothing to do
 _FIRST_RETIRE_MS = const(600_000)  # the clock is likely set by then
 _RETIRE_MS = const(86_400_000)
 _BUSY_MAX_MS = const(60_000)  # a card somebody left on the reader must not stop the erases for a day
+_UNREST_MAX_MS = const(300_000)  # nor a card or a line that comes and goes: then one piece, when the desk rests
 BUSY = const(-1)
 
 
@@ -51,9 +52,11 @@ class Quiet:
         self._seen = [0] * len(stirs)
         self._busy_since = [ticks_ms()] * len(stirs)
         self._since = ticks_ms()
+        self._rested = ticks_ms()
 
     def __call__(self, for_ms: int) -> bool:
-        """True when nothing happened for so long, as far as one who asks often can know."""
+        """True when nothing happened for so long, as far as one who asks often can know, and once in five minutes when
+        at least the desk rests."""
         now = ticks_ms()
         for i in range(len(self._stirs)):
             seen = self._stirs[i]()
@@ -67,7 +70,13 @@ class Quiet:
         calm_ms = ticks_diff(now, self._since)
         if calm_ms > _BUSY_MAX_MS or calm_ms < 0:
             self._since = ticks_add(now, -_BUSY_MAX_MS)  # never so long ago that the ticks have come round
-        return calm_ms >= for_ms and self._desk(for_ms)
+        unrest_ms = ticks_diff(now, self._rested)
+        if unrest_ms > _UNREST_MAX_MS or unrest_ms < 0:
+            self._rested, unrest_ms = ticks_add(now, -_UNREST_MAX_MS), _UNREST_MAX_MS
+        if (calm_ms >= for_ms or unrest_ms >= _UNREST_MAX_MS) and self._desk(for_ms):
+            self._rested = now
+            return True
+        return False
 
 
 class Housekeeping:

@@ -132,3 +132,17 @@ def test_work_is_done_a_piece_at_a_time_only_when_it_is_quiet_and_rests_when_the
         task.cancel()
 
     asyncio.run(asyncio.wait_for(play(), 30))
+
+
+def test_a_card_that_comes_and_goes_all_day_lets_one_piece_through_in_five_minutes(ticks: Ticks) -> None:
+    reader = Room()
+    quiet = Quiet(reader.desk, (reader.stir,))
+    pieces = []
+    for turn in range(2 * 3600 * 2):
+        ticks.ms += 500
+        reader.now = BUSY if turn // 4 % 2 else turn
+        if quiet(3000):
+            pieces.append(turn)
+    assert 20 <= len(pieces) <= 24
+    reader.desk_quiet = False
+    assert not after(ticks, quiet, 3_600_000), "never in front of a customer"
