@@ -232,10 +232,14 @@ class Recovery(Reader):
         else:
             self._at = end
             if newest:
-                self._harden(newest[0])
+                self._harden(raw, newest[0])
 
-    def _harden(self, frame: Frame) -> None:
-        """Program the newest frame again with the same bits: the cut may have left its cells barely moved."""
-        raw = self._flash.read(self._head, frame.at, FRAME_HEAD + len(frame.body))
-        mended = repaired(raw, 0, frames.seed(self.salt, frame.generation))
-        self._flash.program(self._head, frame.at, mended or raw)
+    def _harden(self, raw: bytearray, frame: Frame) -> None:
+        """Program the newest frame again with the same bits: the cut may have left its cells barely moved. What is
+        programmed is what the scan of `raw` took for the frame, never another reading, which may have misread."""
+        crc_seed = frames.seed(self.salt, frame.generation)
+        seen: "bytearray | None" = bytearray(raw[frame.at : frame.at + FRAME_HEAD + len(frame.body)])
+        if not frames.frame_length(raw, frame.at, crc_seed):
+            seen = repaired(raw, frame.at, crc_seed)
+        if seen is not None:
+            self._flash.program(self._head, frame.at, seen)

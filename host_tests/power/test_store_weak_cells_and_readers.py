@@ -9,8 +9,10 @@ import pytest
 
 from firmware.core.types import OFFLINE, REDEMPTION, REVERSAL
 from firmware.store.frames import FRAME_HEAD
+from firmware.store.journal import Journal
 from host_tests.power.ledger import (
     LONG,
+    SEALER,
     Ledger,
     fields,
     observe,
@@ -18,7 +20,7 @@ from host_tests.power.ledger import (
     torn_images,
     with_image,
 )
-from tools.sim.chips.nor import Nor, PowerCut, Torn
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 
 class WeakNor(Nor):
@@ -273,3 +275,32 @@ def test_i1_what_was_read_before_a_pause_can_be_settled_after_it() -> None:
     ledger.settle(*turn)
     assert observe(open_journal(nor, False), ledger.probe) == ledger.state()
     assert FRAME_HEAD == 12
+
+
+class MisreadingOnce(NorPartition):
+    """Two of the ones in the `nth`-th read from now come as zeros."""
+
+    def __init__(self, nor: Nor, nth: int) -> None:
+        super().__init__(nor, 0, nor.size // 4096)
+        self.nth = nth
+
+    def readblocks(self, block_num: int, buf: bytearray | memoryview, offset: int = 0) -> None:
+        super().readblocks(block_num, buf, offset)
+        self.nth -= 1
+        if self.nth == 0:
+            ones = [(i, bit) for i in range(16, len(buf)) for bit in range(8) if buf[i] >> bit & 1]
+            for i, bit in ones[:9:8]:
+                buf[i] ^= 1 << bit
+
+
+def test_i1_one_misread_at_the_start_never_reaches_the_flash() -> None:
+    nor, ledger = before_a_sale()
+    count = MisreadingOnce(with_image(bytes(nor.image)), 0)
+    Journal(count, SEALER, 0x5A17).open()
+    assert -count.nth > 10
+    for nth in range(1, -count.nth + 1):
+        flash = with_image(bytes(nor.image))
+        journal = Journal(MisreadingOnce(flash, nth), SEALER, 0x5A17)
+        journal.open()
+        observe(journal, ledger.probe)
+        assert observe(open_journal(flash, False), ledger.probe) == ledger.state(), f"read {nth}"
