@@ -36,7 +36,7 @@ def test_the_best_other_way_stands_beside_each_figure_and_never_ours(costs: list
     assert peers["store.erases.offline"] == peers["store.erases.online"] == ("file-each", 0.2)
     assert peers["store.bytes.offline"] == ("json-file", 300)
     assert peers["store.programs.online"] == ("file-each", 4)
-    assert peers["store.append_ms"] == ("file-each", pytest.approx(4 * 0.4 + 0.2 * 45))
+    assert "store.append_ms" not in peers, "one append beside a whole step of theirs would be unlike things"
     assert peers["store.append_worst_ms"] == ("json-file", 107)
     costs[:] = [cost for cost in costs if cost.name != "file-each"]
     assert store_rivals.store_peers()["store.erases.offline"] == ("littlefs-append", 1.0)

@@ -105,7 +105,7 @@ _STORE_ROWS = {
     "store.erases.offline": "erases", "store.erases.online": "erases",
     "store.bytes.offline": "programmed", "store.bytes.online": "programmed",
     "store.programs.offline": "programs", "store.programs.online": "programs",
-    "store.append_ms": "flash_ms", "store.append_worst_ms": "worst_ms",
+    "store.append_worst_ms": "worst_ms",
 }  # fmt: skip
 
 
