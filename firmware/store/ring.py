@@ -122,13 +122,14 @@ class Ring(Recovery):
 
     def _advance(self, keep: int) -> None:
         """Open the next free sector."""
-        if self._free - 1 < keep or self.generation >= frames.LAST_GENERATION:
+        if self._free - 1 < keep:
             raise StoreFull("no free sector or no generation left")
         tail = max(self.tail, self.tail_now())
-        generation = self.generation + 1
         for step in range(1, self.sectors + 1):
             sector = (self._head + step) % self.sectors
-            if not self._can_be_opened(sector):
+            # One of the copies of a header that failed may be good: no other sector may ever bear its generation.
+            generation = max(self.generation, self._tried) + 1
+            if generation > frames.LAST_GENERATION or not self._can_be_opened(sector):
                 continue
             if sector not in self._erased:
                 self.inline_erases += 1
@@ -137,11 +138,11 @@ class Ring(Recovery):
             self._erased.discard(sector)
             self._looked.discard(sector)
             behind = generation - tail
+            self._tried = generation  # before it is tried: whatever ends this call, it is not forgotten
             header = Header(self._kind, self.sectors, generation, self.salt, behind, self.seq_high, self.seq_ceiling)
             if not self._flash.program(sector, 0, self._sealer.header(header, sector)):
-                # One of the two copies may be good all the same: no other sector may bear its generation.
                 self._bad.add(sector)
-                generation += 1
+                self._recount()
                 continue
             self._head, self.generation, self._at, self._strikes = sector, generation, FRAMES_AT, 0
             self._generations[sector], self._highs[sector] = generation, self.seq_high

@@ -36,6 +36,7 @@ class Sectors:
         self._free = 0
         self.adopted: "list[int]" = []  # generations whose header is lost
         self.generation = 0  # of the open sector
+        self._tried = 0  # highest generation a header was ever programmed with, well or not
         self.tail = 1  # durable: sectors of older generations are free
         self.missing = 0  # generations still needed of which no sector is known
         self.refused = 0  # frames and headers whose tag did not fit: altered, moved, or sealed with other keys
@@ -136,4 +137,5 @@ class Sectors:
         free = 0
         for sector in range(self.sectors):
             free += self._can_be_opened(sector)
-        self._free = free
+        # At the end of the generations the last ones are kept for acknowledgements, as the last sectors are.
+        self._free = min(free, frames.LAST_GENERATION - max(self.generation, self._tried))
