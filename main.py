@@ -94,8 +94,8 @@ def _provisioned(board: "Board") -> "Start":
     try:
         slots.open()
         if zeroise.due(slots):
-            zeroise.finish(board, vault, slots, "/config", sector)
-            print("# zeroised: keys and members are erased; the journal is there, sealed")
+            zeros = zeroise.finish(board, vault, slots, "/config", sector)
+            print("# zeroised: keys and members are erased, {} sectors with zeros; the journal stays".format(zeros))
         return Provisioned(vault, slots).load()
     finally:
         for name in ("settings", "service.provisioned", "service.zeroise", "store.vault", "store.slots"):

@@ -151,8 +151,13 @@ class Custody:
         vault = Vault(board.vault_flash(), Sealer(board.own_key(), b"", b"vafa-keys"), board.page_only, rooms.sector)
         slots = small_values(board, rooms.sector)
         self.restart = True  # whatever comes now, this start sells no more
-        zeroise.begin(vault, slots)
-        return [
+        zeros = zeroise.begin(vault, slots)
+        worn = (
+            ["{} sectors take no erase and are zeros now: do not use this terminal again".format(zeros)]
+            if zeros
+            else []
+        )
+        return worn + [
             "the keys are erased, and looked at; the terminal restarts and erases the members",
             "the journal stays as it is, sealed: only with this terminal's keys at the switch can it be read",
             "then it is not provisioned (K01)",

@@ -25,6 +25,12 @@ _TRIES_AT = const(256)
 _SUCCESSES_AT = const(2176)
 
 
+class TriesDamaged(StoreForeign):
+    """There is no counter where one must have been: nobody may get tries from that."""
+
+    code = "S14"
+
+
 class TryCounter:
     """`first` is the first of two sectors. A row that is full counts as locked until a success, which there is none."""
 
@@ -45,8 +51,8 @@ class TryCounter:
         self._settled = 0
 
     def open(self) -> None:
-        """Read; writes only on a blank partition. Raises StoreForeign when there is no counter where one must have been
-        or something else is: nobody may get tries from that; StoreError when the flash takes nothing."""
+        """Read; writes only on a blank partition. Raises TriesDamaged when there is no counter where one must have been
+        or something else is; StoreError when the flash takes nothing."""
         self._generation = 0
         for sector in (self._first, self._first + 1):
             header = self._header(sector)
@@ -60,7 +66,7 @@ class TryCounter:
                 # Our own first program may have been cut.
                 torn = sector == self._first and frames.may_be_torn_header(raw, KIND, 2)
                 if not frames.is_blank(raw, frames.FRAMES_AT if torn else 0, frames.SECTOR):
-                    raise StoreForeign("try counter is damaged")
+                    raise TriesDamaged("empty it: maintenance, then python -m tools.device wipe --what vault")
             self._begin_sector()
         self._tries = self._cleared(_TRIES_AT, True)
         self._settled = min(self._tries, self._cleared(_SUCCESSES_AT, False))

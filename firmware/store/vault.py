@@ -4,6 +4,8 @@ A record is a few named byte strings, sealed with a key that only this board has
 read back before the other is touched, so every cut leaves the old keys or the new ones; `load` finishes what a cut left
 in one sector only. Raw sectors, because a file system keeps old copies: `zeroise` erases both and looks. Values are
 secrets: never log or show them.
+
+A sector that takes no erase may still take zeros, which need none: so nothing readable is left where it fails.
 """
 
 from struct import unpack_from
@@ -13,7 +15,7 @@ from micropython import const
 from firmware.core.errors import FlashUnreadable, StoreError, StoreNewer
 from firmware.store import frames
 from firmware.store.flash import Flash
-from firmware.store.frames import FRAME_HEAD, MAX_BODY
+from firmware.store.frames import FRAME_HEAD, MAX_BODY, PAGE, SECTOR
 from firmware.store.seal import CLEAR, TAG, Sealer, place_of
 
 TYPE_CHECKING = False
@@ -30,6 +32,23 @@ class VaultDamaged(StoreError):
     """The key store holds something that does not open on this board."""
 
     code = "S10"
+
+
+def is_gone(flash: Flash, sector: int) -> bool:
+    """Whether a sector holds nothing any more: blank, or zeros all over."""
+    try:
+        raw = flash.read_sector(sector)
+    except FlashUnreadable:
+        return False
+    piece = bytes((raw[0],)) * 64
+    return raw[0] in (0, 0xFF) and all([raw[at : at + 64] == piece for at in range(0, SECTOR, 64)])
+
+
+def overwrite(flash: Flash, sector: int) -> bool:
+    """Zeros over what takes no erase; False when something is left."""
+    for at in range(0, SECTOR, PAGE):
+        flash.program(sector, at, bytes(PAGE))
+    return is_gone(flash, sector)
 
 
 class Vault:
@@ -49,7 +68,7 @@ class Vault:
         found = self._both()
         self.copies = 0
         if found[0] is None and found[1] is None:
-            if self._blank(0) and self._blank(1):
+            if is_gone(self._flash, 0) and is_gone(self._flash, 1):
                 return None
             raise VaultDamaged("key store does not open")
         counters = [record[0] if record is not None else 0 for record in found]
@@ -58,6 +77,8 @@ class Vault:
         assert record is not None
         self._counter = record[0]
         mended = counters[1 - newest] == self._counter or self._write(1 - newest, record[1])
+        if not mended:
+            self._forget(1 - newest)
         self.copies = 2 if mended else 1
         return _fields_of(record[1])
 
@@ -65,7 +86,7 @@ class Vault:
         """Replace all keys; the former ones are erased.
 
         Raises StoreError: then the former ones are still there (`copies` is 0), or the new ones count and only one
-        sector took them (`copies` is 1); the other may show the former ones, and each `load` tries it again.
+        sector took them (`copies` is 1); the other was overwritten with zeros, and each `load` tries it again.
         """
         self.copies = 0
         fields = _packed(keys)
@@ -80,19 +101,28 @@ class Vault:
             raise StoreError("key store takes nothing")
         self.copies = 1
         if not self._write(1 - older, fields):
+            self._forget(1 - older)
             raise StoreError("key store took one copy only")
         self.copies = 2
 
-    def zeroise(self) -> None:
-        """Erase every key and look. Raises StoreError when something is left."""
+    def zeroise(self) -> int:
+        """Erase every key and look; how many sectors took no erase and are zeros now. Raises StoreError when something
+        is left."""
+        zeros = left = 0
         for sector in (0, 1):
-            self._flash.erase(sector)
-        if not (self._blank(0) and self._blank(1)):
+            if not (self._flash.erase(sector) or self._flash.erase(sector)):
+                gone = overwrite(self._flash, sector)
+                zeros += gone
+                left += not gone
+        if left:
             raise StoreError("keys are not erased")
         self._counter = 0
+        return zeros
 
-    def _blank(self, sector: int) -> bool:
-        return frames.is_blank(self._flash.read_sector(sector), 0, frames.SECTOR)
+    def _forget(self, sector: int) -> None:
+        """Former keys go from a sector that takes no new ones, if it takes zeros."""
+        if not is_gone(self._flash, sector):
+            overwrite(self._flash, sector)
 
     def _both(self) -> "list[tuple[int, bytes] | None]":
         """What each sector holds. One that cannot be read is like one that does not open, as long as the other does."""

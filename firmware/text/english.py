@@ -142,6 +142,8 @@ S09: Old memory | Do not sell. Call service
 S10: Keys do not open | Do not sell. Call service
 S11: Newer memory | Do not sell. Call service
 S12: Memory is silent | Restart, or call service
+S13: Not all erased | See console. Call service
+S14: Tries are damaged | See console. Call service
 L01: No connection | Earning works, redeem later
 L03: Line was cut | It reconnects by itself
 L04: Switch not found | Check the network's name server

@@ -140,6 +140,8 @@ def with_store(folder: Path, *, buckets: bool = False) -> Board:
         journal.append(Transaction(journal.next_seq(), ACCRUAL, mode, ALI, 2, 5, 5, 5, 2))
     terminal.members.put(Member(SARA, 1002, "Sara the canary", 640, 5))
     terminal.members.put(Member(ALI, 1001, "Ali the canary", 1000, 5))
+    while terminal.members.idle_work():  # in a rush one may wait in memory only
+        pass
     return board
 
 

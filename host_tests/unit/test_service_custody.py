@@ -168,6 +168,93 @@ def _cut_again(nor: Nor, folder: Path) -> None:
         op += 1
 
 
+class Stuck:
+    """The vault's flash when some of its sectors take no erase: `zeros` whether they take a program, else nothing."""
+
+    def __init__(self, board: kit.Board, sectors: set[int], *, zeros: bool) -> None:
+        self._part, self._sectors, self._zeros = board.vault_flash(), sectors, zeros
+
+    def readblocks(self, sector: int, buf: bytearray, offset: int) -> None:
+        self._part.readblocks(sector, buf, offset)
+
+    def writeblocks(self, sector: int, buf: bytes, offset: int) -> None:
+        if sector not in self._sectors or self._zeros:
+            self._part.writeblocks(sector, buf, offset)
+
+    def ioctl(self, op: int, arg: int) -> int | None:
+        return 0 if op == 6 and arg in self._sectors else self._part.ioctl(op, arg)
+
+
+@pytest.mark.parametrize("sectors", [{0}, {1}, {0, 1}])
+def test_a_key_sector_that_takes_no_erase_is_overwritten_and_the_terminal_is_not_provisioned(
+    tmp_path: Path, sectors: set[int]
+) -> None:
+    board = with_store(tmp_path)
+    stuck = Stuck(board, sectors, zeros=True)
+    board.vault_flash = lambda: stuck  # type: ignore[method-assign,assignment,return-value]
+    terminal = Terminal(board)
+    terminal.right("zeroise")
+    said = terminal.type("zeroise 4")
+    assert f"{len(sectors)} sectors take no erase and are zeros now" in said and "keys are erased" in said
+    for sector in (0, 1):
+        expected = b"\0" if sector in sectors else b"\xff"
+        assert board.region("vault")[sector * 4096 :][:4096] == expected * 4096
+    assert not keys_there(board, tmp_path)
+    assert board.region("members") == b"\xff" * len(board.region("members"))
+    assert not keys_there(board, tmp_path)
+
+
+def test_keys_that_do_not_go_at_all_keep_nothing_else_and_the_next_step_is_told(tmp_path: Path) -> None:
+    board = with_store(tmp_path)
+    stuck = Stuck(board, {0}, zeros=False)
+    board.vault_flash = lambda: stuck  # type: ignore[method-assign,assignment,return-value]
+    terminal = Terminal(board)
+    terminal.right("zeroise")
+    said = terminal.type("zeroise 4")
+    assert "S13" in said and "keys left" in said and "python -m tools.device wipe --what vault" in said
+    assert terminal.custody.restart
+    for _ in range(2):
+        with pytest.raises(kit.StoreError, match="keys left.*wipe --what vault") as caught:
+            keys_there(board, tmp_path)
+        assert caught.value.code == "S13"
+        assert board.region("vault")[4096:8192] == b"\xff" * 4096
+        assert board.region("members") == b"\xff" * len(board.region("members"))
+
+
+def test_zeroise_without_a_mark_says_that_the_members_are_left(tmp_path: Path) -> None:
+    board = with_store(tmp_path)
+    stuck = Stuck(board, {2, 3}, zeros=False)
+    board.vault_flash = lambda: stuck  # type: ignore[method-assign,assignment,return-value]
+    terminal = Terminal(board)
+    terminal.right("zeroise")
+    said = terminal.type("zeroise 4")
+    assert "S13" in said and "members left" in said and "keys" not in said
+    assert board.region("vault")[: 2 * 4096] == b"\xff" * 8192
+
+
+def test_a_damaged_counter_of_tries_says_its_own_next_step(tmp_path: Path) -> None:
+    board = with_store(tmp_path)
+    board.nor.image[20 * 4096 : 22 * 4096] = b"foreign!" * 1024
+    terminal = Terminal(board)
+    for line in ("right members", "zeroise 4"):
+        said = terminal.type(line)
+        assert "S14" in said and "wipe --what vault" in said
+
+
+def test_members_sectors_that_take_no_erase_are_overwritten(tmp_path: Path) -> None:
+    board = with_store(tmp_path)
+    terminal = Terminal(board)
+    terminal.right("zeroise")
+    terminal.type("zeroise 4")
+    stuck = board.member_flash()
+    real = stuck.ioctl
+    stuck.ioctl = lambda op, arg: 0 if op == 6 else real(op, arg)  # type: ignore[method-assign]
+    board.member_flash = lambda: stuck  # type: ignore[method-assign]
+    assert not keys_there(board, tmp_path)
+    assert not board.region("members").strip(b"\0\xff")
+    assert not any(canary in bytes(board.nor.image) for canary in CANARIES)
+
+
 def test_members_that_do_not_go_are_tried_again_at_the_next_start(tmp_path: Path) -> None:
     board = with_store(tmp_path)
     terminal = Terminal(board)
@@ -177,8 +264,9 @@ def test_members_that_do_not_go_are_tried_again_at_the_next_start(tmp_path: Path
     stuck = board.member_flash()
     real = stuck.ioctl
     stuck.ioctl = lambda op, arg: 0 if op == 6 else real(op, arg)  # type: ignore[method-assign]
+    stuck.writeblocks = lambda _sector, _buf, _offset=0: None  # type: ignore[method-assign]
     board.member_flash = lambda: stuck  # type: ignore[method-assign]
-    with pytest.raises(kit.StoreError, match="not erased"):
+    with pytest.raises(kit.StoreError, match="sectors of members left"):
         keys_there(board, tmp_path)
     board.member_flash = region  # type: ignore[method-assign]
     assert not keys_there(board, tmp_path)
