@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from firmware.core.errors import StoreForeign
 from firmware.core.types import ACCRUAL, OFFLINE, Member, Transaction
 from firmware.store.journal import Journal
 from firmware.store.members import Members
@@ -303,7 +304,7 @@ def test_a_cut_at_any_operation_is_made_good_by_the_same_command(
                 terminal.tool(*options)
                 terminal.nor.power_on()
                 assert operation > 3
-                continue
+                break
             except PowerCut:
                 cuts += 1
                 terminal.sessions = 0
@@ -341,6 +342,7 @@ def test_a_cut_wipe_of_the_journal_reuses_no_number(terminal: Till) -> None:
     high = terminal.journal().last()
     assert high is not None
     full = bytes(terminal.nor.image)
+    opened = 0
     for operation in range(1, 8):
         terminal.nor.image[:] = full
         (terminal.folder / "wiping").unlink(missing_ok=True)
@@ -350,8 +352,14 @@ def test_a_cut_wipe_of_the_journal_reuses_no_number(terminal: Till) -> None:
         except PowerCut:
             terminal.sessions = 0
         terminal.nor.power_on()
-        if not terminal.blank("txlog"):
+        if terminal.blank("txlog"):
+            continue
+        try:
             assert terminal.journal().next_seq() > high.transaction.seq, operation
+            opened += 1
+        except StoreForeign:
+            pass  # its newest sector is going; it sells nothing until the wipe is finished
+    assert opened >= 3
 
 
 def test_a_sector_that_does_not_erase_is_overwritten_and_told(terminal: Till) -> None:

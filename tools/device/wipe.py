@@ -86,6 +86,7 @@ class State:
     gaps: int = 0
     known: bool = False
     agreed: tuple[str, int, tuple[str, ...]] | None = None
+    fit: int = there.OTHER  # of what was agreed, to the journal that is there now
 
     @property
     def lost(self) -> int:
@@ -96,6 +97,12 @@ class State:
     def named(self) -> str:
         """What the command has to say of them: the number, and that it is not all when places cannot be read."""
         return str(self.lost) + (f"+{there.UNREADABLE}" if self.gaps else "")
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was agreed still says what a wipe would destroy: of a journal that opens, its numbers tell what
+        came later; any other must be just as it was."""
+        return self.fit == there.UNTOUCHED or (self.fit == there.SAME_JOURNAL and not self.code)
 
 
 class Wiper:
@@ -112,8 +119,8 @@ class Wiper:
         def heard(words: list[str]) -> None:
             if words[0] == "terminal" and len(words) == 3:
                 state.name, state.unique = "" if words[1] == "-" else words[1], words[2]
-            elif words[0] == "unfinished" and len(words) == 4:
-                state.agreed = (words[1], int(words[2]), tuple(words[3].split(",")))
+            elif words[0] == "unfinished" and len(words) == 5:
+                state.agreed, state.fit = (words[1], int(words[2]), tuple(words[3].split(","))), int(words[4])
             elif words[:2] == ["journal", "open"] and len(words) == 7:
                 counts = [int(word) for word in words[2:]]
                 state.waiting, state.unanswered, state.dead, state.high, state.gaps = counts
@@ -134,8 +141,8 @@ class Wiper:
         self._session.run("wiping.save()", lines.append)
         try:
             path.write_text("\n".join(lines) + "\n", encoding="ascii", errors="replace")
-        except OSError as error:
-            why = f"{path}: {error.strerror or error}; nothing was wiped"
+        except (OSError, ValueError) as error:
+            why = f"{path}: {getattr(error, 'strerror', '') or error}; nothing was wiped"
             raise CaptureIncomplete(why, "Name another file with --save.") from None
         taken = captures.parsed(path.read_bytes())
         if not taken or not taken[-1].complete:
@@ -171,7 +178,7 @@ class Wiper:
 
 def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> tuple[str, int]:
     """What was agreed to lose, as the flag on the terminal keeps it. Raises when the command does not say it."""
-    if state.agreed is not None:
+    if state.agreed is not None and state.holds:
         number, high, parts = state.agreed
         if (discard or "0") == number and what == parts and state.high <= high:
             return number, high
@@ -193,7 +200,8 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
         if state.gaps:
             why = f"at least {why}; {state.gaps} places cannot be read, what stood there cannot be counted"
             raise UnsentWouldBeLost(why, f"Save it first: --save FILE. To lose all of it: --discard {state.named}")
-        raise UnsentWouldBeLost(why)
+        best = "Best: connect it and let it send. Else save it first: --save FILE. To lose it" if state.lost else "Type"
+        raise UnsentWouldBeLost(why, f"{best}: --discard {state.named}")
     return discard, state.high
 
 

@@ -2,8 +2,9 @@
 
 Says lines `words... sum`; sum is CRC-32 of what stands before it. Erased are whole sectors, each looked at afterwards;
 one that does not come out blank is overwritten with zeros and told. What was agreed stands in a file until all is done,
-so that a wipe the power cut short is finished by the same command. The PC imports it, too: its tests run it on a
-modelled flash. No value of a key, card or setting is ever said, except the terminal's own name.
+so that a wipe the power cut short is finished by the same command; with it stands which journal that was and how its
+newest sector read, so that an old file speaks for no later sale. The PC imports it, too: its tests run it on a modelled
+flash. No value of a key, card or setting is ever said, except the terminal's own name.
 """
 
 import json
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from firmware.board import Board
+    from firmware.store.frames import Header
     from firmware.store.journal import Journal
 
 # In this order: without keys nothing that is left can be read, and the settings hold the name that is asked for.
@@ -27,6 +29,15 @@ ALL = ("vault", "members", "journal", "settings")
 UNREADABLE = "unreadable"
 _KEYS, _SLOTS, _TRIES = (0, 1), (2, 3), (4, 5)  # sectors of the vault's region
 _PAGE = 256
+_ZEROS = bytes(64)
+# How well the file of an unfinished wipe fits the journal that is there now.
+OTHER, SAME_JOURNAL, UNTOUCHED = 0, 1, 2
+_LAST = "last"  # in the file: only the newest sector is left, and its header is gone
+
+
+def _is_zero(raw: "bytes | bytearray") -> bool:
+    """Whether this is a whole sector of zeros."""
+    return all(raw[at : at + len(_ZEROS)] == _ZEROS for at in range(0, SECTOR, len(_ZEROS)))
 
 
 class Wipe:
@@ -45,15 +56,14 @@ class Wipe:
 
     def look(self) -> None:
         """What is there, and what was agreed when a wipe was not finished."""
-        try:
-            with open(self._flag) as file:
-                self._tell("unfinished " + file.read())
-        except OSError:
-            pass
-        name = self._name()
-        self._tell("terminal {} {}".format(name or "-", hexlify(self._unique()).decode()))
         device = self._board.transaction_flash()
         flash = Flash(device, self._board.page_only, self._buffer)
+        agreed = self._agreed()
+        if agreed:
+            # Before the journal opens: that may mend its newest record.
+            self._tell("unfinished {} {} {} {}".format(agreed[0], agreed[1], agreed[2], self._fit(flash, agreed)))
+        name = self._name()
+        self._tell("terminal {} {}".format(name or "-", hexlify(self._unique()).decode()))
         if all([self._blank(flash, sector) for sector in range(flash.sectors)]):
             self._tell("journal empty")
             return
@@ -97,8 +107,8 @@ class Wipe:
                 name = json.loads(raw())["terminal_id"]
             except (OSError, ValueError, KeyError, TypeError, VafaError):
                 continue
-            if isinstance(name, str) and name and " " not in name:
-                return name
+            if isinstance(name, str) and name and all([" " < char <= "~" for char in name]):
+                return name  # another would break the line that says it
         return ""
 
     def _settings_file(self) -> bytes:
@@ -144,32 +154,106 @@ class Wipe:
         except (OSError, ValueError, KeyError, TypeError):
             return b""
 
+    # --- what was agreed ----------------------------------------------------------------------------------------------
+
+    def _agreed(self) -> "list[str]":
+        """The words of the file: number, high, parts, identity and perhaps _LAST. Empty when there is no such file, or
+        one without an identity: who was meant by it, nobody can say."""
+        try:
+            with open(self._flag, "rb") as file:
+                words = file.read(200).decode().split(" ")
+        except (OSError, ValueError):
+            return []
+        return words if len(words) in (4, 5) and len(words[3].split(".")) in (1, 4) else []
+
+    def _order(self, flash: Flash) -> "list[tuple[int, int]]":
+        """Generation and sector as they are erased: oldest first, so that whatever is left still knows the newest
+        number and what was settled. Nobody vouches for these generations; 0 when one cannot be read."""
+        headers = [self._header(flash, sector) for sector in range(flash.sectors)]
+        return sorted([(header.generation if header else 0, sector) for sector, header in enumerate(headers)])
+
+    def _header(self, flash: Flash, sector: int) -> "Header | None":
+        for copy in (0, frames.HEADER):
+            try:
+                header = frames.parse_header(flash.read(sector, copy, frames.HEADER))
+            except VafaError:
+                return None
+            if header is not None:
+                return header
+        return None
+
+    def _bytes(self, flash: Flash, sector: int) -> "bytes | bytearray":
+        """In the shared buffer; empty when the flash does not give them."""
+        try:
+            return flash.read_sector(sector)
+        except VafaError:
+            return b""
+
+    def _left(self, flash: Flash) -> "list[int]":
+        """Sectors that are neither blank nor all zeros, in the order of erasing."""
+        left = []
+        for _generation, sector in self._order(flash):
+            raw = self._bytes(flash, sector)
+            if not (frames.is_blank(raw, 0, SECTOR) or _is_zero(raw)):
+                left.append(sector)
+        return left
+
+    def _identity(self, flash: Flash, left: "list[int]") -> str:
+        """The sector that goes last: the journal's salt, its generation, where it lies, and the sum of its records."""
+        if not left:
+            return "-"
+        header = self._header(flash, left[-1])
+        salt, generation = (header.salt, header.generation) if header else (0, 0)
+        return "{:08x}.{}.{}.{:08x}".format(
+            salt, generation, left[-1], crc32(self._bytes(flash, left[-1])[frames.FRAMES_AT :])
+        )
+
+    def _fit(self, flash: Flash, agreed: "list[str]") -> int:
+        """UNTOUCHED: no record was written since. SAME_JOURNAL: later numbers tell what was sold since."""
+        left = self._left(flash)
+        now, then = self._identity(flash, left).split("."), agreed[3].split(".")
+        if not left or now == then:
+            return UNTOUCHED
+        # The wipe takes the header of the newest sector first: the cut fell then, or while that sector was erased.
+        taken = [str(sector) for sector in left] == then[2:3] and self._header(flash, left[0]) is None
+        if taken and (now[3] == then[3] or agreed[4:] == [_LAST]):
+            return UNTOUCHED
+        return SAME_JOURNAL if now[0] == then[0] != "00000000" else OTHER
+
+    def _agree(self, words: "list[str]") -> None:
+        with open(self._flag, "wb") as file:
+            file.write(" ".join(words).encode())
+
     # --- wiping -------------------------------------------------------------------------------------------------------
 
     def wipe(self, what: "tuple[str, ...]", agreed: str, high: int) -> None:
         """Erase these; `agreed` and `high` are what a second call after a power cut is compared with."""
-        with open(self._flag, "w") as file:
-            file.write("{} {} {}".format(agreed, high, ",".join(what)))
+        flash = Flash(self._board.transaction_flash(), self._board.page_only, self._buffer)
+        words = [agreed, str(high), ",".join(what), self._identity(flash, self._left(flash))]
+        self._agree(words)
         failed = 0
         for part in ALL:
             if part in what:
-                failed += self._wipe(part)
+                failed += self._wipe(part, words)
         if not failed:
             os.remove(self._flag)
         self._tell("over {}".format(failed))
 
-    def _wipe(self, part: str) -> int:
+    def _wipe(self, part: str, agreed: "list[str]") -> int:
         board = self._board
         if part == "members":
             return self._erase(part, board.member_flash())
         if part == "journal":
-            from firmware.store.export import Raw
-
             device = board.transaction_flash()
-            raw = Raw(Flash(device, board.page_only, self._buffer))
-            # Oldest first: whatever is left still knows the newest number and what was settled.
-            order = sorted([(raw.generation_in(sector), sector) for sector in range(raw.sectors)])
-            return self._erase(part, device, [sector for _, sector in order])
+            flash = Flash(device, board.page_only, self._buffer)
+            sectors, left = [sector for _, sector in self._order(flash)], self._left(flash)
+            if not left:
+                return self._erase(part, device)
+            sectors.remove(left[-1])
+            failed = self._erase(part, device, sectors)
+            if flash.program(left[-1], 0, bytes(frames.FRAMES_AT)):  # from here on nobody sells on in it
+                self._agree(agreed + [_LAST])
+            return failed + self._erase(part, device, left[-1:])
         self._remove(("keys.json",) if part == "vault" else ("settings.json", "ca.der"))
         return self._erase(part, board.vault_flash(), list(_KEYS + _TRIES if part == "vault" else _SLOTS))
 
