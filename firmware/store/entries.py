@@ -1,4 +1,5 @@
 """Where a transaction stands in the journal's ring and what became of it: reads only, a frame or a sector at a time.
+What does not open any more leaves the state.
 
 Works on the ring and the state the journal keeps up. Knows no rule of what may be written.
 """
@@ -38,6 +39,38 @@ class Entries:
         start = position % CELLS * CELL_BYTES
         return self._ring.frame_near(position // CELLS, start, start + CELL_BYTES, kinds)
 
+    def needed(self, position: int, kinds: "tuple[int, ...]") -> "Frame | None":
+        """The frame of what is pending, open or dead. One that went bad meanwhile is let go of and counts as a gap, as
+        after a start: nobody can send it any more, and it would hold the ring's tail for good."""
+        frame = self.frame(position, kinds)
+        start = position % CELLS * CELL_BYTES
+        if frame is None and self._ring.gone(position // CELLS, start, start + CELL_BYTES, kinds):
+            self._ring.chain.gaps += self._state.clear(position)
+        return frame
+
+    def let_go_of_bad(self, generation: int) -> None:
+        """What stands in this sector and does not open any more does not keep it; one read when all is whole."""
+        held = self._state.held_in(generation)
+
+        def look(frame: "Frame") -> bool:
+            if frame.kind in KEPT_KINDS:
+                held.discard(position_of(frame))
+            return not held
+
+        if held:
+            self._ring.visit(generation, look)
+        for position in sorted(held):
+            self.needed(position, KEPT_KINDS)
+
+    def reversed(self) -> "set[int]":
+        """SEQs whose reversal is pending: the switch will be told of them."""
+        originals: "set[int]" = set()
+        for position in self._state.pending.positions(True):
+            frame = self.needed(position, TRANSACTIONS)
+            if frame is not None:
+                originals.add(records.unpack_transaction(frame.body).original_seq)
+        return originals
+
     def keep(self, seq: int, position: int) -> None:
         """Remember where it stands until `drop`: what is sent is settled soon, and many at a time."""
         if len(self._kept) >= _KEPT:
@@ -56,18 +89,24 @@ class Entries:
             if known == seq:
                 return position
         found: "list[int]" = []
+        newer: "list[int]" = []  # not empty: nothing behind it can be a second copy
 
         def look(frame: "Frame") -> bool:
-            if frame.kind == records.TRANSACTION and frame.seq == seq:
-                found.append(position_of(frame))
-                return True
-            return False
+            if frame.kind == records.TRANSACTION and frame.seq >= seq:
+                (found if frame.seq == seq else newer).append(position_of(frame))
+            return len(newer) > 0
 
-        self._ring.visit(self._ring.generation_with(seq), look)
-        for generation in self._ring.adopted:
-            if not found:
-                self._ring.visit(generation, look)
-        return found[0] if found else 0
+        generation = self._ring.generation_with(seq)
+        self._ring.visit(generation, look)
+        while found and not newer and generation < self._ring.generation:
+            generation += 1  # its first program looked bad and was not: where it stands twice the later place counts
+            self._ring.visit(generation, look)
+            if self._ring.sector_of(generation) >= 0:
+                break
+        for adopted in self._ring.adopted:
+            if not found or found[-1] // CELLS < adopted:
+                self._ring.visit(adopted, look)
+        return found[-1] if found else 0
 
     def entry(self, position: int) -> "JournalEntry | None":
         frame = self.frame(position, KEPT_KINDS) if position else None

@@ -170,22 +170,31 @@ class Journal(Care):
         """Settle a batch with one frame for each sector its transactions stand in."""
         self._load_all()
         cells: "dict[int, int]" = {}
+        done = []
         for seq in seqs:
             position = self._dead.get(seq) or self._pending_position(seq)
             if position:
                 generation = position // CELLS
                 cells[generation] = cells.get(generation, 0) | 1 << position % CELLS
-            self._late_rc.pop(seq, None)
-            self._sent.discard(seq)
-            self._entries.drop(seq)
+            done.append(seq)
         for generation in sorted(cells):
             self._settle_cells(generation, cells[generation])
+        for seq in done:
+            self._forget(seq)
+
+    def _forget(self, seq: int) -> None:
+        """It has come to an end, durably or in memory: not before, for what may have been sent is not voided."""
+        self._late_rc.pop(seq, None)
+        self._sent.discard(seq)
+        self._entries.drop(seq)
 
     def _settle_cells(self, generation: int, cells: int) -> None:
         """A ring that is full to the last takes it into memory only: after a cut the switch hears of it once more."""
-        cells |= self._late.pop(generation, 0)
+        cells |= self._late.get(generation, 0)
         if not self._write_settle(generation, cells):
             self._late[generation] = cells
+        else:
+            self._late.pop(generation, None)
         self._state.clear_cells(generation, cells)
         if self._ring.free() < _KEEP_VALUE:
             # A dead letter in the oldest sector must not hold up a full ring.
@@ -228,11 +237,13 @@ class Journal(Care):
         """
         self._load_all()
         position = self._pending_position(seq)
-        frame = self._entries.frame(position, TRANSACTIONS) if position else None
+        frame = self._entries.needed(position, TRANSACTIONS) if position else None
         if frame is None or records.unpack_transaction(frame.body).verb == REVERSAL:
             raise StoreError("no pending sale {}".format(seq))
         if seq <= self._numbers.old or seq in self._sent:
             raise StoreError("SEQ {} may have been sent".format(seq))
+        if seq in self._entries.reversed():
+            raise StoreError("SEQ {} has a reversal".format(seq))
         body = records.pack_void(seq, position, clerk, time_utc)
         self._ring.append(records.VOID, seq, body, _KEEP_NONE, _SPARE_RELEASE)
         self._state.void(position)
@@ -247,16 +258,16 @@ class Journal(Care):
         that is full to the last takes it into memory only: after a cut the switch refuses it once more."""
         self._load_all()
         position = self._pending_position(seq)
-        frame = self._entries.frame(position, TRANSACTIONS) if position else None
+        frame = self._entries.needed(position, TRANSACTIONS) if position else None
         if frame is None:
             raise StoreError("no pending transaction {}".format(seq))
-        self._sent.discard(seq)
-        self._entries.drop(seq)
         body = records.with_rc(frame.body, rc)
         try:
             self._write_dead(seq, position, body)
+            self._forget(seq)
         except StoreFull:
             self._state.clear(position)
+            self._forget(seq)
             self._dead[seq], self._late_rc[seq] = position, rc
 
     def _write_dead(self, seq: int, replaces: int, body: bytes) -> None:
@@ -268,7 +279,7 @@ class Journal(Care):
     def _dead_body(self, seq: int) -> "bytes | None":
         """The transaction of a dead letter with its RC."""
         position = self._dead.get(seq)
-        frame = self._entries.frame(position, KEPT_KINDS) if position else None
+        frame = self._entries.needed(position, KEPT_KINDS) if position else None
         if frame is None or seq not in self._late_rc:
             return frame.body if frame is not None else None
         return records.with_rc(frame.body, self._late_rc[seq])
@@ -294,7 +305,7 @@ class Journal(Care):
         self._load_all()
         for seq in sorted(self._open):
             position = self._open.get(seq)
-            frame = self._entries.frame(position, TRANSACTIONS) if position else None
+            frame = self._entries.needed(position, TRANSACTIONS) if position else None
             if frame is not None:
                 yield records.unpack_transaction(frame.body)
 
@@ -303,7 +314,7 @@ class Journal(Care):
         self._load_all()
         for reversals in (True, False):
             for position in self._pending.positions(reversals):
-                frame = self._entries.frame(position, TRANSACTIONS)
+                frame = self._entries.needed(position, TRANSACTIONS)
                 if frame is not None:
                     self._entries.read_last = (frame.seq, position)
                     yield records.unpack_transaction(frame.body)
@@ -330,7 +341,7 @@ class Journal(Care):
         times = []
         for reversals in (True, False):
             for position in self._pending.positions(reversals):
-                frame = self._entries.frame(position, TRANSACTIONS)
+                frame = self._entries.needed(position, TRANSACTIONS)
                 if frame is not None:
                     times.append(records.unpack_transaction(frame.body).time_utc)
                     break
@@ -341,7 +352,7 @@ class Journal(Care):
         self._load_all()
         points = 0
         for position in self._pending.positions(False, fingerprint(uid)):
-            frame = self._entries.frame(position, TRANSACTIONS)
+            frame = self._entries.needed(position, TRANSACTIONS)
             if frame is not None:
                 t = records.unpack_transaction(frame.body)
                 if t.uid == uid:
@@ -386,6 +397,7 @@ class Journal(Care):
         try:
             oldest = self._tail()
             if oldest == ring.tail and oldest < ring.generation:
+                self._entries.let_go_of_bad(oldest)
                 self._move_dead(oldest, give_up_last)
             tail = self._tail()
             if tail == ring.tail and give_up_last:

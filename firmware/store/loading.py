@@ -28,6 +28,7 @@ class Loader:
         self._older = 0  # while the chain's end is looked for: the generation that was read last
         self._done = False
         self._newest_utc = 0
+        self._says: "tuple[int, int, bytes]" = (0, 0, b"")  # of the frame that was read last
 
     def first_look(self, frame: "Frame") -> None:
         """What the newest sector says of numbers and of what is not needed any more."""
@@ -64,8 +65,8 @@ class Loader:
             ring.chain.reading = self._next <= ring.generation
         elif not ring.chain.known() and self._older > 1 and self._older - 1 + ring.sectors > ring.generation:
             # No sector that is needed holds a linked record: the chain goes on from an older one.
+            ring.chain.look_back(ring, self._older - 1)
             self._older -= 1
-            ring.chain.look_back(ring, self._older)
         else:
             self._done = True
         return True
@@ -78,7 +79,9 @@ class Loader:
         return self._newest_utc
 
     def _load(self, frame: "Frame") -> bool:
-        self._ring.chain.follow(frame.link, frame.tag)
+        says = (frame.kind, frame.seq, frame.body[: -records.TAG])
+        self._ring.chain.follow(frame.link, frame.tag, says == self._says)
+        self._says = says
         return self._state.take(frame)
 
     def _look_for_the_time(self, frame: "Frame") -> bool:

@@ -65,6 +65,17 @@ class Reader(Sectors):
                     return frame
         return None
 
+    def gone(self, generation: int, start: int, end: int, kinds: "tuple[int, ...]") -> bool:
+        """Whether no such frame begins there any more. Reads that differ say nothing: then the reader errs."""
+        sector = self.sector_of(generation)
+        if sector < 0:
+            return True
+        length = min(end - start + 112, SECTOR - start)
+        first = bytes(self._flash.read(sector, start, length))
+        if self.frame_near(generation, start, end, kinds) is not None:
+            return False
+        return bytes(self._flash.read(sector, start, length)) == first
+
     def frame_in_sector(self, sector: int, at: int, slot: int) -> "Frame | None":
         """The frame of known size that begins exactly there; one read."""
         generation = self._generations[sector]

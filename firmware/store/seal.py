@@ -117,6 +117,9 @@ class Chain:
         self.reading = False  # what is written meanwhile is read later, in its order
         self._last = b""
         self._since = 0  # shares of the frames without a link behind it
+        self._link_of_last = b""
+        self._twins = 0  # of these, the shares of those that stand again behind themselves
+        self._share = 0  # of the frame before
 
     def known(self) -> bool:
         """Whether the last record's tag is known."""
@@ -124,7 +127,10 @@ class Chain:
 
     def link(self) -> bytes:
         """What the next record begins with; zeros when nothing came before."""
-        return (int.from_bytes(self._last, "little") ^ self._since).to_bytes(LINK, "little")
+        return self._linked_to(0)
+
+    def _linked_to(self, but: int) -> bytes:
+        return (int.from_bytes(self._last, "little") ^ self._since ^ but).to_bytes(LINK, "little")
 
     def wrote(self, tag: bytes, linked: bool) -> None:
         """A frame with this tag was written."""
@@ -137,17 +143,28 @@ class Chain:
         else:
             self._since ^= self._sealer.share(tag)
 
-    def follow(self, link: bytes, tag: bytes) -> None:
-        """The next frame that was read, in order; `link` is empty when it has none."""
-        if link and self._last and link != self.link():
+    def follow(self, link: bytes, tag: bytes, again: bool = False) -> bool:
+        """The next frame that was read, in order; `link` is empty when it has none. `again`: it says the same as the
+        one before, whose program may have looked bad and was not; then only the later one counts. True when it has a
+        link, and that fits."""
+        if not link:
+            self._twins ^= self._share if again else 0
+            self._share = self._sealer.share(tag)
+            self._since ^= self._share
+            return False
+        fits = link == self.link() or link == self._linked_to(self._twins) or (again and link == self._link_of_last)
+        if self._last and not fits:
             self.gaps += 1
-        self._add(tag, len(link) > 0)
+        fits = fits and len(self._last) > 0
+        self._link_of_last, self._twins = link, 0
+        self._add(tag, True)
+        return fits
 
     def look_back(self, ring: "Sectors", generation: int) -> None:
         """Read a sector that is older than all read so far: the last record's tag is not known yet."""
-        newer, self._since = self._since, 0
-        ring.visit(generation, self._look)
-        self._since ^= newer
+        older = Chain(self._sealer)  # a read that fails leaves this one as it was
+        ring.visit(generation, older._look)
+        self._last, self._since = older._last, older._since ^ self._since
 
     def _look(self, frame: "Frame") -> bool:
         self._add(frame.tag, len(frame.link) > 0)

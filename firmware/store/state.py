@@ -33,12 +33,16 @@ class State:
         self.last = 0
         self.last_voided = False
         self.high = 0  # newest SEQ of a transaction
+        self._newest = 0  # its position
 
     def take(self, frame: "Frame") -> bool:
         """Add one frame that was read; always False, so that a visit goes on."""
         kind = frame.kind
         if kind == records.TRANSACTION:
-            if frame.seq > self.high:  # else the second copy of a frame whose first program looked bad
+            if frame.seq > self.high:
+                self.note(records.unpack_transaction(frame.body), position_of(frame))
+            elif frame.seq == self.high and self.clear(self._newest):
+                # The first program looked bad and was not: what came later speaks of the later place.
                 self.note(records.unpack_transaction(frame.body), position_of(frame))
         elif kind == records.RESULT:
             self.open.pop(frame.seq, None)
@@ -53,7 +57,7 @@ class State:
 
     def note(self, t: Transaction, position: int) -> None:
         """A transaction frame is on the flash."""
-        self.high = t.seq
+        self.high, self._newest = t.seq, position
         if t.verb == REVERSAL:
             self.open.pop(t.original_seq, None)
             self.pending.add(position, t.uid, True, self._generation_with(t.original_seq))
@@ -76,14 +80,24 @@ class State:
             if cells >> cell & 1:
                 self.clear(generation * CELLS + cell)
 
-    def clear(self, position: int) -> None:
-        """What begins there is settled, buried or moved."""
+    def clear(self, position: int) -> bool:
+        """What begins there is settled, buried, moved or gone; False when it was neither pending nor dead nor open."""
         if self.pending.remove(position):
-            return
-        for seq, at in self.dead.items():
-            if at == position:
-                del self.dead[seq]
-                return
+            return True
+        for held in (self.dead, self.open):
+            for seq, at in held.items():
+                if at == position:
+                    del held[seq]
+                    return True
+        return False
+
+    def held_in(self, generation: int) -> "set[int]":
+        """Positions in a sector of what is pending, open or dead."""
+        first = generation * CELLS
+        held = {position for position in range(first, first + CELLS) if self.pending.has(position)}
+        for positions in (self.open.values(), self.dead.values()):
+            held.update([position for position in positions if position // CELLS == generation])
+        return held
 
     def oldest_generation(self, newest: int, generation: int = 0, cells: int = 0) -> int:
         """The oldest generation still needed, `newest` at most, as if these cells were settled."""
