@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import binascii
 import re
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +19,10 @@ SECTOR = 4096
 _PIECE = 64
 _SIZE_MAX = 64_000_000
 _SECTORS_MAX = 4096
-_LINE = re.compile(rb"J([0-9a-f]{1,8}) ([ -~]+?) ([0-9a-f]{8})(?=[ \t]*(?:[\r\n]|\Z))")
+_LINE_MAX = 256  # an export's longest has 125 bytes; what a terminal program puts before it does not count
+_LINE = re.compile(rb"[^\r\n]+")
+_START = re.compile(rb"J([0-9a-f]{1,8}) (?=[ -~]+\Z)")
+_CRC = re.compile(rb" ([0-9a-f]{8})\Z")
 _BEGIN = re.compile(r"1 ([0-9]{1,5}) ([0-9]{1,10}) [0-9]{1,10}")  # 1 is the format of the lines
 _END = re.compile(r"end ([0-9]{1,10}) ([0-9]{1,10}) ([0-9]{1,10})")
 _PLACE = re.compile(r"([0-9a-f]{1,4})\.([0-9a-f]{1,8})(?:\.([0-9a-f]{1,3}) (?:(unread)|([A-Za-z0-9+/=]+))| (gone))")
@@ -44,10 +49,10 @@ class Piece:
 
 @dataclass
 class Capture:
-    """One export. `missing` counts its lines that did not come; `holes` says between which places they belong, where
-    those that the flash did not give are among them; `unread` counts these. `recycled` are generations erased while it
-    ran. `ended`: the last line came. `newest` is the generation that was open when it began. All of it is what the
-    lines claim: anybody can write such lines."""
+    """One export. `missing` counts its lines that did not come; `holes` says between which places they belong, in order
+    and apart, where those that the flash did not give are among them; `unread` counts these. `recycled` are generations
+    erased while it ran. `ended`: the last line came. `newest` is the generation that was open when it began. All of it
+    is what the lines claim: anybody can write such lines."""
 
     sectors: int
     newest: int = 0
@@ -80,37 +85,56 @@ class Capture:
 
     def in_hole(self, before: Place, after: Place) -> bool:
         """Whether something between these two places did not come."""
-        return any(start <= after and end >= before for start, end in self.holes)
+        first = bisect_left(self.holes, before, key=lambda hole: hole[1])
+        return first < len(self.holes) and self.holes[first][0] <= after
 
 
 def read(path: Path) -> Capture:
     """The newest complete export of a file, else its newest. Raises CaptureUnfit."""
     try:
-        if path.stat().st_size > _SIZE_MAX:
-            raise CaptureUnfit(f"{path} is too long")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise CaptureUnfit(f"{path}: {error.strerror or error}") from None
+        raw = bounded(path, _SIZE_MAX)
+    except (OSError, ValueError) as error:
+        raise CaptureUnfit(f"{path}: {getattr(error, 'strerror', '') or error}") from None
     found = parsed(raw)
     if not found:
         raise CaptureUnfit(str(path))
     return next((capture for capture in reversed(found) if capture.complete), found[-1])
 
 
+def bounded(path: Path, most: int) -> bytes:
+    """A file's content. OSError, or ValueError when there is more of it; some files have no size and no end."""
+    with path.open("rb") as file:
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise ValueError("it is too long")
+    return raw
+
+
+def _lines(raw: bytes) -> Iterator[tuple[int, str]]:
+    """Number and text of each line whose CRC fits, at the end of what was recorded as a line."""
+    for match in _LINE.finditer(raw):
+        line = match.group().rstrip(b" \t")[-_LINE_MAX:]
+        crc = _CRC.search(line)
+        if crc is None:
+            continue
+        body, expected = line[: crc.start()], int(crc[1], 16)
+        for start in _START.finditer(body):
+            if binascii.crc32(body[start.start() :]) == expected:
+                yield int(start[1], 16), body[start.end() :].decode("ascii")
+                break
+
+
 def parsed(raw: bytes) -> list[Capture]:
     """Every export in what was recorded, in its order."""
     found: list[_Reading] = []
-    for match in _LINE.finditer(raw):
-        number, text, crc = match.groups()
-        if binascii.crc32(b"J" + number + b" " + text) != int(crc, 16):
-            continue
-        words = text.decode("ascii").split(" ")
+    for number, text in _lines(raw):
+        words = text.split(" ")
         if words[0] == "begin":
             begin = _BEGIN.fullmatch(" ".join(words[1:]))
             if begin is not None and 4 <= int(begin[1]) <= _SECTORS_MAX:
                 found.append(_Reading(Capture(int(begin[1]), int(begin[2]))))
         elif found:
-            found[-1].take(int(number, 16), text.decode("ascii"))
+            found[-1].take(number, text)
     return [reading.done() for reading in found]
 
 
@@ -121,6 +145,7 @@ class _Reading:
         self._capture = capture
         self._next = 1
         self._last: Place = (0, 0)
+        self._lives: set[tuple[int, int]] = set()
 
     def take(self, number: int, text: str) -> None:
         """The next line whose CRC fits."""
@@ -136,6 +161,10 @@ class _Reading:
             except binascii.Error:
                 return
             if sector >= self._capture.sectors or place[1] + len(data) > SECTOR:
+                return
+            self._lives.add((sector, generation))
+            if len(self._lives) > 2 * self._capture.sectors:  # an export goes round twice at most
+                self._lives.discard((sector, generation))
                 return
             if match[6]:
                 self._capture.recycled.append(generation)
@@ -167,4 +196,11 @@ class _Reading:
         """When no more lines come."""
         if not self._capture.ended:
             self._hole(self._last, _BEHIND)
+        apart: list[tuple[Place, Place]] = []
+        for before, after in sorted(self._capture.holes):
+            if apart and before <= apart[-1][1]:
+                apart[-1] = (apart[-1][0], max(after, apart[-1][1]))
+            else:
+                apart.append((before, after))
+        self._capture.holes = apart
         return self._capture

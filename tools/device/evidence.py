@@ -8,6 +8,7 @@ look: a sector without a header that fits is tried with every generation that ma
 from __future__ import annotations
 
 from binascii import crc32
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from struct import unpack_from
 
@@ -134,15 +135,15 @@ class _Gatherer:
                 if header.salt == self._salt:
                     self._found.headers[header.generation] = header
 
-    def _plausible(self) -> range:
-        """Generations that a sector whose header is lost may be of."""
+    def _plausible(self) -> set[int]:
+        """Generations that a sector whose header is lost may be of: twice round the ring on each side of the claims."""
         around = list(self._found.headers) or [header.generation for header in self._claimed]
         around = around or [claimed for _sector, claimed in self._lives]
         around = sorted(set(around), reverse=True)[:_CLAIMS_MAX]
         if not around or not self._salt:
-            return range(0)
+            return set()
         reach = 2 * self._capture.sectors
-        return range(max(1, min(around[0], around[-1] + reach) - reach), max(around) + reach + 1)
+        return {near for one in around for near in range(max(1, one - reach), one + reach + 1)}
 
     # --- frames -------------------------------------------------------------------------------------------------------
 
@@ -213,11 +214,11 @@ class _Gatherer:
 
 class _Lengths:
     """Tells the generation of a frame by its CRC: over so many bytes, the CRC of what is there and that over zeros
-    differ by a number that depends on the generation alone."""
+    differ by the seed, pushed on by as many zero bytes. Pulled back by as many, it is the seed of one generation."""
 
-    def __init__(self, salt: int, generations: range) -> None:
-        self._seeds = [(frames.seed(salt, generation), generation) for generation in generations]
-        self._tables: dict[int, dict[int, int]] = {}
+    def __init__(self, salt: int, generations: Iterable[int]) -> None:
+        self._generations = {frames.seed(salt, generation): generation for generation in generations}
+        self._bits: dict[int, list[int]] = {}  # length -> what each bit of the difference is in the seed
 
     def generation_at(self, raw: bytearray, at: int) -> int:
         """The generation for which the CRC of a frame at this place fits, 0 when none does."""
@@ -225,9 +226,31 @@ class _Lengths:
         end = at + frames.FRAME_HEAD + length
         if kind in (0, 0xFF) or length > frames.MAX_BODY or end > SECTOR:
             return 0
-        table = self._tables.get(length)
-        if table is None:
-            zeros = bytes(8 + length)
-            table = {crc32(zeros, seed) ^ crc32(zeros): generation for seed, generation in self._seeds}
-            self._tables[length] = table
-        return table.get(crc ^ crc32(raw[at + frames.FRAME_HEAD : end], crc32(raw[at : at + 8])), 0)
+        bits = self._bits.get(length)
+        if bits is None:
+            bits = self._bits[length] = [_pulled_back(1 << bit, 8 + length) for bit in range(32)]
+        difference = crc ^ crc32(raw[at + frames.FRAME_HEAD : end], crc32(raw[at : at + 8]))
+        seed = 0
+        for bit, value in enumerate(bits):
+            if difference >> bit & 1:
+                seed ^= value
+        return self._generations.get(seed, 0)
+
+
+def _pushed(byte: int) -> int:
+    """One step of CRC-32, reflected."""
+    for _ in range(8):
+        byte = byte >> 1 ^ (0xEDB88320 if byte & 1 else 0)
+    return byte
+
+
+_STEPS = [_pushed(byte) for byte in range(256)]
+_BY_TOP = {step >> 24: byte for byte, step in enumerate(_STEPS)}
+
+
+def _pulled_back(value: int, count: int) -> int:
+    """The CRC register that so many zero bytes turn into `value`."""
+    for _ in range(count):
+        byte = _BY_TOP[value >> 24]
+        value = (value ^ _STEPS[byte]) << 8 | byte
+    return value

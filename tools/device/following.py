@@ -93,7 +93,7 @@ class Following:
         elif frame.generation < tail:
             intact = {before.generation, frame.generation} <= self._evidence.intact
             plain = intact and frame.generation - before.generation <= 1
-            if not set(range(before.generation, frame.generation)) & set(self._capture.recycled):
+            if not any(before.generation <= gone < frame.generation for gone in self._capture.recycled):
                 self._tell(
                     what + ("" if plain else ", among what is settled and may be erased"), GRAVE if plain else NOTE
                 )

@@ -134,7 +134,7 @@ def _tag(text: str) -> tuple[bytes, int]:
 def _sealer(path: Path, terminal: str) -> Sealer:
     """The keys of the file, at once in the form that only opens and seals."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8")[:_KEY_FILE_MAX])
+        content = json.loads(captures.bounded(path, _KEY_FILE_MAX).decode("utf-8"))
     except OSError as error:
         raise TerminalKeysUnfit(f"{path}: {error.strerror or error}") from None
     except (ValueError, RecursionError):
@@ -145,7 +145,10 @@ def _sealer(path: Path, terminal: str) -> Sealer:
     name = terminal or content.get("terminal_id")
     if not isinstance(name, str) or not name:
         raise TerminalKeysUnfit(f"{path} does not name the terminal")
-    return Sealer(bytes.fromhex(master), name.encode())
+    try:
+        return Sealer(bytes.fromhex(master), name.encode())
+    except UnicodeEncodeError:
+        raise TerminalKeysUnfit("the terminal's name is no text") from None
 
 
 def _show(output: Output, found: Audit, *, full: bool) -> None:
