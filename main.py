@@ -91,12 +91,13 @@ def _provisioned(board: "Board") -> "Start":
     device, key, sector = board.vault_flash(), board.own_key(), bytearray(4096)
     vault = Vault(device, Sealer(key, b"", b"vafa-keys"), board.page_only, sector)
     slots = Slots(device, Sealer(key, b"", b"vafa-slots"), board.random_number(32), board.page_only, 2, sector)
+    provisioned = Provisioned(vault, slots)
     try:
-        slots.open()
+        provisioned.open()
         if zeroise.due(slots):
             zeros = zeroise.finish(board, vault, slots, "/config", sector)
             print("# zeroised: keys and members are erased, {} sectors with zeros; the journal stays".format(zeros))
-        return Provisioned(vault, slots).load()
+        return provisioned.load()
     finally:
         for name in ("settings", "service.provisioned", "service.zeroise", "store.vault", "store.slots"):
             _forget("firmware." + name)

@@ -87,6 +87,7 @@ class App:
             self.log.event(line)
         self.console.attach_service(self._service, board.reset)
         self._start_number = start.number
+        self._key_copies = start.key_copies
         self._build_stores(board, settings, start.bad)
         self._build_switch(board, settings, start.ca_der)
         self._build_person(board, display, settings)
@@ -241,7 +242,7 @@ class App:
         ]
         from firmware.service import health  # a technician's, too
 
-        lines += health.lines(self.journal, self.members, self.housekeeping)
+        lines += health.lines(self.journal, self.members, self.housekeeping, self._key_copies)
         return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
 
     def uptime_s(self) -> int:

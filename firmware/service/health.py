@@ -27,11 +27,12 @@ if TYPE_CHECKING:
         def working(self) -> bool: ...
 
 
-def lines(journal: "Journal", members: "Members", housekeeping: "Housekeeping") -> "list[str]":
-    """Idle work, journal, members."""
+def lines(journal: "Journal", members: "Members", housekeeping: "Housekeeping", key_copies: int = 2) -> "list[str]":
+    """Idle work, journal, members; the keys when one of their two sectors fails."""
     left = journal.loading()
     idle = "has nothing to do" if housekeeping.resting else "goes on"
-    return [
+    worn = ["key store one copy only: replace the terminal"] if key_copies < 2 else []
+    return worn + [
         "idle work {}".format("reads, {} sectors left".format(left) if left else idle),
         "journal {}".format(_care(journal)),
         "members {}".format(_care(members) if members.working() else "closed: flash failed or nothing of ours (S05)"),

@@ -9,14 +9,14 @@ import os
 
 from micropython import const
 
-from firmware.core.errors import SettingsError, StoreError
+from firmware.core.errors import SettingsError, StoreError, StoreSealed
 from firmware.service.bad_sectors import JOURNAL, MEMBERS
 from firmware.settings import Secret, Settings, check, check_together, declared_keys, declared_settings, undeclared
 from firmware.store.vault import VaultDamaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Any, Callable
 
     from firmware.settings import Setting
     from firmware.store.slots import Slots
@@ -26,6 +26,7 @@ _PIECE = const(160)  # what one value of the small cells holds
 _PIECES_MAX = const(12)
 _MASTER = "tmk"
 _STARTS = "starts"
+_DAMAGED = ": damaged"
 
 
 class MasterKeyChanged(SettingsError):
@@ -36,16 +37,23 @@ class MasterKeyChanged(SettingsError):
 
 class Start:
     """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log; the bad
-    sectors of journal and members as they were kept."""
+    sectors of journal and members as they were kept; how many sectors hold the keys, of two."""
 
     def __init__(
-        self, settings: Settings, ca_der: bytes, number: int, told: "list[str]", bad: "tuple[bytes, bytes]"
+        self,
+        settings: Settings,
+        ca_der: bytes,
+        number: int,
+        told: "list[str]",
+        bad: "tuple[bytes, bytes]",
+        key_copies: int = 2,
     ) -> None:
         self.settings = settings
         self.ca_der = ca_der
         self.number = number
         self.told = told
         self.bad = bad
+        self.key_copies = key_copies
 
 
 class Provisioned:
@@ -56,6 +64,31 @@ class Provisioned:
         self._slots = slots
         self._folder = folder
         self._told: "list[str]" = []
+
+    def open(self) -> None:
+        """Open the small values. Those of another board are started anew when the keys come from keys.json: they hold
+        copies and counters only. Raises StoreSealed when just they are another board's, VaultDamaged when the keys are,
+        too, and there is no keys.json."""
+        try:
+            self._slots.open()
+            return
+        except StoreSealed as error:
+            sealed = error
+        given, trouble = self._given()
+        if not trouble:
+            check(declared_keys(), given)
+        try:
+            kept = self._vault.load()
+        except VaultDamaged:
+            if trouble:
+                raise
+            kept = None
+        if kept is not None:
+            raise sealed
+        if trouble:
+            raise SettingsError(trouble)
+        self._slots.start_anew()
+        self._told.append("small values were sealed on another board: started anew")
 
     def load(self) -> Start:
         """Everything a start needs. Raises SettingsError when the terminal is not provisioned, a value is wrong, or a
@@ -77,26 +110,21 @@ class Provisioned:
         self._slots.put(_STARTS, number.to_bytes(4, "big"))
         settings = Settings(values, undeclared(of_plain, given) + unknown)
         bad = (self._slots.get(JOURNAL) or b"", self._slots.get(MEMBERS) or b"")
-        return Start(settings, ca_der, number, self._told, bad)
+        if self._vault.copies < 2:
+            self._told.append("keys stand in one sector only, the other fails: replace the terminal")
+        return Start(settings, ca_der, number, self._told, bad, self._vault.copies)
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
     def _keys(self) -> "tuple[dict[str, object], list[str]]":
         declared = declared_keys()
-        path = self._folder + "/keys.json"
-        try:
-            with open(path) as file:
-                given = json.load(file)
-        except OSError:
+        given, trouble = self._given()
+        if trouble:
             kept = self._vault.load()
             if kept is None:
-                raise SettingsError(path + ": missing") from None
-            return check(declared, _from_bytes(declared, kept)), []
-        except ValueError:
-            kept = self._vault.load()
-            if kept is None:
-                raise SettingsError(path + ": damaged") from None
-            self._told.append("keys.json is damaged and was not taken: copy it again")
+                raise SettingsError(trouble)
+            if trouble.endswith(_DAMAGED):
+                self._told.append("keys.json is damaged and was not taken: copy it again")
             return check(declared, _from_bytes(declared, kept)), []
         values = check(declared, given)
         wanted = _to_bytes(values)
@@ -110,9 +138,20 @@ class Provisioned:
             self._vault.save(wanted)
             if self._vault.load() != wanted:
                 raise SettingsError("keys.json: the key store did not take it")
-        os.remove(path)
+        os.remove(self._folder + "/keys.json")
         self._told.append("keys taken into the key store, keys.json deleted")
         return values, undeclared(declared, given)
+
+    def _given(self) -> "tuple[Any, str]":
+        """What keys.json says, and what is wrong with it."""
+        path = self._folder + "/keys.json"
+        try:
+            with open(path) as file:
+                return json.load(file), ""
+        except OSError:
+            return None, path + ": missing"
+        except ValueError:
+            return None, path + _DAMAGED
 
     # --- settings and CA ----------------------------------------------------------------------------------------------
 

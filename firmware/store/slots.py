@@ -10,7 +10,7 @@ from struct import pack
 
 from micropython import const
 
-from firmware.core.errors import StoreError, StoreSealed
+from firmware.core.errors import StoreError, StoreForeign, StoreSealed
 from firmware.store import frames
 from firmware.store.attempts import ROW_AT, attempt, attempts
 from firmware.store.flash import Flash
@@ -51,8 +51,8 @@ class Slots:
         self._at = SECTOR
 
     def open(self) -> None:
-        """Read the sector in use. Writes nothing. Raises StoreForeign when the place holds something else, StoreSealed
-        when other keys wrote it."""
+        """Read the sector in use. Writes nothing. Raises StoreForeign when the place holds something else or lost both
+        headers, StoreSealed when other keys wrote it."""
         self._values = {}
         self._generation, self._at = 0, SECTOR
         newest: "Header | None" = None
@@ -73,6 +73,29 @@ class Slots:
             self._read()
         elif claimed:
             raise StoreSealed("no header opens with this board's key")
+        else:
+            for sector in (self._first, self._first + 1):
+                # A move keeps the header that counts until the new one is whole: only the very first can be torn.
+                raw = self._flash.read_sector(sector)
+                torn = frames.may_be_torn_header(raw, KIND, 2)
+                if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
+                    raise StoreForeign("small values are damaged")
+
+    def start_anew(self) -> None:
+        """Leave what other keys wrote, after StoreSealed: from now on an empty sector counts. Until then one of their
+        headers is there, so a cut is followed by StoreSealed again. Raises StoreError when the flash takes nothing."""
+        self._values = {}
+        self._generation, self._at = 0, SECTOR
+        first = self._headed(self._first)
+        other = self._first + 1 if first else self._first
+        if not self._flash.erase(other) or not self._begin(other, 1):
+            raise StoreError("flash takes no value")
+        self._at = FRAMES_AT
+
+    def _headed(self, sector: int) -> bool:
+        return any(
+            [frames.parse_header(self._flash.read(sector, at, frames.HEADER)) is not None for at in (0, frames.HEADER)]
+        )
 
     def get(self, name: str) -> "bytes | None":
         """A value, None when it was never put."""
@@ -138,7 +161,9 @@ class Slots:
         """All values to the other sector; the head, written last, makes it the one in use."""
         other = self._first + 1 - (self._sector - self._first)
         if not self._generation:  # nothing is in use yet: an empty sector is, before anything is sealed
-            return self._flash.erase(other) and self._begin(other, 1) and self._fill(other, 1, values)
+            # An erase that is cut may leave anything, which `open` could not tell from a store that was damaged.
+            blank = frames.is_blank(self._flash.read_sector(other), 0, SECTOR)
+            return (blank or self._flash.erase(other)) and self._begin(other, 1) and self._fill(other, 1, values)
         if not attempt(self._flash, self._sector) or not self._flash.erase(other):
             return False
         generation = self._generation + attempts(self._flash, self._sector)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from firmware.core.errors import StoreError, StoreForeign
+from firmware.core.errors import StoreError, StoreForeign, StoreSealed
 from firmware.store.seal import Sealer
 from firmware.store.slots import Slots
 from firmware.store.tries import TryCounter
@@ -191,6 +191,62 @@ def test_a_place_that_holds_another_store_is_left_alone() -> None:
     with pytest.raises(StoreForeign):
         slots(nor)
     assert bytes(nor.image) == before
+
+
+@pytest.mark.parametrize(
+    "place", [slice(0, 8192), slice(0, 4096), slice(4096, 8192), slice(100, 103), slice(8191, 8192)]
+)
+def test_a_place_with_foreign_content_or_without_both_headers_is_left_alone(place: slice) -> None:
+    foreign, headless = Nor(2 * 4096), Nor(2 * 4096)
+    foreign.image[place] = (b"foreign!" * 1024)[place]
+    kept = slots(headless)
+    for n in range(80):
+        kept.put("counter", b"%060d" % n)
+    for sector in (0, 4096):
+        headless.image[sector : sector + 64] = bytes(64)
+    for nor in (foreign, headless):
+        before = bytes(nor.image)
+        with pytest.raises(StoreForeign):
+            slots(nor)
+        assert bytes(nor.image) == before
+
+
+@KINDS
+def test_a_cut_in_the_first_use_of_the_small_values_and_another_in_the_next_leave_them_usable(page_only: bool) -> None:
+    def work(nor: Nor) -> None:
+        slots(nor, page_only).put("language", b"fa")
+
+    for once in every_cut(b"\xff" * 8192, work):
+        if not slots(once, page_only).get("language"):
+            for twice in every_cut(bytes(once.image), work):
+                assert slots(twice, page_only).get("language") in (None, b"fa")
+                work(twice)
+                assert slots(twice, page_only).get("language") == b"fa"
+
+
+@KINDS
+@pytest.mark.parametrize("filled", [0, 40, 80, 120])
+def test_starting_anew_over_another_boards_values_survives_every_cut(page_only: bool, filled: int) -> None:
+    nor = Nor(2 * 4096)
+    theirs = Slots(part(nor, page_only), Sealer(bytes(range(16)), b"board-2"), 5, page_only)
+    theirs.open()
+    for n in range(filled + 1):
+        theirs.put("counter", b"%060d" % n)
+
+    def work(cut: Nor) -> None:
+        again = Slots(part(cut, page_only), BOARD, 77, page_only)
+        try:
+            again.open()
+        except StoreSealed:
+            again.start_anew()
+        for n in range(90):  # moves over theirs
+            again.put("language", b"%060d" % n)
+
+    for after in every_cut(bytes(nor.image), work) if filled in (0, 40) else ():
+        work(after)
+        assert slots(after, page_only).names() == ["language"]
+    work(nor)
+    assert slots(nor, page_only).get("language") == b"%060d" % 89
 
 
 def tries(nor: Nor, page_only: bool = False) -> TryCounter:

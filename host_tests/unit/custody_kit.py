@@ -120,10 +120,11 @@ def provisioned(board: Board, folder: Path) -> Start:
     sector = bytearray(4096)
     vault = Vault(board.vault_flash(), Sealer(board.own_key(), b"", b"vafa-keys"), board.page_only, sector)
     slots = Slots(board.vault_flash(), Sealer(board.own_key(), b"", b"vafa-slots"), 7, board.page_only, 2, sector)
-    slots.open()
+    found = Provisioned(vault, slots, str(folder))
+    found.open()
     if zeroise.due(slots):
         zeroise.finish(board, vault, slots, str(folder), sector)  # type: ignore[arg-type]
-    return Provisioned(vault, slots, str(folder)).load()
+    return found.load()
 
 
 def with_store(folder: Path, *, buckets: bool = False) -> Board:

@@ -61,6 +61,13 @@ def test_a_sector_that_failed_is_given_up_and_a_closed_cache_says_so() -> None:
     assert "closed" in again.lines()["members"]
 
 
+def test_a_key_store_with_one_copy_has_a_line_of_its_own() -> None:
+    till = Till(Nor(16 * 4096))
+    told = health.lines(till.journal, till.members, till.keeper, 1)  # type: ignore[arg-type]
+    assert "key store one copy only: replace the terminal" in told
+    assert "key" not in till.lines()
+
+
 def test_both_caches_count_their_sectors() -> None:
     nor = Nor(32 * 4096)
     members = Members(NorPartition(nor, 0, 8), SEALER, 6)

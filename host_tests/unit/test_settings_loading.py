@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from firmware import settings
-from firmware.core.errors import SettingsError
+from firmware.core.errors import SettingsError, StoreError, StoreSealed
 from firmware.service.provisioned import MasterKeyChanged, Provisioned, Start
 from firmware.store.seal import Sealer
 from firmware.store.slots import Slots
-from firmware.store.vault import Vault
+from firmware.store.vault import Vault, VaultDamaged
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 PLAIN = {
@@ -47,12 +47,14 @@ class Terminal:
 
     def __init__(self) -> None:
         self.nor = Nor(4 * 4096)
+        self.board = BOARD
 
     def start(self, path: str) -> Start:
         part = NorPartition(self.nor, 0, 4)
-        slots = Slots(part, BOARD, 7, first=2)
-        slots.open()
-        return Provisioned(Vault(part, BOARD), slots, path).load()
+        slots = Slots(part, self.board, 7, first=2)
+        found = Provisioned(Vault(part, self.board), slots, path)
+        found.open()
+        return found.load()
 
 
 def load(path: str) -> settings.Settings:
@@ -275,3 +277,106 @@ def test_a_cut_off_keys_file_beside_good_keys_is_told_and_not_taken(tmp_path: Pa
     start = terminal.start(path)
     assert start.settings.number("kid") == 1
     assert any("keys.json is damaged" in line for line in start.told)
+
+
+OTHER_BOARD = Sealer(bytes(range(16)), b"another board")
+
+
+def test_flash_on_another_board_names_its_keys_and_starts_with_its_own_key_file(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path)
+    assert terminal.start(path).number == 1
+    terminal.board = OTHER_BOARD
+    before = bytes(terminal.nor.image)
+    with pytest.raises(VaultDamaged) as caught:
+        terminal.start(path)
+    assert caught.value.code == "S10"
+    (tmp_path / "keys.json").write_text("{")
+    with pytest.raises(VaultDamaged):
+        terminal.start(path)
+    (tmp_path / "keys.json").write_text(json.dumps({**KEYS, "tmk": "99"}))
+    with pytest.raises(SettingsError, match="tmk"):
+        terminal.start(path)
+    assert bytes(terminal.nor.image) == before
+    folder(tmp_path)
+    begun = terminal.start(path)
+    assert begun.settings.secret_bytes("mac_out") == b"\x11" * 16
+    assert any("small values were sealed on another board" in line for line in begun.told)
+    assert begun.number == 1
+    again = terminal.start(path)
+    assert again.number == 2
+    assert again.told == []
+
+
+def test_small_values_alone_of_another_board_are_not_left_out(tmp_path: Path) -> None:
+    terminal, other, path = Terminal(), Terminal(), folder(tmp_path)
+    terminal.start(path)
+    other.board = OTHER_BOARD
+    other.start(folder(tmp_path))
+    terminal.nor.image[8192:] = other.nor.image[8192:]
+    folder(tmp_path)
+    before = bytes(terminal.nor.image)
+    with pytest.raises(StoreSealed):
+        terminal.start(path)
+    assert bytes(terminal.nor.image) == before
+
+
+def test_small_values_of_another_board_and_no_keys_at_all_are_not_provisioned(tmp_path: Path) -> None:
+    terminal, path = Terminal(), folder(tmp_path)
+    terminal.start(path)
+    terminal.board = OTHER_BOARD
+    terminal.nor.image[:8192] = b"\xff" * 8192
+    with pytest.raises(SettingsError, match="keys.json: missing"):
+        terminal.start(path)
+    folder(tmp_path)
+    assert terminal.start(path).number == 1
+
+
+def test_a_cut_while_another_boards_flash_is_taken_over_is_finished_by_the_next_start(tmp_path: Path) -> None:
+    first, path = Terminal(), folder(tmp_path)
+    first.start(path)
+    for torn in Torn:
+        op = 1
+        while True:
+            terminal = Terminal()
+            terminal.nor.image[:] = first.nor.image
+            terminal.board = OTHER_BOARD
+            folder(tmp_path)
+            terminal.nor.cut_at(op, torn)
+            try:
+                terminal.start(path)
+                break
+            except PowerCut:
+                terminal.nor.power_on()
+            assert terminal.start(path).settings.secret_bytes("mac_out") == b"\x11" * 16, (op, torn)
+            op += 1
+        assert op > 5
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_key_sector_that_fails_is_told_at_each_start_and_keeps_no_former_key(tmp_path: Path, block: int) -> None:
+    terminal, path = Terminal(), folder(tmp_path)
+    assert terminal.start(path).key_copies == 2
+    folder(tmp_path, None, {**KEYS, "mac_out": "77" * 16})
+    Vault(NorPartition(terminal.nor, 0, 4), BOARD).load()
+    part = NorPartition(terminal.nor, 0, 4)
+    real = part.ioctl
+    part.ioctl = lambda op, arg: 0 if op == 6 and arg == block else real(op, arg)  # type: ignore[method-assign]
+    vault = Vault(part, BOARD)
+    former = bytes(terminal.nor.image[block * 4096 : block * 4096 + 64])
+    slots = Slots(part, BOARD, 7, first=2)
+    slots.open()
+    with pytest.raises(StoreError):
+        Provisioned(vault, slots, path).load()
+    if block == 1:  # the sector that is tried first: the former keys count
+        return
+    for _ in range(2):
+        slots.open()
+        begun = Provisioned(Vault(part, BOARD), slots, path).load()
+        assert begun.key_copies == 1
+        assert any("one sector only" in line for line in begun.told)
+        assert begun.settings.secret_bytes("mac_out") == b"\x77" * 16
+    assert former not in bytes(terminal.nor.image)
+    assert terminal.nor.image[block * 4096 : block * 4096 + 4096] == bytes(4096)
+    healed = terminal.start(path)
+    assert healed.key_copies == 2
+    assert healed.told == []
