@@ -20,7 +20,7 @@ from host_tests.unit.test_store_export import SECTORS, lines_of
 from tools.device import audit as audits
 from tools.device import capture as captures
 from tools.device.evidence import UNPROVEN
-from tools.sim.chips.nor import Nor, NorPartition
+from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 BLANK = b"\xff" * 4096
 
@@ -236,6 +236,33 @@ def test_what_stood_before_the_last_settlement_is_not_proven_until_the_next_sale
     shop.nor.image[dead : dead + 64] = b"\xff" * 64
     found = shop.audit()
     assert not grave(found) and len(unproven(found)) == 1 and "the next sale will" in unproven(found)[0]
+
+
+@pytest.mark.parametrize("records", [1, 2, 5])
+def test_the_newest_records_that_were_destroyed_are_not_proven_until_the_next_sale(records: int) -> None:
+    shop = Shop(0)
+    for n in range(records):
+        shop.journal.append(Transaction(shop.journal.next_seq(), ACCRUAL, OFFLINE, UID, 2, 5, n, 5, 2))
+    assert not shop.audit().findings
+    for at in shop.frames_at(1):
+        shop.nor.image[at : at + 64] = bytes(64)
+    found = audits.audit(everything(shop.nor), SEALER)
+    assert not grave(found) and ["the next sale will" in what for what in unproven(found)] == [True]
+
+
+def test_what_a_power_cut_left_at_the_end_is_no_alarm_and_the_next_sale_proves_it() -> None:
+    shop = Shop(5)
+    sale = Transaction(shop.journal.next_seq(), ACCRUAL, OFFLINE, UID, 2, 5, 5, 5, 2)
+    shop.nor.cut_at(1, Torn.HALF)
+    with pytest.raises(PowerCut):
+        shop.journal.append(sale)
+    shop.nor.power_on()
+    journal = shop.reopened()
+    found = audits.audit(everything(shop.nor), SEALER)
+    assert not grave(found) and len(unproven(found)) == 1
+    journal.append(Transaction(journal.next_seq(), ACCRUAL, OFFLINE, UID, 2, 5, 5, 5, 2))
+    found = audits.audit(everything(shop.nor), SEALER)
+    assert not grave(found) and not unproven(found)
 
 
 def test_the_first_records_that_are_needed_cannot_be_taken_out() -> None:

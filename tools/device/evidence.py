@@ -47,6 +47,9 @@ class Evidence:
     headers: dict[int, Header] = field(default_factory=dict)
     frames: dict[Place, Frame] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    dirt: list[Place] = field(
+        default_factory=list
+    )  # where bytes that are no record begin, of what came with the capture
     intact: set[int] = field(default_factory=set)  # generations whose sector shows no damage and both headers
     tail: int = 1
     newest: int = 0
@@ -188,6 +191,7 @@ class _Gatherer:
         self._found.damaged += 1
         here = f"generation {generation}, bytes {start} to {end - 1}"
         if claimed not in self._capture.recycled and not self._capture.in_hole((claimed, start), (claimed, end)):
+            self._found.dirt.append((generation, start))
             self._found.findings.append(Finding(f"{here}: no whole record (a power cut leaves such places)", NOTE))
 
     def _take(self, frame: Frame) -> None:

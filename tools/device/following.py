@@ -46,6 +46,7 @@ class Following:
         self._check_start()
         self._check_generations()
         self._check_end()
+        self._check_behind()
 
     # --- links --------------------------------------------------------------------------------------------------------
 
@@ -121,6 +122,16 @@ class Following:
         gap = self._gap(after, self._since)
         if gap is not None and not self._capture.in_hole(after, _END):
             self._tell(f"{_where(gap)}: nothing proves yet that no record stood there; the next sale will", UNPROVEN)
+
+    def _check_behind(self) -> None:
+        """Behind the newest record of all: a cut leaves bytes there that are none, and so does who destroys one."""
+        evidence = self._evidence
+        newest = max(max(evidence.frames, default=(0, 0)), (evidence.tail, 0))
+        behind = [place for place in evidence.dirt if place > newest]
+        if behind:
+            self._tell(
+                f"{_where(min(behind))}: nothing proves yet that no record stood there; the next sale will", UNPROVEN
+            )
 
     def _gap(self, start: Place, following: list[Frame]) -> Place | None:
         """Where records that were written one behind the other leave something between them; None when nowhere."""
