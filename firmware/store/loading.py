@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from firmware.store.state import State
 
 SEQ_BLOCK = const(64)  # so far beyond the newest written SEQ numbers may be handed out
+LAST_SEQ = const(0x7FFFFFFF)  # above are the numbers of sessions
+
+
+def ceiling_above(seq: int) -> int:
+    """Up to where numbers may be handed out once this one is written."""
+    return min(seq + SEQ_BLOCK, LAST_SEQ)
 
 
 class Loader:
@@ -28,6 +34,8 @@ class Loader:
         self._older = 0  # while the chain's end is looked for: the generation that was read last
         self._done = False
         self._newest_utc = 0
+        self._next_high = 0  # what the headers of all sectors newer than the one that is read know at least
+        ring.look_back = self.first_look
         self._says: "tuple[int, int, bytes]" = (0, 0, b"")  # of the frame that was read last
 
     def first_look(self, frame: "Frame") -> None:
@@ -36,7 +44,7 @@ class Loader:
         if frame.kind == records.TRANSACTION:
             self._newest_utc = records.time_of(frame.body)
             ring.seq_high = max(ring.seq_high, frame.seq)
-            ring.seq_ceiling = max(ring.seq_ceiling, frame.seq + SEQ_BLOCK)
+            ring.seq_ceiling = max(ring.seq_ceiling, ceiling_above(frame.seq))
         elif frame.kind == records.MARK:
             tail, ceiling = records.unpack_mark(frame.body)
             ring.seq_ceiling = max(ring.seq_ceiling, ceiling)
@@ -60,6 +68,7 @@ class Loader:
             return False
         ring = self._ring
         if ring.chain.reading:
+            self._next_high = ring.high_above(self._next)
             ring.visit(self._next, self._load)
             self._next += 1
             ring.chain.reading = self._next <= ring.generation
@@ -79,10 +88,29 @@ class Loader:
         return self._newest_utc
 
     def _load(self, frame: "Frame") -> bool:
+        if frame.kind == records.TRANSACTION:
+            self._check_number(frame)
+        elif frame.kind == records.MARK:
+            self._check_ceiling(records.unpack_mark(frame.body)[1])
         says = (frame.kind, frame.seq, frame.body[: -records.TAG])
         self._ring.chain.follow(frame.link, frame.tag, says == self._says)
         self._says = says
         return self._state.take(frame)
+
+    def _check_number(self, frame: "Frame") -> None:
+        """A sector that was opened while an older one could not be read may know less than what stands in that one."""
+        ring = self._ring
+        ring.seq_high = max(ring.seq_high, frame.seq)
+        self._check_ceiling(ceiling_above(frame.seq))
+        if frame.seq > self._next_high:
+            ring.raise_highs(frame.generation, frame.seq)
+            self._next_high = ring.high_above(frame.generation)
+
+    def _check_ceiling(self, ceiling: int) -> None:
+        """Numbers up to it may have been handed out, though no header says so."""
+        ring = self._ring
+        if ceiling > ring.seq_ceiling:
+            ring.seq_ceiling = ring.seq_before = ceiling
 
     def _look_for_the_time(self, frame: "Frame") -> bool:
         if frame.kind == records.TRANSACTION:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LEAST_SECTORS = const(4)
 _NEWER = const(3)  # so many sectors newer than every header may have lost theirs, bad ones between them included
+_FRAMES_MOST = const(126)  # marks that a sector holds
 _READS = const(3)  # of the newest sector, until two agree
 
 
@@ -30,7 +31,11 @@ class Recovery(Reader):
 
     seq_high = 0
     seq_ceiling = 0
+    seq_before = 0  # no number above it was handed out before the start
     _at = SECTOR
+
+    def look_back(self, frame: Frame) -> None:
+        """A frame from before the newest header that could be read; the owner of numbers puts its own in place."""
 
     def open(self, visit: "Callable[[Frame], object]", bad: bytes = b"") -> None:
         """Read all headers and the newest sector, whose frames go to `visit`. `bad`: what `bad_sectors` said before.
@@ -67,10 +72,14 @@ class Recovery(Reader):
         self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
         self._remember_bad(bad)
         self._doubt(salts, broken)
-        self._read_newest(visit, self._adopt(broken))
+        proved = self.generation
+        headless = self._adopt(broken)
+        rivals = self._part_twins()
+        self._read_newest(visit, headless, self._look_into(proved))
         if broken and self._missing():  # one of them may be it: nothing is written there any more
             self.missing = len(self._missing())
             self._kept.update(broken)
+        self.missing += rivals
         self._recount()
 
     # --- headers ----------------------------------------------------------------------------------------------------
@@ -148,8 +157,9 @@ class Recovery(Reader):
 
     def _doubt(self, salts: "array[int]", broken: "list[int]") -> None:
         """Where the headers do not add up, each has to prove itself, those of another salt too."""
-        known = [generation for generation in self._generations if generation]
-        if len(known) == len(set(known)) and not self._missing():
+        known = sorted([(self._generations[s], self._highs[s]) for s in range(self.sectors) if self._generations[s]])
+        rising = all([known[i][0] < known[i + 1][0] and known[i][1] <= known[i + 1][1] for i in range(len(known) - 1)])
+        if rising and not self._missing():
             return
         for sector in range(self.sectors):
             if (salts[sector] or self._generations[sector]) and sector != self._head:
@@ -160,8 +170,8 @@ class Recovery(Reader):
     def _take_into_use(self) -> None:
         for sector in range(self.sectors):
             raw = self._flash.read_sector(sector)
-            # Our own first program may have been cut.
-            torn = sector == 0 and frames.may_be_torn_header(raw, self._kind, self.sectors)
+            # Our own first program may have been cut, wherever it was: the sectors before may be bad.
+            torn = frames.may_be_torn_header(raw, self._kind, self.sectors)
             if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
                 raise StoreForeign("partition is not blank and holds no store")
         self._head = self.sectors - 1
@@ -202,9 +212,60 @@ class Recovery(Reader):
                     return generation
         return 0
 
+    def _part_twins(self) -> int:
+        """Of sectors that bear one generation, all with proved headers, the one with the most frames counts. The others
+        are not written before nobody needs that generation; returns how many of them hold frames, which are missing."""
+        rivals = 0
+        known = sorted([generation for generation in self._generations if generation >= self.tail])
+        for generation in {known[i] for i in range(1, len(known)) if known[i] == known[i - 1]}:
+            twins = [sector for sector in range(self.sectors) if self._generations[sector] == generation]
+            counts = [self._frames_in(sector, generation) for sector in twins]
+            best = twins[counts.index(max(counts))]
+            for i, sector in enumerate(twins):
+                if sector != best:
+                    self._generations[sector] = 0
+                    self._kept.add(sector)
+                    rivals += counts[i] > 0
+            if generation == self.generation:
+                self._head = best
+        return rivals
+
+    def _frames_in(self, sector: int, generation: int) -> int:
+        """How many frames stand there; what they say of numbers counts, whichever sector does."""
+        header = self._proved_header(sector)[0]
+        if header is not None:
+            self.seq_high = max(self.seq_high, header.seq_high)
+            self.seq_ceiling = max(self.seq_ceiling, header.seq_ceiling)
+        found: "list[int]" = []
+
+        def look(frame: Frame) -> bool:
+            found.append(frame.at)
+            self.look_back(frame)
+            return False
+
+        self._scan(self._flash.read_sector(sector), generation, look)
+        return len(found)
+
     # --- the newest sector ------------------------------------------------------------------------------------------
 
-    def _read_newest(self, visit: "Callable[[Frame], object]", headless: bool) -> None:
+    def _look_into(self, proved: int) -> int:
+        """From the newest sector with a header on, what the frames say of numbers: the header of the newest sector,
+        which said so too, is lost. Returns how many frames may be lost there. The newest sector is not read."""
+
+        def look(frame: Frame) -> bool:
+            self.look_back(frame)
+            return False
+
+        self.lost = 0
+        for generation in range(proved, self.generation):
+            sector = self.sector_of(generation)
+            if sector < 0:
+                self.lost += _FRAMES_MOST
+            else:
+                self._scan(self._flash.read_sector(sector), generation, look)
+        return self.lost
+
+    def _read_newest(self, visit: "Callable[[Frame], object]", headless: bool, lost: int) -> None:
         newest: "list[Frame]" = []
 
         def keep(frame: Frame) -> bool:
@@ -217,7 +278,7 @@ class Recovery(Reader):
         for _ in range(_READS):
             raw = self._flash.read_sector(self._head)
             first = crc32(raw)
-            self.lost = 0
+            self.lost = lost
             end = self._scan(raw, self.generation, keep)
             written = frames.last_written(raw, end, SECTOR)
             if written <= end or crc32(self._flash.read_sector(self._head)) == first:

@@ -68,13 +68,35 @@ class Sectors:
         return self._generations[sector]
 
     def generation_with(self, seq: int) -> int:
-        """The generation in which this SEQ was written, by the headers; 0 when it is too old. Not among `adopted`."""
-        best = 0
+        """The generation in which this SEQ was written, by the headers; 0 when it is too old. Not among `adopted`.
+
+        What one header knows was written before all newer ones, though they may know less: see `raise_highs`.
+        """
+        best, too_new = 0, frames.LAST_GENERATION + 1
         for sector in range(self.sectors):
             generation = self._generations[sector]
-            if generation > best and self._highs[sector] < seq and generation not in self.adopted:
+            if 0 < generation < too_new and self._highs[sector] >= seq and generation not in self.adopted:
+                too_new = generation
+        for sector in range(self.sectors):
+            generation = self._generations[sector]
+            if best < generation < too_new and generation not in self.adopted:
                 best = generation
         return best
+
+    def high_above(self, generation: int) -> int:
+        """The newest SEQ that the headers of all newer sectors know. Not of those in `adopted`."""
+        least = 0xFFFFFFFF
+        for sector in range(self.sectors):
+            newer = self._generations[sector]
+            if newer > generation and newer not in self.adopted:
+                least = min(least, self._highs[sector])
+        return least
+
+    def raise_highs(self, generation: int, seq: int) -> None:
+        """This SEQ was written there: the newer sectors were opened later, whatever their headers say."""
+        for sector in range(self.sectors):
+            if self._generations[sector] > generation:
+                self._highs[sector] = max(self._highs[sector], seq)
 
     def bad_sectors(self) -> bytes:
         """Salt u32 and a bit a sector that takes nothing any more; `open` takes it back."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from firmware.core.errors import FlashUnreadable, StoreFull
+from firmware.core.types import ACCRUAL, OFFLINE, Transaction
 from firmware.store.frames import LAST_GENERATION, Header, parse_header
 from firmware.store.journal import KIND, Journal
+from host_tests.power.headers import put
 from host_tests.power.ledger import SEALER, Ledger, observe, open_journal
 from tools.sim.chips.nor import Nor, NorPartition
 
@@ -94,3 +96,47 @@ def test_a_header_that_failed_with_the_last_generation_ends_them() -> None:
         with pytest.raises(StoreFull):
             journal._ring.append(9, 0, bytes(8), 0)
     assert generations(nor) == [LAST_GENERATION - 1, LAST_GENERATION]
+
+
+def twins() -> tuple[Nor, Ledger]:
+    """Generation 3 stands twice, with proved headers: in sector 2 it has no frames, in sector 3 sales."""
+    nor, _part, ledger = filled()
+    while ledger.journal._ring.generation < 2 or ledger.journal._ring.room() >= 64:
+        ledger.offline_sale(2)
+    ring = ledger.journal._ring
+    put(nor, 2, SEALER.header(Header(KIND, SECTORS, 3, ring.salt, 2, ring.seq_high, ring.seq_ceiling), 2))
+    ring._bad.add(2)
+    for card in range(4):
+        ledger.offline_sale(card)
+    assert ring.sector_of(3) == 3
+    return nor, ledger
+
+
+def test_of_two_sectors_with_one_generation_the_one_with_records_counts() -> None:
+    nor, ledger = twins()
+    journal = open_journal(nor, False)
+    assert observe(journal, ledger.probe) == ledger.state()
+    assert journal.gaps() == 0 and journal.next_seq() > ledger.handed
+    while journal.idle_work():
+        pass
+    assert observe(open_journal(nor, False), ledger.probe) == ledger.state()
+
+
+def test_when_both_have_records_the_lesser_is_kept_and_told_and_its_numbers_are_not_given_again() -> None:
+    nor, ledger = twins()
+    other = Nor(nor.size)
+    other.image[:] = nor.image
+    other.image[3 * 4096 : 4 * 4096] = b"\xff" * 4096
+    strayed = open_journal(other, False)
+    number = [strayed.next_seq() for _ in range(200)][-1]
+    strayed.append(Transaction(number, ACCRUAL, OFFLINE, b"\1" * 4, 1, 5, 5, 1_790_000_000, 2))
+    nor.image[2 * 4096 : 3 * 4096] = kept = bytes(other.image[2 * 4096 : 3 * 4096])
+    for _ in range(3):
+        ledger.offline_sale(2)
+    journal = open_journal(nor, False)
+    assert [t.seq for t in journal.pending()] == sorted(ledger.pending)
+    assert journal.gaps() > 0
+    assert journal.next_seq() > number
+    while journal.idle_work():
+        pass
+    assert bytes(nor.image[2 * 4096 : 3 * 4096]) == kept
