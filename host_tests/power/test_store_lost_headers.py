@@ -9,7 +9,7 @@ from firmware.core.types import ACCRUAL, OFFLINE, Transaction
 from firmware.store.frames import Header
 from firmware.store.journal import KIND, Journal
 from host_tests.power.headers import header_in, put
-from host_tests.power.ledger import SEALER, Ledger, open_journal
+from host_tests.power.ledger import SEALER, Ledger, open_journal, with_image
 from tools.sim.chips.nor import Nor, PowerCut, Torn
 
 SECTORS = 8
@@ -69,12 +69,13 @@ def test_i4_promises_that_went_bad_before_a_newest_sector_without_a_header_count
     ring.close_sector()
     for _ in range(64 * hidden + 1):
         ledger.handed = ledger.journal.next_seq()
-    nor.image[4 * 4096 + 64 : 5 * 4096] = bytes(4032)  # generation 5: nothing of it opens any more
     ring.close_sector()
     ledger.settle(min(ledger.pending))
     assert ring.generation == 6
     behead(nor, 5)
-    assert open_journal(nor, False).next_seq() > ledger.handed
+    for start in (64, 0):  # generation 5: no frame of it opens any more, then nothing at all
+        nor.image[4 * 4096 + start : 5 * 4096] = bytes(4096 - start)
+        assert open_journal(with_image(bytes(nor.image)), False).next_seq() > ledger.handed
 
 
 def stale() -> tuple[Nor, Ledger]:
