@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         """The member cache as this asks it."""
 
         def working(self) -> bool: ...
+        def speaking(self) -> int: ...
 
 
 def lines(journal: "Journal", members: "Members", housekeeping: "Housekeeping", key_copies: int = 2) -> "list[str]":
@@ -32,6 +33,8 @@ def lines(journal: "Journal", members: "Members", housekeeping: "Housekeeping", 
     left = journal.loading()
     idle = "has nothing to do" if housekeeping.resting else "goes on"
     worn = ["key store one copy only: replace the terminal"] if key_copies < 2 else []
+    if members.speaking():
+        worn.append("members: {} sectors take no erase and show what they held".format(members.speaking()))
     return worn + [
         "idle work {}".format("reads, {} sectors left".format(left) if left else idle),
         "journal {}".format(_care(journal)),

@@ -5,7 +5,8 @@ sector is copied, newest records only, to a free one, whose header is written la
 sectors stay free for that, and because they change places with every copy the wear spreads over all. Each attempt to
 copy is counted at the end of a home first, so no cut lets two records be sealed at one place. Advisory like the other
 cache, with the same records (docs/store.md). A bucket with more cards than a sector holds forgets those longest
-unchanged.
+unchanged. When dead sectors leave none to copy to, the cache starts anew with fewer buckets. Of two lives of a cache
+the one with the later salt counts: what an interrupted drop or a dead sector shows of the other is free.
 """
 
 from binascii import crc32
@@ -13,14 +14,14 @@ from struct import pack, unpack_from
 
 from micropython import const
 
-from firmware.core.errors import StoreError, StoreForeign, StoreOutdated, StoreSealed
+from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreOutdated, StoreSealed
 from firmware.store import frames
-from firmware.store.attempts import ROW_AT, attempt, attempts
-from firmware.store.flash import Flash
-from firmware.store.frames import FRAMES_AT, SECTOR, VERSION, Header
-from firmware.store.member_record import MEMBER, SLOT, as_of_utc, fits, pack_member, uid_of, unpack_member
-from firmware.store.repair import repaired
-from firmware.store.seal import Sealer, place_of
+from firmware.store.attempts import attempt, attempts
+from firmware.store.bucket_sector import BucketSectors
+from firmware.store.flash import GOOD, SPEAKS, Flash
+from firmware.store.frames import FRAMES_AT, SECTOR, Header
+from firmware.store.member_record import as_of_utc, fits, pack_member, uid_of, unpack_member
+from firmware.store.seal import Sealer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _FREE = const(0)  # and may show what it held
 _HOME = const(1)
 _BLANK = const(2)
 _ERASED = const(3)
+_DEAD = const(4)  # takes no erase, and was made zero or took not even that
 _IN_SECTOR = const(50)
 _ROOM = const(4)  # records a fresh copy has room for at least
 _SECTORS_MAX = const(250)
@@ -59,11 +61,13 @@ class Buckets:
         if not 2 * _SPARE < sectors <= _SECTORS_MAX:
             raise StoreError("member cache has a wrong size")
         self._sealer = sealer
+        self._records = BucketSectors(self._flash, sealer, KIND)
         self._salt = salt
         self._buckets = sectors - _SPARE
-        self._home = bytearray(self._buckets)  # sector of each bucket
+        self._home = bytearray(self._buckets)  # sector of each bucket; of a smaller cache the first ones
         self._taken = bytearray(sectors)  # what each sector is
         self._bad = bytearray((sectors + 7) // 8)  # a bit a sector that takes nothing any more
+        self._speaking: "set[int]" = set()  # bad ones that took no zeros either
         self._next = 0  # where the search for a free sector begins
         self._generation = 0  # the highest of all homes
         self._attempts = 0  # to copy any of them: the next copy's generation lies above as many that may have been used
@@ -74,39 +78,37 @@ class Buckets:
 
     def open(self, bad: bytes = b"", again: bool = False) -> None:
         """Reads a header a sector and the end of each home. `bad`: what `bad_sectors` said before. A cache of earlier
-        firmware, of other keys, or half dropped is erased; StoreForeign when it is anything else's."""
+        firmware or of other keys is erased; StoreForeign when it is anything else's."""
         self._opened = False
         self._waiting = []
-        self._generation = self._attempts = 0
-        generations = [0] * self._buckets
-        unfit = False  # there is a header of an earlier format, without a fitting tag, or of another life of the cache
-        for sector in range(self._flash.sectors):
-            self._taken[sector] = _FREE
-        for bucket in range(self._buckets):
-            self._home[bucket] = _NONE
+        generations = [0] * len(self._home)
+        self._know_nothing()
+        unfit = False  # there is a header of an earlier format or without a fitting tag
         for sector in range(self._flash.sectors):
             header, proved = self._header(sector)
             if header is None:
                 continue
-            unfit = unfit or not proved
             try:
                 frames.admit(header, KIND, self._flash.sectors)
             except StoreOutdated:
-                continue
+                proved = False
             if not proved:
+                unfit = True
                 continue
             if self._generation and header.salt != self._salt:
-                self._salt = max(self._salt, header.salt)
-                self._generation, unfit = 0, True
-                break
+                if not _is_later(header.salt, self._salt):
+                    continue
+                generations = [0] * len(self._home)
+                self._know_nothing()
+            self._salt = header.salt
             bucket = header.behind
+            self._buckets = min(header.seq_high, len(self._home)) or len(self._home)
             if bucket < self._buckets and header.generation > generations[bucket]:
                 if generations[bucket]:
                     self._taken[self._home[bucket]] = _FREE
                 generations[bucket] = header.generation
                 self._home[bucket] = sector
                 self._taken[sector] = _HOME
-            self._salt = header.salt
             if header.generation > self._generation:
                 self._generation = header.generation
                 self._next = sector + 1
@@ -114,7 +116,7 @@ class Buckets:
             if again:
                 raise StoreSealed("no header opens with this terminal's keys")
             self._erase_all()
-            self.open(b"", True)
+            self.open(self.bad_sectors(), True)
             return
         self._remember_bad(bad)
         if not self._generation:
@@ -130,7 +132,7 @@ class Buckets:
     def care(self) -> "tuple[int, int, int, int, int]":
         """As `Care.care`; what a copy waited for is not counted."""
         taken = list(self._taken)
-        bad = len([sector for sector in range(len(taken)) if self._is_bad(sector)])
+        bad = self._bad_count()
         return len(taken), len(taken) - taken.count(_HOME) - bad, taken.count(_ERASED), bad, 0
 
     def get(self, uid: bytes) -> "Member | None":
@@ -141,11 +143,7 @@ class Buckets:
             if uid_of(body) == uid:
                 return unpack_member(body)
         sector = self._home[self._bucket(uid)]
-        found: "bytes | None" = None
-        if sector != _NONE:
-            for _at, body in self._bodies(sector):
-                if uid_of(body) == uid:
-                    found = body
+        found = self._records.find(sector, uid) if sector != _NONE else None
         return unpack_member(found) if found is not None else None
 
     def put(self, member: "Member") -> None:
@@ -161,12 +159,15 @@ class Buckets:
                     self._waiting.append(body)
                 else:
                     self._copy(body)
+        except StoreFull:
+            self._start_smaller()
         except StoreError:
             self._opened = False
 
     def forget(self, uid: bytes) -> None:
         """Know this card no more and erase every trace of it, also where nobody can read it. After a cut in it, the
-        card is known, or `idle_work` erases the traces. When the flash does not take that, all cards are forgotten."""
+        card is known, or `idle_work` erases the traces. When the flash does not take that, all cards are forgotten;
+        `speaking` tells how many sectors took nothing at all."""
         bucket = self._bucket(uid)
         self._drop_waiting(uid)
         if self._opened and self._home[bucket] != _NONE:
@@ -184,11 +185,16 @@ class Buckets:
         """Write what waits, search one bucket for what is too old, or erase a sector that is free; True: call again."""
         if not self._opened:
             return False
+        if self._free_sector() < 0:
+            self._start_smaller()
+            return self._opened
         if self._waiting and self._is_next_erased():
             body = self._waiting.pop(0)
             try:
                 if not self._append(self._home[self._bucket(uid_of(body))], body):
                     self._copy(body)
+            except StoreFull:
+                self._start_smaller()
             except StoreError:
                 self._opened = False
             return True
@@ -208,6 +214,10 @@ class Buckets:
         """Whether the cache is open; a flash failure closes it until the next start."""
         return self._opened
 
+    def speaking(self) -> int:
+        """Sectors that took neither an erase nor zeros: what they held can be read by whoever has flash and keys."""
+        return len(self._speaking)
+
     def waiting(self) -> int:
         """Members that are in memory only."""
         return len(self._waiting)
@@ -217,23 +227,58 @@ class Buckets:
         total = 0
         for bucket in range(self._buckets):
             if self._opened and self._home[bucket] != _NONE:
-                total += len(self._newest(self._home[bucket]))
+                total += len(self._records.newest(self._home[bucket]))
         return total
 
     def forget_all(self) -> None:
         """Erase the partition, whatever it holds, and start anew."""
+        self._bad[:] = bytes(len(self._bad))
         self._erase_all()
-        self.open()
+        self.open(self.bad_sectors())
 
     def _erase_all(self) -> None:
-        """No place is ever sealed twice, so the salt is another afterwards."""
+        """No place is ever sealed twice, so the salt is another afterwards, and later than any a dead sector shows. As
+        many buckets as the sectors not known to be bad have room for."""
         self._opened = False
+        for sector in range(self._flash.sectors):
+            header, proved = self._header(sector)
+            if header is not None and proved and _is_later(header.salt, self._salt):
+                self._salt = header.salt
         self._salt = (self._salt + 1) & 0xFFFFFFFF
-        self._bad[:] = bytes(len(self._bad))
-        header = Header(KIND, self._flash.sectors, 1, self._salt, 0, 0, 0)
-        self._flash.start_over(lambda sector: self._sealer.header(header, sector))
+        self._buckets = max(1, self._flash.sectors - self._bad_count() - _SPARE)
+        header = Header(KIND, self._flash.sectors, 1, self._salt, 0, self._buckets, 0)
+        states = self._flash.start_over(lambda sector: self._sealer.header(header, sector))
+        self._speaking = set()
+        for sector in range(self._flash.sectors):
+            if states[sector] != GOOD:
+                self._spoil(sector)
+            if states[sector] == SPEAKS:
+                self._speaking.add(sector)
+
+    def _start_smaller(self) -> None:
+        """No sector is left to copy to: all members are dropped, and fewer buckets leave some free. With more than half
+        of the sectors bad the cache rests as it is: no start erases it again."""
+        self._opened = False
+        if self._bad_count() <= self._flash.sectors // 2:
+            self._drop()
+
+    def _drop(self) -> None:
+        try:
+            self._erase_all()
+            self.open(self.bad_sectors())
+        except StoreError:
+            self._opened = False
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _know_nothing(self) -> None:
+        self._generation = self._attempts = 0
+        self._buckets = len(self._home)
+        self._records.begin()
+        for sector in range(self._flash.sectors):
+            self._taken[sector] = _FREE
+        for bucket in range(len(self._home)):
+            self._home[bucket] = _NONE
 
     def _bucket(self, uid: bytes) -> int:
         return crc32(uid) % self._buckets
@@ -260,63 +305,23 @@ class Buckets:
         self._move(0, [])
 
     def _bodies(self, sector: int) -> "Iterator[tuple[int, bytes]]":
-        """(offset, opened body) of each record of a sector, oldest first."""
-        raw = self._flash.read_sector(sector)
-        header = frames.parse_header(raw) or frames.parse_header(memoryview(raw)[frames.HEADER :])
-        if header is None:
-            return
-        crc_seed = frames.seed(header.salt, header.generation)
-        for at in range(FRAMES_AT, FRAMES_AT + _IN_SECTOR * SLOT, SLOT):
-            frame = frames.frame_at(raw, at, crc_seed, header.generation)
-            if frame is None:
-                mended = repaired(raw, at, crc_seed)
-                if mended is None:
-                    continue
-                frame = frames.frame_at(mended, 0, crc_seed, header.generation)
-                assert frame is not None
-            if frame.kind == MEMBER and frame.version == VERSION:
-                body = self._sealer.body_of(place_of(KIND, header.salt, header.generation, at), frame, True)
-                if body is not None:
-                    yield at, bytes(body)
+        """(offset, opened body) of each record of a sector that can be read, oldest first."""
+        for at, body in self._records.bodies(sector):
+            if body is not None:
+                yield at, body
 
-    def _append(self, sector: int, body: bytes) -> bool:
-        """Write one record behind the others of this sector; False when it takes no more."""
-        if sector == _NONE or self._is_bad(sector):
-            return False
-        raw = self._flash.read_sector(sector)
-        header = frames.parse_header(raw) or frames.parse_header(memoryview(raw)[frames.HEADER :])
-        used = frames.last_written(raw, FRAMES_AT, ROW_AT) - FRAMES_AT
-        at = FRAMES_AT + (used + SLOT - 1) // SLOT * SLOT
-        return header is not None and at <= ROW_AT - SLOT and self._program(sector, at, header, body)
-
-    def _program(self, sector: int, at: int, header: Header, body: bytes) -> bool:
-        place = place_of(KIND, header.salt, header.generation, at)
-        crc_seed = frames.seed(header.salt, header.generation)
-        return self._flash.program(sector, at, self._sealer.frame(place, MEMBER, 0, bytearray(body), True, crc_seed))
-
-    def _newest(self, sector: int) -> "list[bytes]":
-        """The newest record of each card of a sector, those longest unchanged first."""
-        kept: "dict[bytes, bytes]" = {}
-        for _at, body in self._bodies(sector):
-            kept.pop(uid_of(body), None)
-            kept[uid_of(body)] = body
-        order = []
-        for _at, body in self._bodies(sector):
-            if kept.get(uid_of(body)) == body:
-                order.append(body)
-                del kept[uid_of(body)]
-        return order
+    def _append(self, home: int, body: bytes) -> bool:
+        return home != _NONE and not self._is_bad(home) and self._records.append(home, body)
 
     def _rewrite(self, bucket: int, wanted: "Callable[[bytes], bool]") -> None:
         """Copy a bucket without what is not wanted, and erase its old home."""
         old = self._home[bucket]
         try:
-            self._move(bucket, [body for body in self._newest(old) if wanted(body)])
+            self._move(bucket, [body for body in self._records.newest(old) if wanted(body)])
         except StoreError:
-            self._erase_all()
+            self._drop()
             return
-        if not self._erase(old):
-            self._opened = False
+        self._erase(old)
 
     def _drop_waiting(self, uid: bytes) -> None:
         self._waiting = [body for body in self._waiting if uid_of(body) != uid]
@@ -325,7 +330,7 @@ class Buckets:
         """Give the bucket of this record a new home with its newest records and this one. Raises StoreError."""
         bucket = self._bucket(uid_of(body))
         old = self._home[bucket]
-        records = [] if old == _NONE else [kept for kept in self._newest(old) if uid_of(kept) != uid_of(body)]
+        records = [] if old == _NONE else [kept for kept in self._records.newest(old) if uid_of(kept) != uid_of(body)]
         records = records[-(_IN_SECTOR - _ROOM - 1) :]
         records.append(body)
         self._move(bucket, records)
@@ -349,7 +354,8 @@ class Buckets:
                     self._attempts -= attempts(self._flash, old)
                 return
             self._spoil(sector)
-        raise StoreError("no sector takes the members")
+            self._silence(sector)
+        raise StoreFull("no sector takes the members")
 
     def _count_attempt(self, old: int) -> bool:
         """At the end of a home, of `old` if it can be; False when none takes it. That home stays until a copy with a
@@ -361,13 +367,8 @@ class Buckets:
         return False
 
     def _fill(self, sector: int, bucket: int, records: "list[bytes]", generation: int) -> bool:
-        header = Header(KIND, self._flash.sectors, generation, self._salt, bucket, 0, 0)
-        at = FRAMES_AT
-        for body in records:
-            if not self._program(sector, at, header, body):
-                return False
-            at += SLOT
-        return self._flash.program(sector, 0, self._sealer.header(header, sector))
+        header = Header(KIND, self._flash.sectors, generation, self._salt, bucket, self._buckets, 0)
+        return self._records.fill(sector, header, records)
 
     def _free_sector(self) -> int:
         """The next sector in the round in which no bucket lives, -1 when there is none."""
@@ -380,14 +381,23 @@ class Buckets:
 
     def _is_next_erased(self) -> bool:
         sector = self._free_sector()
-        return sector < 0 or self._taken[sector] == _ERASED
+        return sector >= 0 and self._taken[sector] == _ERASED
 
     def _erase(self, sector: int) -> bool:
         erased = self._flash.erase(sector)
         self._taken[sector] = _ERASED if erased else _FREE
         if not erased:
             self._spoil(sector)
+            self._silence(sector)
         return erased
+
+    def _silence(self, sector: int) -> None:
+        """A bad sector that is not needed shows nothing any more, if it takes at least zeros."""
+        self._taken[sector] = _DEAD
+        if self._flash.silence(sector):
+            self._speaking.discard(sector)
+        else:
+            self._speaking.add(sector)
 
     def _is_bad(self, sector: int) -> bool:
         return self._bad[sector // 8] >> sector % 8 & 1 != 0
@@ -395,21 +405,33 @@ class Buckets:
     def _spoil(self, sector: int) -> None:
         self._bad[sector // 8] |= 1 << sector % 8
 
+    def _bad_count(self) -> int:
+        return len([sector for sector in range(self._flash.sectors) if self._is_bad(sector)])
+
     def _remember_bad(self, listed: bytes) -> None:
-        """A list of another life of the cache is not ours; one that leaves no sector to copy to is not believed."""
+        """A list of another life of the cache is not ours; one that leaves less than half came from a fault that
+        passes."""
         self._bad[:] = bytes(len(self._bad))
         if len(listed) == 4 + len(self._bad) and unpack_from("<I", listed, 0)[0] == self._salt:
             bad = [sector for sector in range(self._flash.sectors) if listed[4 + sector // 8] >> sector % 8 & 1]
-            if len(bad) < _SPARE:
+            if len(bad) <= self._flash.sectors // 2:
                 self._bad[:] = listed[4:]
 
     def _wipe_one(self) -> bool:
-        """Look at one free sector and erase it if it still shows what it held; False when none is left to look at."""
+        """Look at one free sector and erase it, or make it zero, if it still shows what it held; False when none is
+        left to look at."""
         for sector in range(self._flash.sectors):
-            if self._taken[sector] == _FREE and not self._is_bad(sector):
-                if frames.is_blank(self._flash.read_sector(sector), 0, SECTOR):
+            if self._taken[sector] == _FREE:
+                if self._is_bad(sector):
+                    self._silence(sector)
+                elif frames.is_blank(self._flash.read_sector(sector), 0, SECTOR):
                     self._taken[sector] = _BLANK
                 else:
                     self._erase(sector)
                 return True
         return False
+
+
+def _is_later(salt: int, other: int) -> bool:
+    """Whether this life of a cache began after the other: each has the salt of the one before and one more."""
+    return 0 < (salt - other) & 0xFFFFFFFF < 1 << 31

@@ -22,3 +22,7 @@ class Care:
         """(sectors; of them free; of those erased ahead; sectors given up; erases a sale or an answer waited for)"""
         ring = self._ring
         return ring.sectors, ring.free(), ring.erased(), ring.given_up(), ring.inline_erases
+
+    def speaking(self) -> int:
+        """Sectors that took neither an erase nor zeros: what they held can be read by whoever has flash and keys."""
+        return self._ring.speaking

@@ -4,6 +4,8 @@ Hides the block protocol and the page-only programming of the Pico, whose ROM ro
 (FF leaves a byte as it is). Of the format it knows a header when it sees one. Addresses are (sector, byte offset).
 """
 
+from micropython import const
+
 from firmware.core.errors import FlashUnreadable, StoreError
 from firmware.store.frames import HEADER, PAGE, SECTOR, is_blank, parse_header
 
@@ -12,6 +14,11 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from firmware.core.ports import BlockDevice
+
+# What a sector is after `start_over`.
+GOOD = const(0)
+SILENCED = const(1)
+SPEAKS = const(2)
 
 
 class Flash:
@@ -68,13 +75,44 @@ class Flash:
         except (OSError, FlashUnreadable):
             return False
 
-    def start_over(self, header_of: "Callable[[int], bytes]") -> None:
+    def silence(self, sector: int) -> bool:
+        """Program zeros over what a sector shows that takes no erase: programming needs none. False when something can
+        still be read there."""
+        try:
+            for at in range(0, SECTOR, PAGE):
+                if self._shows(sector, at):
+                    self.program(sector, at, bytes(PAGE))
+            return not any([self._shows(sector, at) for at in range(0, SECTOR, PAGE)])
+        except FlashUnreadable:
+            return False
+
+    def start_over(self, header_of: "Callable[[int], bytes]") -> bytearray:
         """Erase everything; all there is then is a sector with the header made for it. It is written before the last
-        header that is there goes: a cut leaves what is known as it was, or as this."""
-        kept = any([parse_header(self.read(0, copy, HEADER)) is not None for copy in (0, HEADER)])
-        first = 1 if kept else 0
-        self.erase(first)
-        self.program(first, 0, header_of(first))
+        header that is there goes: a cut leaves what is known as it was, or as this. Returns a byte a sector: `GOOD`,
+        `SILENCED` when it takes no erase or no header and was made zero, `SPEAKS` when it did not take that either."""
+        states = bytearray(self.sectors)
+        order = list(range(self.sectors))
         for sector in range(self.sectors):
-            if sector != first:
-                self.erase(sector)
+            if self._has_header(sector):
+                order.remove(sector)
+                order.append(sector)
+                break
+        written = False
+        for sector in order:
+            good = self.erase(sector)
+            if good and not written:
+                good = written = self.program(sector, 0, header_of(sector))
+            if not good:
+                states[sector] = SILENCED if self.silence(sector) else SPEAKS
+        return states
+
+    def _has_header(self, sector: int) -> bool:
+        try:
+            return any([parse_header(self.read(sector, copy, HEADER)) is not None for copy in (0, HEADER)])
+        except FlashUnreadable:
+            return False
+
+    def _shows(self, sector: int, at: int) -> bool:
+        """Whether a page is neither blank nor zero."""
+        page = self.read(sector, at, PAGE)
+        return any(page) and not is_blank(page, 0, PAGE)

@@ -15,7 +15,7 @@ from firmware.core.errors import StoreError, StoreFull, StoreOutdated, StoreSeal
 from firmware.core.types import Member
 from firmware.store.care import Care
 from firmware.store.flash import Flash
-from firmware.store.frames import SECTOR, Header
+from firmware.store.frames import LAST_GENERATION, SECTOR, Header
 from firmware.store.member_index import MemberIndex
 from firmware.store.member_record import (
     MARK,
@@ -127,7 +127,8 @@ class Members(Care):
 
     def forget(self, uid: bytes) -> None:
         """Know this card no more, at once; `idle_work` then erases every trace of it. Also after a power cut, and when
-        no record of it can be found or read. When the flash does not take that, all cards are forgotten."""
+        no record of it can be found or read. When the flash does not take that, all cards are forgotten; `speaking`
+        tells how many sectors took nothing at all."""
         if not self._opened:
             return
         try:
@@ -171,10 +172,14 @@ class Members(Care):
         self.open()
 
     def _erase_all(self) -> None:
-        """No place is ever sealed twice, so the salt is another afterwards."""
+        """No place is ever sealed twice, so the salt is another afterwards. The generation lies above all that a sector
+        may go on to say that takes nothing any more."""
         self._opened = False
         self._salt = (self._ring.salt + 1) & 0xFFFFFFFF
-        header = Header(KIND, self._flash.sectors, 1, self._salt, 0, 0, 0)
+        generation = self._ring.generation + self._flash.sectors
+        if generation > LAST_GENERATION // 2:
+            generation = 1
+        header = Header(KIND, self._flash.sectors, generation, self._salt, 0, 0, 0)
         self._flash.start_over(lambda sector: self._sealer.header(header, sector))
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -285,8 +290,8 @@ class Members(Care):
             self._purge = _WIPE
 
     def _wipe_some(self) -> bool:
-        """Erase one free sector that still shows what it held; False when there is none."""
-        if self._ring.wipe_free():
+        """Erase one free sector that still shows what it held, or make it zero; False when there is none."""
+        if self._ring.wipe_free() or self._ring.silence_bad():
             return True
         self._purge = 0
         return False

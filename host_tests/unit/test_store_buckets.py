@@ -203,3 +203,67 @@ def points_of(members: Buckets, n: int) -> int:
     got = members.get(uid(n))
     assert got is not None
     return got.points
+
+
+def test_behind_a_record_nobody_can_read_no_older_figure_is_shown() -> None:
+    nor = Nor(6 * 4096)
+    members = rest(cache(nor))
+    same = [n for n in range(200) if members._bucket(uid(n)) == members._bucket(uid(0))][:4]
+    for points in (5000, 100):
+        for n in same[:3]:
+            members.put(member(n, points + n))
+            rest(members)
+    home = members._home[members._bucket(uid(0))]
+    dead = [at for at, body in members._bodies(home)][-3]  # the newer one of the first card
+    nor.image[home * 4096 + dead + 20] ^= 0x81  # two bits: nothing puts that right
+    members.put(member(same[3], 7))
+    rest(members)
+    for seen in (members, cache(nor)):
+        assert seen.get(uid(same[0])) is None, "the older figure is shown"
+        assert [points_of(seen, n) for n in same[1:]] == [100 + same[1], 100 + same[2], 7]
+    for step in range(60):  # the bucket moves on: what was doubtful is not carried along
+        members.put(member(same[3], step))
+        rest(members)
+    assert cache(nor).get(uid(same[0])) is None
+    members.put(member(same[0], 42))
+    assert points_of(members, same[0]) == 42
+
+
+@pytest.mark.parametrize("fault", ["silent", "worn", "raises"])
+def test_with_both_spare_sectors_dead_the_cache_holds_less_and_goes_on(fault: str) -> None:
+    nor = Nor(16 * 4096)
+    members = rest(cache(nor))
+    for n in range(300):
+        members.put(member(n, n))
+        rest(members)
+    spare = [sector for sector in range(16) if sector not in members._home]
+    assert len(spare) == 2
+    nor.bad_blocks = dict.fromkeys(spare, fault)
+    bad = b""
+    for start in range(3):
+        nor.reset_counters()
+        members.open(bad)
+        assert nor.erases == 0, "a start erases"
+        for step in range(600):
+            members.put(member(step % 200, 1000 * start + step))
+            rest(members)
+        assert members.working()
+        assert start < 2 or sum(members.get(uid(n)) is not None for n in range(200)) > 190
+        assert start < 2 or nor.erases < 120, "everything was erased again"
+        bad = members.bad_sectors()
+        members = Buckets(NorPartition(nor, 0, 16), SEALER, 40 + start)
+
+
+def test_a_cache_of_which_most_sectors_died_rests_and_no_start_erases_it() -> None:
+    nor = Nor(16 * 4096)
+    members = rest(cache(nor))
+    nor.bad_blocks = dict.fromkeys(range(1, 16), "silent")
+    for start in range(4):
+        nor.reset_counters()
+        for step in range(400):
+            members.put(member(step % 200, step))
+            members.idle_work()
+        assert start == 0 or nor.erases <= 16
+        bad = members.bad_sectors()
+        members = Buckets(NorPartition(nor, 0, 16), SEALER, 40 + start)
+        members.open(bad)

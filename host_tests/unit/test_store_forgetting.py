@@ -180,3 +180,49 @@ def test_retiring_nobody_writes_nothing(cache: type) -> None:
     members.retire(NOW_UTC - 4000 * DAY_S)
     rest(members)
     assert nor.ops == before
+
+
+@CACHES
+@pytest.mark.parametrize("fault", ["worn", "silent"])
+def test_in_a_sector_that_takes_no_erase_a_forgotten_card_is_made_zero_or_it_is_said(cache: type, fault: str) -> None:
+    nor, members = filled(cache)
+    gone = uid(7)
+    dead = records_of(nor, gone)[-1] // 4096
+    nor.bad_blocks[dead] = fault
+    members.forget(gone)
+    rest(members)
+    assert members.working() and members.get(gone) is None
+    assert members.speaking() == (fault == "silent"), "the cache says something else than the flash"
+    assert (gone in readable(nor, cache)) == (fault == "silent")
+    again = opened(nor, cache)
+    assert again.get(gone) is None
+    assert again.speaking() == (fault == "silent")
+
+
+@pytest.mark.parametrize("fault", ["worn", "silent"])
+@CACHES
+def test_a_dropped_cache_never_returns_from_the_sectors_that_took_no_erase(cache: type, fault: str) -> None:
+    nor, members = filled(cache)
+    for dead in ((0, 1), (1, 2), (9, 15)):
+        for n in range(100):
+            members.put(Member(uid(n), n, "Sara", 5000 + n, NOW_UTC))
+            rest(members)
+        nor.bad_blocks = dict.fromkeys(dead, fault)
+        members.forget_all()
+        for seen in (members, opened(nor, cache)):
+            assert [n for n in range(300) if seen.get(uid(n)) is not None] == []
+        members = opened(nor, cache)
+        members.put(Member(uid(1), 1, "Sara", 5, NOW_UTC))
+        rest(members)
+        members = opened(nor, cache)
+        assert members.get(uid(1)).points == 5
+        nor.bad_blocks = {}
+
+
+def test_both_spare_sectors_dead_the_wish_is_kept_and_no_old_balance_returns() -> None:
+    nor, members = filled(Buckets)
+    spare = [sector for sector in range(16) if sector not in members._home]
+    nor.bad_blocks = dict.fromkeys(spare, "silent")
+    members.forget(uid(7))
+    assert members.working() and members.get(uid(7)) is None
+    assert opened(nor, Buckets).count() == 0

@@ -178,6 +178,8 @@ def test_a_forged_home_of_a_bucket_hides_no_member() -> None:
     cards = [bytes([n]) * 4 for n in range(12)]
     for n, card in enumerate(cards):
         cache.put(Member(card, 1, "Ali", n, 1_790_000_000))
+    while cache.idle_work():
+        pass
     free = next(sector for sector in range(8) if bytes(nor.image[sector * 4096 : sector * 4096 + 4]) == b"\xff" * 4)
     for bucket in range(6):
         put(nor, free, forged(Header(6, 8, 99, 5, bucket, 0, 0), free))

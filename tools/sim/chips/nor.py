@@ -48,8 +48,8 @@ class Nor:
 
     `ops` counts programs and erases, the points at which `cut_at` can cut. With `log_ops` every operation is kept in
     `op_log` as ("program", address, data) or ("erase", block, b""). `before_op` is called with the same three before
-    each, at the moment a cut would come. `bad_blocks` maps a block to "silent" (its programs and erases do nothing) or
-    "raises" (they raise OSError).
+    each, at the moment a cut would come. `bad_blocks` maps a block to "silent" (its programs and erases do nothing),
+    "worn" (only its erases do nothing) or "raises" (both raise OSError).
     """
 
     def __init__(self, size: int, clock: Ticker | None = None, *, seed: int = 1, log_ops: bool = False) -> None:
@@ -118,7 +118,7 @@ class Nor:
         self.page_programs += pages
         self.bytes_programmed += len(data)
         self._spend(pages * PROGRAM_US_A_PAGE)
-        if not self._spoilt(addr // BLOCK):
+        if self.bad_blocks.get(addr // BLOCK) == "worn" or not self._spoilt(addr // BLOCK):
             self.image[addr : addr + len(data)] = new
 
     def erase(self, block: int) -> None:
