@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LEAST_SECTORS = const(4)
 _NEWER = const(3)  # so many sectors newer than every header may have lost theirs, bad ones between them included
 _FRAMES_MOST = const(126)  # marks that a sector holds
+_TORN_SHOWS = const(4)  # bytes, of the eight that name the store, in which a torn first header has cleared a bit
 _READS = const(3)  # of the newest sector, until two agree
 
 
@@ -170,8 +171,10 @@ class Recovery(Reader):
     def _take_into_use(self) -> None:
         for sector in range(self.sectors):
             raw = self._flash.read_sector(sector)
-            # Our own first program may have been cut, wherever it was: the sectors before may be bad.
+            # Our own first program may have been cut, in a later sector when those before are bad: then it must show.
             torn = frames.may_be_torn_header(raw, self._kind, self.sectors)
+            if sector and sum([raw[at] != 0xFF for at in (0, 1, 2, 3, 32, 33, 34, 35)]) < _TORN_SHOWS:
+                torn = False
             if not frames.is_blank(raw, FRAMES_AT if torn else 0, SECTOR):
                 raise StoreForeign("partition is not blank and holds no store")
         self._head = self.sectors - 1
