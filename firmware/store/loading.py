@@ -36,6 +36,8 @@ class Loader:
         self._newest_utc = 0
         self._next_high = 0  # what the headers of all sectors newer than the one that is read know at least
         ring.look_back = self.first_look
+        self._tail = 0
+        self._absent = 0  # generations that no sector holds, and no link tells yet whether anything stood there
         self._says: "tuple[int, int, bytes]" = (0, 0, b"")  # of the frame that was read last
 
     def first_look(self, frame: "Frame") -> None:
@@ -55,7 +57,9 @@ class Loader:
 
     def begin(self) -> None:
         """The ring is open: go on from its durable tail."""
-        self._next = self._older = self._ring.tail
+        self._tail = self._next = self._older = self._ring.tail
+        if self._tail == 1 or self._ring.sector_of(self._tail - 1) >= 0:
+            self._next -= 1  # only for what the first record that is needed was written behind
         self._ring.chain.reading = True
 
     def left(self) -> int:
@@ -67,7 +71,11 @@ class Loader:
         if self._done:
             return False
         ring = self._ring
-        if ring.chain.reading:
+        if self._next < self._tail:
+            ring.chain.begin(ring, self._next)
+            self._next += 1
+        elif ring.chain.reading:
+            self._absent += ring.sector_of(self._next) < 0
             self._next_high = ring.high_above(self._next)
             ring.visit(self._next, self._load)
             self._next += 1
@@ -78,6 +86,7 @@ class Loader:
             self._older -= 1
         else:
             self._done = True
+            self._count_missing()
         return True
 
     def newest_utc(self) -> int:
@@ -87,13 +96,24 @@ class Loader:
             ring.visit(ring.generation_with(ring.seq_high), self._look_for_the_time)
         return self._newest_utc
 
+    def _count_missing(self) -> None:
+        """A generation whose header took nowhere is skipped, and nothing stood there. The tail's was there once; of
+        another, what the headers know tells, or a sector that may be it."""
+        ring = self._ring
+        known = self._state.high >= ring.seq_high or ring.generation_with(ring.seq_high) < self._tail
+        if ring.sector_of(self._tail) < 0 or not known or ring.unplaced:
+            ring.missing += self._absent
+
     def _load(self, frame: "Frame") -> bool:
         if frame.kind == records.TRANSACTION:
             self._check_number(frame)
         elif frame.kind == records.MARK:
             self._check_ceiling(records.unpack_mark(frame.body)[1])
         says = (frame.kind, frame.seq, frame.body[: -records.TAG])
-        self._ring.chain.follow(frame.link, frame.tag, says == self._says)
+        chain = self._ring.chain
+        if frame.link and chain.known():
+            self._absent = 0  # where it joins nothing stood there, else it is counted as a gap
+        chain.follow(frame.link, frame.tag, says == self._says)
         self._says = says
         return self._state.take(frame)
 

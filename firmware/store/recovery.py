@@ -69,8 +69,7 @@ class Recovery(Reader):
         for sector in range(self.sectors):
             if salts[sector] != self.salt:
                 self._generations[sector] = 0
-        self.generation, self.tail = newest.generation, newest.generation - newest.behind
-        self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
+        self._stand_on(newest)
         self._remember_bad(bad)
         self._doubt(salts, broken)
         proved = self.generation
@@ -78,7 +77,7 @@ class Recovery(Reader):
         rivals = self._part_twins()
         self._read_newest(visit, headless, self._look_into(proved))
         if broken and self._missing():  # one of them may be it: nothing is written there any more
-            self.missing = len(self._missing())
+            self.unplaced = True
             self._kept.update(broken)
         self.missing += rivals
         self._recount()
@@ -160,13 +159,23 @@ class Recovery(Reader):
         """Where the headers do not add up, each has to prove itself, those of another salt too."""
         known = sorted([(self._generations[s], self._highs[s]) for s in range(self.sectors) if self._generations[s]])
         rising = all([known[i][0] < known[i + 1][0] and known[i][1] <= known[i + 1][1] for i in range(len(known) - 1)])
+        doubted = list(range(self.sectors))
         if rising and not self._missing():
-            return
-        for sector in range(self.sectors):
-            if (salts[sector] or self._generations[sector]) and sector != self._head:
+            # A newer sector whose header was overwritten would not be missed: all is there without it.
+            doubted = [(self._head + step) % self.sectors for step in range(1, _NEWER + 1)]
+        head = self._head
+        for sector in doubted:
+            if (salts[sector] or self._generations[sector]) and sector != head:
                 header = self._proved_header(sector)[0]
                 if header is None or header.salt == self.salt and header.generation != self._generations[sector]:
                     self._refuse(sector, header, salts, broken)
+                if header is not None and header.salt == self.salt and header.generation > self.generation:
+                    self._head = sector
+                    self._stand_on(header)
+
+    def _stand_on(self, newest: Header) -> None:
+        self.generation, self.tail = newest.generation, newest.generation - newest.behind
+        self.seq_high, self.seq_ceiling = newest.seq_high, newest.seq_ceiling
 
     def _take_into_use(self) -> None:
         for sector in range(self.sectors):

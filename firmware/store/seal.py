@@ -32,6 +32,7 @@ TAG = const(8)
 LINK = const(4)
 _ECB = const(1)
 _CBC = const(2)
+_FRAME_MOST = const(128)  # bytes a frame of a journal takes at most
 _HEADER_AT = const(0xFFFF)  # the offset in the place of a header, where no frame can be
 
 
@@ -159,6 +160,28 @@ class Chain:
         self._link_of_last, self._twins = link, 0
         self._add(tag, True)
         return fits
+
+    def begin(self, ring: "Sectors", generation: int) -> None:
+        """Nothing was read yet: what is read next follows the newest record of this generation, 0 when nothing came
+        before. It counts when from it on its sector is written up to the end without a hole: a sector that nobody
+        needs may be half erased, and accuses nobody."""
+        older = Chain(self._sealer)
+        end = 0
+
+        def look(frame: "Frame") -> bool:
+            nonlocal end
+            if not frame.link and frame.at != end:
+                older._last = b""
+            older._add(frame.tag, len(frame.link) > 0)
+            end = frame.at + frames.slot_size(len(frame.body))
+            return False
+
+        if not generation:
+            self._last = bytes(LINK)
+            return
+        ring.visit(generation, look)
+        if end > frames.SECTOR - _FRAME_MOST and older.known():
+            self._last, self._since = older._last, older._since
 
     def look_back(self, ring: "Sectors", generation: int) -> None:
         """Read a sector that is older than all read so far: the last record's tag is not known yet."""
