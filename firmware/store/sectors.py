@@ -32,6 +32,8 @@ class Sectors:
         self._looked: "set[int]" = set()  # free ones that look blank, which an interrupted erase may do too
         self._bad: "set[int]" = set()  # took no erase, header or frame: never written again
         self._kept: "set[int]" = set()  # may hold what is needed, nobody can tell: not written until the next start
+        self._silenced: "set[int]" = set()  # bad ones at which `silence_bad` has looked
+        self.speaking = 0  # of those, how many took no zeros: what they held can be read
         self._head = 0
         self._free = 0
         self.adopted: "list[int]" = []  # generations whose header is lost
@@ -105,6 +107,15 @@ class Sectors:
         for sector in self._bad:
             out[4 + sector // 8] |= 1 << sector % 8
         return bytes(out)
+
+    def silence_bad(self) -> bool:
+        """Make one sector zero that takes no erase and holds nothing that is needed; False when none is left."""
+        for sector in self._bad:
+            if sector not in self._silenced and self._generations[sector] < self.tail:
+                self._silenced.add(sector)
+                self.speaking += not self._flash.silence(sector)
+                return True
+        return False
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
