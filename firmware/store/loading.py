@@ -64,7 +64,7 @@ class Loader:
 
     def left(self) -> int:
         """Sectors still to be read, about; 0 when all is known."""
-        return 0 if self._done else max(1, self._ring.generation - self._next + 1)
+        return 0 if self._done else max(1, self._ring.generation - max(1, self._next) + 1)
 
     def piece(self) -> bool:
         """Read one more sector, oldest first; False when nothing was left to read."""

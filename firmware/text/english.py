@@ -143,7 +143,7 @@ S10: Keys do not open | Do not sell. Call service
 S11: Newer memory | Do not sell. Call service
 S12: Memory is silent | Restart, or call service
 S13: Not all erased | See console. Call service
-S14: Tries are damaged | See console. Call service
+S14: Tries damaged | See console. Call service
 L01: No connection | Earning works, redeem later
 L03: Line was cut | It reconnects by itself
 L04: Switch not found | Check the network's name server

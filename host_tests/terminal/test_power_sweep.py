@@ -21,7 +21,7 @@ OPERATIONS = {
     "offline-sale-in-a-new-sector": ["program"] * 3 + ["erase"],
     "online-sale": ["program"] * 4,  # intent, result, member
     "redemption": ["program"] * 5,  # the balance asked for before, intent, result, member
-    "online-sale-without-answer": ["program"] * 7,  # intent, reversal, sale; settled one by one; member
+    "online-sale-without-answer": ["program"] * 6,  # intent, reversal, sale; settled together; member
 }
 
 
