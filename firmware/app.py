@@ -184,7 +184,7 @@ class App:
         self.desk = Desk(self.counter)
         quiet = Quiet(self.desk.quiet, (self.session.stir, self.reader.stir))
         journal = self.journal
-        works = (journal.idle_work, journal.refresh, self.members.idle_work, self._bad_sectors.idle_work)
+        works = (journal.idle_work, self.members.idle_work, self._bad_sectors.idle_work)
         self.housekeeping = Housekeeping(quiet, works, books.recover_if_due, self._retire)
 
     async def run(self) -> None:

@@ -143,7 +143,11 @@ class Buckets:
             if uid_of(body) == uid:
                 return unpack_member(body)
         sector = self._home[self._bucket(uid)]
-        found = self._records.find(sector, uid) if sector != _NONE else None
+        try:
+            found = self._records.find(sector, uid) if sector != _NONE else None
+        except StoreError:
+            self._opened = False  # advisory: a flash that cannot be read stops no sale
+            return None
         return unpack_member(found) if found is not None else None
 
     def put(self, member: "Member") -> None:

@@ -14,10 +14,6 @@ class Care:
         """What `open` takes back, so that no sector that failed is tried again: salt u32 and a bit a sector."""
         return self._ring.bad_sectors()
 
-    def refresh(self) -> bool:
-        """Write one frame again, with the same bits, in which a cell has lost its charge; False when there is none."""
-        return self._ring.refresh()
-
     def care(self) -> "tuple[int, int, int, int, int]":
         """(sectors; of them free; of those erased ahead; sectors given up; erases a sale or an answer waited for)"""
         ring = self._ring

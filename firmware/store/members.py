@@ -106,7 +106,11 @@ class Members(Care):
         """One read of 80 bytes, rarely a second. A member may be missed until `idle_work` has indexed all."""
         if not self._opened:
             return None
-        frame = self._known.find(uid)[1]
+        try:
+            frame = self._known.find(uid)[1]
+        except StoreError:
+            self._opened = False  # advisory: a flash that cannot be read stops no sale
+            return None
         return unpack_member(frame.body) if frame is not None and not forgotten(frame.body) else None
 
     def put(self, member: Member) -> None:

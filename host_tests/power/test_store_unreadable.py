@@ -127,3 +127,22 @@ def test_a_read_that_fails_at_the_start_costs_no_record() -> None:
         except FlashUnreadable:
             pass
         assert observe(open_journal(nor, False), ledger.probe) == ledger.state(), f"read {read}"
+
+
+@pytest.mark.parametrize("kind", [Members, Buckets])
+def test_a_look_up_that_cannot_be_read_is_a_miss_and_stops_no_sale(kind: type) -> None:
+    flash = Unreadable(Nor(6 * 4096))
+    members = kind(flash, SEALER, SALT)
+    members.open()
+    while members.idle_work():
+        pass
+    members.put(Member(b"\2" * 4, 1, "Sara", 1, 1_790_000_000))
+    assert members.get(b"\2" * 4) is not None
+    flash.fail_in = 1
+    assert members.get(b"\2" * 4) is None
+    assert not members.working(), "the status says that the cache gave up"
+    again = kind(flash, SEALER, SALT)
+    again.open()
+    while again.idle_work():
+        pass
+    assert again.get(b"\2" * 4) is not None
