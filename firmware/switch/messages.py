@@ -146,7 +146,7 @@ class Messages:
         tags = [(TAG_RULESET, tlv.from_unsigned(self._identity.ruleset, 2)), (TAG_CLOCK, bytes([clock]))]
         if function == SIGN_ON:
             tags.append((TAG_FW, self._identity.firmware.encode()))
-        return self._finish("0800", {70: "{:03d}".format(function)}, session_number | SESSION_BIT, sent_utc, tags)
+        return self.finish("0800", {70: "{:03d}".format(function)}, session_number | SESSION_BIT, sent_utc, tags)
 
     def inquiry(
         self,
@@ -167,12 +167,12 @@ class Messages:
             tags.append((TAG_SDM, sun))
         if step:
             tags.append((TAG_EV2, step))
-        return self._finish("0100", fields, seq, sent_utc, tags)
+        return self.finish("0100", fields, seq, sent_utc, tags)
 
     def request(self, transaction: Transaction) -> Outgoing:
         """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it."""
         fields, tags = self._value_parts(transaction, transaction, "00")
-        return self._finish("0200", fields, transaction.seq, transaction.time_utc, tags)
+        return self.finish("0200", fields, transaction.seq, transaction.time_utc, tags)
 
     def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
         """0220, or 0221 as `repeat`, of an OFFLINE accrual."""
@@ -180,13 +180,13 @@ class Messages:
         fields[38] = "F{:05d}".format(transaction.seq % 100_000)
         tags.append((TAG_EST, tlv.from_signed32(transaction.points)))
         tags.append((TAG_OFFLINE, bytes([transaction.offline_reason])))
-        return self._finish("0221" if repeat else "0220", fields, transaction.seq, sent_utc, tags)
+        return self.finish("0221" if repeat else "0220", fields, transaction.seq, sent_utc, tags)
 
     def reversal(self, transaction: Transaction, original: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
         """0420, or 0421 as `repeat`, undoing the 0200 of `original` (ISO element 90)."""
         fields, tags = self._value_parts(transaction, original, "00")
         fields[90] = "0200{:06d}{}".format(stan_of(original.seq), _de7(original.time_utc)) + "0" * 22
-        return self._finish("0421" if repeat else "0420", fields, transaction.seq, sent_utc, tags)
+        return self.finish("0421" if repeat else "0420", fields, transaction.seq, sent_utc, tags)
 
     def _value_parts(
         self, record: Transaction, booked: Transaction, condition: str
@@ -224,7 +224,7 @@ class Messages:
             tags.append((TAG_CARD_CTR, tlv.from_unsigned(counter, 4)))
         return tags
 
-    def _finish(
+    def finish(
         self,
         mti: str,
         fields: "dict[int, iso8583.Value]",
@@ -232,7 +232,7 @@ class Messages:
         sent_utc: int,
         tags: "list[tuple[int, bytes]]",
     ) -> Outgoing:
-        """Add what every message carries, encode and seal."""
+        """Add what every message carries, encode and seal; for the builders of rarer messages too."""
         identity = self._identity
         tags.append((TAG_SEQ, tlv.from_unsigned(seq, 4)))
         tags.append((TAG_KID, bytes([self._keys.kid])))
