@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _IN_FLIGHT = const(8)
 _KEPT = const(1)  # of them, for a request a person waits for
+_PLACE_MS = const(20)
 
 TIME_IMPOSSIBLE = "T01"
 
@@ -50,6 +51,7 @@ class Exchange:
         self._send_lock = asyncio.Lock()
         self._flights: "dict[tuple[str, str, str, str, int], Flight]" = {}
         self._odd_time = False
+        self._in_line = 0  # asked for a place that no person waits for
         self.landing = asyncio.Event()
         self.error: "LinkError | None" = None  # what the connection ended by
         self.lost = False
@@ -68,7 +70,19 @@ class Exchange:
 
     def room(self) -> bool:
         """Whether one more may go that no person waits for."""
-        return len(self._flights) < _IN_FLIGHT - _KEPT
+        return len(self._flights) + self._in_line < _IN_FLIGHT - _KEPT
+
+    async def place(self, timeout_ms: int) -> None:
+        """Wait for a place that no person needs: the queue lets this one go first. Raises LinkDown."""
+        deadline = ticks_add(ticks_ms(), timeout_ms)
+        self._in_line += 1
+        try:
+            while len(self._flights) >= _IN_FLIGHT - _KEPT:
+                if self.lost or ticks_diff(deadline, ticks_ms()) <= 0:
+                    raise LinkDown("too many in flight")
+                await asyncio.sleep_ms(_PLACE_MS)
+        finally:
+            self._in_line -= 1
 
     async def ask(self, outgoing: "Outgoing", timeout_ms: int) -> "Answer":
         """Send, wait for the matching answer. LinkDown: nothing was sent. NoAnswer: something may have been."""

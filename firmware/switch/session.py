@@ -134,6 +134,27 @@ class Session:
             self._check_approval(transaction, booked_points(answer), reply.approval)
         return reply
 
+    # --- for the rarer families: batch, downloads, key change ---------------------------------------------------------
+
+    async def ask(self, outgoing: "Outgoing", timeout_ms: int) -> "Answer":
+        """One exchange no person waits for; the answer has any response code. Raises LinkDown (nothing was sent; also
+        when no place became free in time), NoAnswer.
+
+        A place is always left for a person's request. Silence closes nothing by itself: an echo finds out.
+        """
+        self._need_online()
+        await self._exchange.place(timeout_ms)
+        self._need_online()
+        refused = self._refused
+        try:
+            answer = await self._exchange.ask(outgoing, timeout_ms)
+        except NoAnswer:
+            self._probe = self._probe or not self._exchange.lost
+            raise
+        if verdict(answer.rc) != SECURITY or refused == self._refused:
+            self._count_security(answer.rc)
+        return answer
+
     # --- for the queue ------------------------------------------------------------------------------------------------
 
     def room(self) -> bool:
