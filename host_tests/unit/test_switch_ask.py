@@ -62,7 +62,10 @@ async def test_seven_in_flight_leave_a_place_for_a_person_and_none_for_the_rest(
 
 @virtual
 async def test_who_waits_for_a_place_is_before_the_queue():
-    bench = Bench(lambda raw: [(300, answer(raw, points=125, balance=1375))])
+    bench = Bench()
+    bench.on_value = lambda raw: [
+        (300 * split(raw)[1][1][3] - 59_700, answer(raw, points=125, balance=1375))
+    ]  # SEQ 200..
     async with bench.running() as session:
         flights = [
             await session.post(messages().advice(transaction(seq=200 + i, mode=1), NOW, False)) for i in range(7)
