@@ -128,15 +128,16 @@ class Entries:
         if t.verb == REVERSAL or position == self._state.last:
             return t.verb != REVERSAL and self._state.last_voided
         ends: "list[int]" = []
+        stands = [position]  # a dead letter stands again elsewhere, the last is what counts
 
         def look(frame: "Frame") -> bool:
-            if (frame.kind == records.VOID and frame.seq == t.seq) or (
-                frame.kind == records.DEAD and frame.seq == position
-            ):
+            if frame.kind == records.VOID and frame.seq == t.seq:
                 ends.append(frame.kind)
-            elif frame.kind == records.SETTLE and frame.seq == position // CELLS:
+            elif frame.kind == records.DEAD and frame.seq == stands[-1]:
+                stands.append(position_of(frame))
+            elif frame.kind == records.SETTLE and frame.seq == stands[-1] // CELLS:
                 cells = records.unpack_settle(frame.body)[0]
-                ends.extend([frame.kind] * (cells >> position % CELLS & 1))
+                ends.extend([frame.kind] * (cells >> stands[-1] % CELLS & 1))
             return bool(ends)
 
         for newer in range(position // CELLS, self._ring.generation + 1):

@@ -229,29 +229,37 @@ class Journal(Care):
             self._sent.add(seq)
         return True
 
-    def void(self, seq: int, clerk: int, time_utc: int) -> None:
+    def void(self, seq: int, clerk: int, time_utc: int, reason: str = "") -> None:
         """Take back a pending OFFLINE sale that was certainly never sent: it stays in the journal and is never sent.
+        With a `reason`, of 27 bytes at most: a person gives a dead letter up.
 
-        StoreError: it is not pending, or it may have been sent (found at the start, or `sending`): undo it with a
-        message. StoreFull: the room left is kept for acknowledgements. Either way nothing was changed.
+        StoreError: it is not pending (no dead letter), or it may have been sent (found at the start, or `sending`):
+        undo it with a message. StoreFull: the room left is kept for acknowledgements. Either way nothing was changed.
         """
         self._load_all()
-        position = self._pending_position(seq)
-        frame = self._entries.needed(position, TRANSACTIONS) if position else None
-        if frame is None or records.unpack_transaction(frame.body).verb == REVERSAL:
-            raise StoreError("no pending sale {}".format(seq))
-        if seq <= self._numbers.old or seq in self._sent:
-            raise StoreError("SEQ {} may have been sent".format(seq))
-        if seq in self._entries.reversed():
-            raise StoreError("SEQ {} has a reversal".format(seq))
-        body = records.pack_void(seq, position, clerk, time_utc)
+        position = self._dead.get(seq, 0) if reason else self._pending_position(seq)
+        frame = self._entries.needed(position, KEPT_KINDS) if position else None
+        if frame is None:
+            raise StoreError("no {} {}".format("dead letter" if reason else "pending sale", seq))
+        if not reason:
+            self._need_never_sent(seq, records.unpack_transaction(frame.body))
+        body = records.pack_void(seq, position, clerk, time_utc, reason)
         self._ring.append(records.VOID, seq, body, _KEEP_NONE, _SPARE_RELEASE)
-        self._state.void(position)
+        self._state.void(position, seq)
+        self._late_rc.pop(seq, None)
         try:
             # A second frame that says so, for a void that is lost must not bring the sale back; it lets the tail go.
             self._settle_cells(position // CELLS, 1 << position % CELLS)
         except StoreError:
             pass  # the void stands without it
+
+    def _need_never_sent(self, seq: int, t: Transaction) -> None:
+        if t.verb == REVERSAL:
+            raise StoreError("no pending sale {}".format(seq))
+        if seq <= self._numbers.old or seq in self._sent:
+            raise StoreError("SEQ {} may have been sent".format(seq))
+        if seq in self._entries.reversed():
+            raise StoreError("SEQ {} has a reversal".format(seq))
 
     def bury(self, seq: int, rc: str) -> None:
         """The switch refused it for good: a dead letter until `settle` resolves it. StoreError when not pending. A ring

@@ -42,6 +42,7 @@ _FIELD_REFERENCE = const(3)
 _FIELD_ALLOWANCE = const(4)
 
 _REFERENCE_MAX = const(40)
+_REASON_MAX = const(27)
 _EXTENSION_AT = const(40)
 
 
@@ -207,14 +208,21 @@ def unpack_mark(body: bytes) -> "tuple[int, int]":
     return tail, seq_ceiling
 
 
-def pack_void(seq: int, position: int, clerk: int, time_utc: int) -> bytes:
-    """The transaction that stands at this position was taken back before it was sent. Raises StoreError."""
-    if not _fits(32, seq, position, time_utc) or not _fits(8, clerk):
+def pack_void(seq: int, position: int, clerk: int, time_utc: int, reason: str = "") -> bytes:
+    """The transaction that stands at this position was taken back before it was sent; with a reason (27 bytes), it is a
+    dead letter that was given up. Raises StoreError."""
+    why = reason.encode()
+    if not _fits(32, seq, position, time_utc) or not _fits(8, clerk) or len(why) > _REASON_MAX:
         raise StoreError("void does not fit its record")
-    return pack("<IIIB", seq, position, time_utc, clerk) + bytes(27 + TAG)
+    return pack("<IIIB", seq, position, time_utc, clerk) + why + bytes(_REASON_MAX - len(why) + TAG)
 
 
 def unpack_void(body: bytes) -> "tuple[int, int, int]":
     """(position, clerk, time)."""
     position, time_utc, clerk = unpack_from("<IIB", body, 4)
     return position, clerk, time_utc
+
+
+def reason_of(body: bytes) -> str:
+    """Why a dead letter was given up, "" of a sale that was taken back."""
+    return body[17:-TAG].rstrip(b"\0").decode()

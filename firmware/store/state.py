@@ -34,6 +34,7 @@ class State:
         self.last_voided = False
         self.high = 0  # newest SEQ of a transaction
         self._newest = 0  # its position
+        self._last_seq = 0  # of what stands at `last`
 
     def take(self, frame: "Frame") -> bool:
         """Add one frame that was read; always False, so that a visit goes on."""
@@ -52,7 +53,7 @@ class State:
             self.clear(frame.seq)
             self.dead[records.unpack_transaction(frame.body).seq] = position_of(frame)
         elif kind == records.VOID:
-            self.void(records.unpack_void(frame.body)[0])
+            self.void(records.unpack_void(frame.body)[0], frame.seq)
         return False
 
     def note(self, t: Transaction, position: int) -> None:
@@ -62,17 +63,18 @@ class State:
             self.open.pop(t.original_seq, None)
             self.pending.add(position, t.uid, True, self._generation_with(t.original_seq))
             return
-        self.last = position
+        self.last, self._last_seq = position, t.seq
         self.last_voided = False
         if t.mode == OFFLINE:
             self.pending.add(position, t.uid, False)
         else:
             self.open[t.seq] = position
 
-    def void(self, position: int) -> None:
-        """What begins there was taken back."""
+    def void(self, position: int, seq: int) -> None:
+        """What begins there was taken back, or is a dead letter that was given up."""
         self.clear(position)
-        if position == self.last:
+        self.dead.pop(seq, None)
+        if seq == self._last_seq:
             self.last_voided = True
 
     def clear_cells(self, generation: int, cells: int) -> None:

@@ -37,6 +37,9 @@ def every_kind_of_step(ledger: Ledger) -> None:
     batch = [ledger.offline_sale(n % 4) for n in range(3)]
     ledger.settle(*batch)
     ledger.settle(first)
+    given_up = ledger.offline_sale(3)
+    ledger.bury(given_up)
+    ledger.give_up(given_up)
     ledger.offline_sale(3)
 
 

@@ -463,3 +463,11 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, missing: list[str]) ->
         (tmp_path / name).write_text("\n".join(lines_of(Shop(5).reopened())) if name == "capture.txt" else "{}")
     command = ["journal", str(tmp_path / "capture.txt"), "--keys", str(tmp_path / "keys.json")]
     assert CliRunner().invoke(cli.main, command).exit_code == 9
+
+
+def test_a_dead_letter_that_was_given_up_is_shown_with_its_code_and_its_reason(tmp_path: Path) -> None:
+    shop = Shop()
+    seq = next(shop.journal.dead())[0].seq
+    shop.journal.void(seq, 0, 1790000999, "made good by hand")
+    [row] = [row for row in shop.audit().rows if row.transaction.seq == seq]
+    assert (row.state, row.rc, row.reason) == ("given up", "14", "made good by hand")

@@ -332,6 +332,30 @@ def test_a_dead_letter_is_listed_until_it_is_settled() -> None:
     assert reopened(ledger).dead_count() == 0
 
 
+def test_a_dead_letter_that_is_given_up_is_listed_no_more_and_reads_as_voided_whatever_was_sent() -> None:
+    ledger = journal(8)
+    sent, newest = ledger.offline_sale(3), ledger.offline_sale(2)
+    ledger.send(sent)
+    for seq in (sent, newest):
+        ledger.bury(seq)
+    for reason in ("", "r" * 28):
+        with pytest.raises(StoreError):
+            ledger.journal.void(sent, 1, 1, reason)
+    ledger.journal.void(newest, 0, 1_790_000_000, "test sale")
+    assert ledger.journal.last().state == VOIDED
+    for _ in range(200):
+        ledger.offline_sale(1)
+    ledger.journal.void(sent, 0, 1_790_000_000, "r" * 27)
+    for each in (ledger.journal, reopened(ledger)):
+        assert each.dead_count() == 0 and list(each.dead()) == []
+        assert [each.find(seq).state for seq in (sent, newest)] == [VOIDED, VOIDED]
+        with pytest.raises(StoreError):
+            each.void(sent, 0, 1, "again")
+    pending = ledger.offline_sale(1)
+    with pytest.raises(StoreError):
+        ledger.journal.void(pending, 0, 1, "no dead letter")
+
+
 def test_a_voided_sale_stays_in_the_journal_is_never_sent_and_counts_no_points() -> None:
     ledger = journal()
     kept, taken_back = ledger.offline_sale(2), ledger.offline_sale(2)

@@ -56,6 +56,7 @@ class Row:
     rc: str
     approval: str
     place: Place
+    reason: str = ""
 
 
 @dataclass
@@ -143,7 +144,7 @@ class _History:
     def __init__(self, evidence: Evidence) -> None:
         self.transactions: dict[int, tuple[Transaction, Frame]] = {}
         self.results: dict[int, Result] = {}
-        self.voided: set[int] = set()
+        self.voided: dict[int, str] = {}  # SEQ to the reason why a dead letter was given up
         self.buried: dict[int, tuple[Transaction, str, Frame]] = {}
         self.state = State(lambda _seq: 0)
         for place in sorted(evidence.frames):
@@ -160,7 +161,7 @@ class _History:
         elif frame.kind == records.RESULT:
             self.results[frame.seq] = records.unpack_result(frame.body)
         elif frame.kind == records.VOID:
-            self.voided.add(frame.seq)
+            self.voided[frame.seq] = records.reason_of(frame.body)
         elif frame.kind == records.DEAD:
             dead = records.unpack_transaction(frame.body)
             self.buried[dead.seq] = (dead, records.rc_of(frame.body), frame)
@@ -186,12 +187,14 @@ def _rows(history: _History, doubtful: Place, *, known: bool) -> list[Row]:
         elif state.pending.has(position_of(frame)):
             said = "pending"
         elif seq in history.voided:
-            said = "voided"
+            said = "given up" if history.voided[seq] else "voided"
+            rc = history.buried[seq][1] if seq in history.buried else rc
         elif t.verb == REVERSAL or t.mode == OFFLINE:
             said = "settled" if (frame.generation, frame.at) >= doubtful else "unknown"
         elif seq in reversed_by:
             said = "reversed"
         else:
             said = _RESULT_STATES.get(result.state, "unknown") if result else "unknown"
-        rows.append(Row(t, said, rc, result.approval if result else "", (frame.generation, frame.at)))
+        approval, place = result.approval if result else "", (frame.generation, frame.at)
+        rows.append(Row(t, said, rc, approval, place, history.voided.get(seq, "")))
     return rows

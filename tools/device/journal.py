@@ -172,6 +172,9 @@ def _show(output: Output, found: Audit, *, full: bool) -> None:
         )
     heads = ("#SEQ", "UTC", "what", "mode", "card", "#amount", "#points", "state", "RC")
     output.table(f"{len(rows)} transactions", heads, rows)
+    for row in found.rows:
+        if row.reason:
+            output.say(f"SEQ {row.transaction.seq} was given up: {row.reason}")
     for finding in found.findings:
         output.event("finding", what=finding.what, grave=finding.grave, level=finding.level)
         output.say({GRAVE: "! ", UNPROVEN: "? "}.get(finding.level, "- ") + finding.what)
@@ -191,6 +194,7 @@ def _values(row: Row, *, full: bool) -> dict[str, Any]:
         "state": row.state,
         "rc": row.rc,
         "approval": row.approval,
+        "reason": row.reason,
         "generation": row.place[0],
         "at": row.place[1],
     }
