@@ -225,4 +225,4 @@ def unpack_void(body: bytes) -> "tuple[int, int, int]":
 
 def reason_of(body: bytes) -> str:
     """Why a dead letter was given up, "" of a sale that was taken back."""
-    return body[17:-TAG].rstrip(b"\0").decode()
+    return body[13:-TAG].rstrip(b"\0").decode()
