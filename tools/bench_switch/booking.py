@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import grants
+from tools.bench_switch import grants, outbox
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import (
     ACCRUAL,
@@ -95,13 +95,17 @@ class Standing:
 
 @dataclass
 class Booked:
-    """The outcome of a value message: code, points booked, approval code, and the member's present standing."""
+    """The outcome of a value message: code, points booked, approval code, and the member's present standing.
+
+    `sms` is what becomes of a text message to the member, see `outbox`.
+    """
 
     rc: str
     points: int = 0
     approval: str = ""
     standing: Standing | None = None
     remarks: list[str] = field(default_factory=list)
+    sms: int = outbox.NONE
 
 
 @functools.cache
@@ -203,11 +207,12 @@ def _repeat(session: Session, first: TransactionRow, value: Value, programme: Pr
         return Booked(RC_INVALID, remarks=[f"SEQ {value.seq} was used for {first.content!r}"])
     member = session.get(MemberRow, first.member_id) if first.member_id is not None else None
     standing = standing_of(session, member, programme) if member is not None else None
+    sms = outbox.told(session, first, programme.sms)
     if first.rc != APPROVED:
-        return Booked(first.rc, standing=standing, remarks=["repeat of a refusal"])
+        return Booked(first.rc, standing=standing, remarks=["repeat of a refusal"], sms=sms)
     if value.mti == ONLINE_REQUEST and _reversal_of(session, first.id) is not None:
         return Booked(RC_LATE, standing=standing, remarks=["repeat of a reversed request"])
-    return Booked(RC_DUPLICATE, first.points, first.approval, standing, ["repeat"])
+    return Booked(RC_DUPLICATE, first.points, first.approval, standing, ["repeat"], sms)
 
 
 def _reversal_of(session: Session, transaction_id: int) -> TransactionRow | None:
@@ -271,6 +276,7 @@ def _reverse(session: Session, value: Value, programme: Programme, now_utc: int)
     row = _record(session, value, APPROVED, -original.points, now_utc)
     row.member_id = member.id
     row.original_id = original.id
+    outbox.withdraw(session, original.id)
     for posting in session.scalars(select(PostingRow).where(PostingRow.transaction_id == original.id)):
         session.add(
             PostingRow(
@@ -338,7 +344,9 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         if not value.advice:
             grants.believe(session, way, value.uid, value.terminal_id, value.counter, value.auth, now_utc)
     session.flush()
-    return Booked(rc, row.points, row.approval, standing_of(session, member, programme), remarks)
+    standing = standing_of(session, member, programme)
+    sms = outbox.tell(session, row, value.points, standing.balance, programme.sms, now_utc)
+    return Booked(rc, row.points, row.approval, standing, remarks, sms)
 
 
 def _spend(session: Session, value: Value, member_id: int, way: WayRow | None, now_utc: int) -> str:

@@ -16,6 +16,7 @@ from rich.markup import escape
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
 from tools.bench_switch.cli_office import card, member
+from tools.bench_switch.cli_sms import sms
 from tools.bench_switch.cli_terminals import terminal
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import KINDS, Fault
@@ -106,6 +107,7 @@ def serve(
 main.add_command(member)
 main.add_command(card)
 main.add_command(terminal)
+main.add_command(sms)
 main.add_command(answer)
 
 

@@ -14,7 +14,9 @@ from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.grants import LEGACY, WAYS
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.office import Entry
+from tools.bench_switch.outbox import LANGUAGES, PERSIAN, masked_mobile
 from tools.bench_switch.programme import TIER_NAMES
+from tools.bench_switch.server import wall_clock
 
 ACTIVE, LOST, STOLEN = "active", "lost", "stolen"
 COLUMNS = ("number", "name", "points", "tier", "uid", "way")
@@ -25,17 +27,51 @@ def member() -> None:
     """Members of the programme."""
 
 
+_LANGUAGE = click.option(
+    "--language", type=click.Choice(LANGUAGES), default=PERSIAN, show_default=True, help="Of text messages."
+)
+
+
 @member.command("add")
 @click.argument("name")
 @click.option("--number", type=int, help="Member number; without it the next free one.")
 @click.option("--points", default=0, show_default=True, help="Opening points, booked as a posting.")
 @click.option("--tier", type=click.Choice(TIER_NAMES), default="none", show_default=True, help="Tier granted by hand.")
+@click.option("--mobile", default="", help="Where text messages go; without it the member gets none.")
+@_LANGUAGE
 @click.pass_obj
-def member_add(database: str, name: str, number: int | None, points: int, tier: str) -> None:
+def member_add(
+    database: str, name: str, number: int | None, points: int, tier: str, mobile: str, language: str
+) -> None:
     """Add a member."""
     with books_of(database) as ledger:
-        number = ledger.add_member(name, number, points, TIER_NAMES.index(tier))
+        number = ledger.add_member(name, number, points, TIER_NAMES.index(tier), mobile=mobile, language=language)
     click.echo(f"member {number} {name}: {points} points")
+
+
+@member.command("points")
+@click.argument("member")
+@click.argument("points", type=int)
+@click.option("--reason", required=True, help="Kept beside the booking.")
+@click.pass_obj
+def member_points(database: str, member: str, points: int, reason: str) -> None:
+    """Give MEMBER (name or number) POINTS, or take some: `member points ali -- -50 --reason ...`."""
+    with books_of(database) as ledger:
+        balance = ledger.adjust(who(member), points, reason, wall_clock())
+    click.echo(f"{member}: {points:+,} points, {balance:,} now")
+
+
+@member.command("contact")
+@click.argument("member")
+@click.option("--mobile", default="", help="Without it the member gets no messages any more.")
+@_LANGUAGE
+@click.pass_obj
+def member_contact(database: str, member: str, mobile: str, language: str) -> None:
+    """Say where MEMBER (name or number) gets text messages, and in which language."""
+    with books_of(database) as ledger:
+        ledger.set_contact(who(member), mobile, language)
+        contact = ledger.contact(who(member))
+    click.echo(f"{member}: {f'{masked_mobile(contact.mobile)}, {contact.language}' if contact else 'no messages'}")
 
 
 @member.command("list")
@@ -63,15 +99,20 @@ def member_show(database: str, member: str, last: int) -> None:
         row = ledger.member(who(member))
         cards = _cards_by_member(ledger).get(row.id, [])
         transactions = ledger.transactions(member=row.id, last=last)
+        reasons = ledger.reasons(one.id for one in transactions)
+        contact = ledger.contact(who(member))
     console = new_console()
     console.print(f"member {standing.member_no} {escape(standing.name)}: {standing.balance:,} points")
     last_visit = standing.last_visit or "never"
     console.print(f"tier {TIER_NAMES[standing.tier]}, {standing.visits} visits, the last {last_visit}")
     console.print(f"cards: {', '.join(cards) or 'none'}")
-    table = new_table(f"last {len(transactions)} transactions", "#id", "terminal", "#SEQ", "verb", "#points", "rc")
+    if contact is not None:
+        console.print(f"messages to {masked_mobile(contact.mobile)}, language {contact.language}")
+    head = ("#id", "terminal", "#SEQ", "verb", "#points", "rc", "reason")
+    table = new_table(f"last {len(transactions)} transactions", *head)
     for one in transactions:
-        place = one.terminal_id or "office"
-        table.add_row(str(one.id), place, str(one.seq or ""), one.verb, f"{one.points:+,}", one.rc)
+        texts = (one.terminal_id or "office", str(one.seq or ""), one.verb, f"{one.points:+,}", one.rc)
+        table.add_row(str(one.id), *texts, escape(reasons.get(one.id, "")))
     console.print(table)
 
 

@@ -181,6 +181,8 @@ class Desk:
         if reversal:
             return _Answer(booked.rc, base)
         answer_tags = {**base, tlv.POINTS: tlv.i32(booked.points), **self._member_tags(booked.standing)}
+        if booked.standing is not None:
+            answer_tags[tlv.SMS] = tlv.u(booked.sms, 1)
         return _Answer(booked.rc, answer_tags, booked.approval, booked.standing)
 
     def _inquire(

@@ -21,6 +21,7 @@ from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import Fault
 from tools.bench_switch.grants import LEGACY
 from tools.bench_switch.inquiry import Asked, Known, inquire
+from tools.bench_switch.lists import Lists
 from tools.bench_switch.office import Office
 from tools.bench_switch.proof import Verdict
 from tools.bench_switch.schema import (
@@ -38,7 +39,7 @@ __all__ = ["Ledger", "LedgerError"]
 _NOT_IN_MEMORY = {"synchronize_session": False}
 
 
-class Ledger(Office):
+class Ledger(Office, Lists):
     """Members, cards, terminals, transactions and postings behind a database URL."""
 
     # What the message desk asks.

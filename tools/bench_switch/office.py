@@ -11,21 +11,25 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from tools.bench_switch import outbox
 from tools.bench_switch.booking import CARD_STATES, balance_of, lock_member, post
 from tools.bench_switch.books import Books, card_named, member_named, uid_hex
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.grants import LEGACY, WAYS
 from tools.bench_switch.programme import POINTS_LIMIT, TIER_NAMES
 from tools.bench_switch.schema import (
+    ADJUSTMENT,
     APPROVED,
     ISSUED,
     MEMBER,
     MOVE,
     OPENING,
     CardRow,
+    ContactRow,
     GrantRow,
     MemberRow,
     PostingRow,
+    ReasonRow,
     ShownRow,
     TerminalRow,
     TransactionRow,
@@ -34,6 +38,7 @@ from tools.bench_switch.schema import (
 
 HIGHEST_MEMBER_NO = 2**32 - 1
 NAME_BYTES = 60
+REASON_BYTES = 120
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,20 @@ class Office(Books):
     """Members, cards, terminals."""
 
     def add_member(
-        self, name: str, member_no: int | None = None, points: int = 0, tier: int = 0, visits: int = 0
+        self,
+        name: str,
+        member_no: int | None = None,
+        points: int = 0,
+        tier: int = 0,
+        visits: int = 0,
+        *,
+        mobile: str = "",
+        language: str = outbox.PERSIAN,
     ) -> int:
         """A new member with opening points booked; the member's number (given or the next free one)."""
         _check_member(name, member_no, points, tier)
+        outbox.check_language(language)
+        digits = outbox.mobile_number(mobile) if mobile else ""
         with self._session() as session:
             if session.scalar(select(MemberRow).where(MemberRow.name == name)) is not None:
                 raise LedgerError("B11", f"there is a member {name!r} already")
@@ -77,8 +92,44 @@ class Office(Books):
                 member_no = (session.scalar(select(func.max(MemberRow.member_no))) or 1000) + 1
             elif session.scalar(select(MemberRow).where(MemberRow.member_no == member_no)) is not None:
                 raise LedgerError("B11", f"there is a member number {member_no} already")
-            _new_member(session, Entry(member_no, name, points, tier), visits)
+            row = _new_member(session, Entry(member_no, name, points, tier), visits)
+            if digits:
+                session.add(ContactRow(member_id=row.id, mobile=digits, language=language))
             return member_no
+
+    def set_contact(self, member: str | int, mobile: str, language: str = outbox.PERSIAN) -> None:
+        """Where the member wants to hear from the programme from now on; without a number nowhere."""
+        outbox.check_language(language)
+        digits = outbox.mobile_number(mobile) if mobile else ""
+        with self._session() as session:
+            row = lock_member(session, member_named(session, member).id)
+            if digits:
+                session.merge(ContactRow(member_id=row.id, mobile=digits, language=language))
+            else:
+                session.execute(delete(ContactRow).where(ContactRow.member_id == row.id))
+
+    def adjust(self, member: str | int, points: int, reason: str, now_utc: int) -> int:
+        """Give a member points (positive) or take some, and keep why; the balance after it.
+
+        Both are booked against what was issued: points taken here were given wrongly, not spent.
+        """
+        reason = reason.strip()
+        if not reason or len(reason.encode()) > REASON_BYTES:
+            raise LedgerError("B14", f"say why in 1 to {REASON_BYTES} bytes")
+        if not 1 <= abs(points) <= POINTS_LIMIT:
+            raise LedgerError("B13", f"points to give or take are 1 to {POINTS_LIMIT}")
+        with self._session() as session:
+            row = lock_member(session, member_named(session, member).id)
+            balance = balance_of(session, row.id) + points
+            if balance < 0:
+                raise LedgerError("B13", f"the member has {balance - points} points")
+            if balance > POINTS_LIMIT:
+                raise LedgerError("B13", f"nobody has more than {POINTS_LIMIT} points")
+            booked = _office_row(session, ADJUSTMENT, row.id, points)
+            booked.booked_utc = now_utc
+            post(session, booked, row.id, points, ISSUED)
+            session.add(ReasonRow(transaction_id=booked.id, text=reason))
+            return balance
 
     def add_card(self, uid: bytes | str, member: str | int, way: str = LEGACY) -> None:
         """Bind a card to a member, by name or number; `way` says what it has to show to spend."""

@@ -26,6 +26,7 @@ class Programme:
     redeem_threshold: int = 500
     redeem_step: int = 100
     point_value: int = 100
+    sms: tuple[str, ...] = ("confirmed", "redeemed", "refused")  # what members are written about, see `outbox`
     open_provisional: bool = True  # an unknown card may earn: a nameless member is opened for it
 
     @property

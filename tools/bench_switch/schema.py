@@ -24,6 +24,7 @@ ACCRUAL = "accrual"
 REDEMPTION = "redemption"
 REVERSAL = "reversal"
 MOVE = "move"  # a nameless member's points come along with its card
+ADJUSTMENT = "adjust"  # the office gives or takes points, and says why
 
 APPROVED = "00"
 
@@ -200,3 +201,46 @@ class FaultRow(Base):
     turns: Mapped[int] = mapped_column(Integer)
     mti: Mapped[str | None] = mapped_column(String(4))
     detail: Mapped[str] = mapped_column(Text)
+
+
+class ContactRow(Base):
+    """Where a member wants to hear from the programme; a member without a row gave no number.
+
+    `mobile` is ten digits without the leading 0, as tag 40; `language` fa or en.
+    """
+
+    __tablename__ = "member_contacts"
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    mobile: Mapped[str] = mapped_column(String(10))
+    language: Mapped[str] = mapped_column(String(2), default="fa")
+
+
+class OutboxRow(Base):
+    """A text message that was written and waits for somebody who sends; one for each `cause`, whatever is repeated.
+
+    `state` is queued, or withdrawn when what it tells was undone before it went.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("cause", name="one_message_per_cause"),
+        Index("outbox_by_transaction", "transaction_id"),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    cause: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(10))
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
+    transaction_id: Mapped[int | None] = mapped_column(ForeignKey("transactions.id"))
+    mobile: Mapped[str] = mapped_column(String(10))
+    language: Mapped[str] = mapped_column(String(2))
+    text: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(10), default="queued")
+    written_utc: Mapped[int] = mapped_column(BigInteger)
+
+
+class ReasonRow(Base):
+    """Why the office gave or took points."""
+
+    __tablename__ = "reasons"
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("transactions.id"), primary_key=True)
+    text: Mapped[str] = mapped_column(String(120))

@@ -25,6 +25,7 @@ LASTVISIT = 0x12
 NEXT = 0x25
 SDM = 0x32
 EV2 = 0x33
+SMS = 0x43
 NAME = 0x44
 KID = 0x60
 FW = 0x61
@@ -52,6 +53,7 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     NEXT: ("NEXT", 5, 65, "b"),
     SDM: ("SDM", 19, 25, "x"),
     EV2: ("EV2", 18, 33, "x"),
+    SMS: ("SMS", 1, 1, "u"),
     NAME: ("NAME", 0, 60, "t"),
     KID: ("KID", 1, 1, "u"),
     FW: ("FW", 1, 32, "t"),

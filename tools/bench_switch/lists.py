@@ -1,0 +1,96 @@
+"""What the books list for people: members found by a word, text messages, reasons, when a terminal last booked.
+
+Reads only; each call is one database transaction and bounded by a limit. Knows no messages. Points as signed whole
+points, times in seconds since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import func, or_, select
+
+from tools.bench_switch.books import Books, member_named
+from tools.bench_switch.schema import (
+    MEMBER,
+    CardRow,
+    ContactRow,
+    MemberRow,
+    OutboxRow,
+    PostingRow,
+    ReasonRow,
+    TransactionRow,
+)
+
+LIMIT = 50
+
+
+@dataclass(frozen=True)
+class Found:
+    """A member in a list; `number` None of a nameless one, who is named by a card."""
+
+    id: int
+    number: int | None
+    name: str
+    points: int
+    cards: tuple[str, ...]
+
+
+class Lists(Books):
+    """Questions people ask."""
+
+    def find_members(self, word: str = "", limit: int = LIMIT) -> list[Found]:
+        """Members whose name, number or card begins with `word`, a name also when a part of it does."""
+        query = select(MemberRow).order_by(MemberRow.id).limit(limit)
+        word = word.strip()
+        if word:
+            fits = [MemberRow.name.icontains(word, autoescape=True)]
+            fits.append(MemberRow.id.in_(select(CardRow.member_id).where(CardRow.uid.startswith(word.upper()))))
+            if word.isascii() and word.isdigit():
+                fits.append(MemberRow.member_no == int(word[:18]))
+            query = query.where(or_(*fits))
+        with self._session() as session:
+            rows = list(session.scalars(query))
+            ids = [row.id for row in rows]
+            sums = (
+                select(PostingRow.member_id, func.sum(PostingRow.points))
+                .where(PostingRow.account == MEMBER, PostingRow.member_id.in_(ids))
+                .group_by(PostingRow.member_id)
+            )
+            points = {member: int(total) for member, total in session.execute(sums)}
+            cards: dict[int, list[str]] = {}
+            for card in session.scalars(select(CardRow).where(CardRow.member_id.in_(ids)).order_by(CardRow.uid)):
+                cards.setdefault(card.member_id, []).append(card.uid)
+        return [
+            Found(row.id, row.member_no, row.name, points.get(row.id, 0), tuple(cards.get(row.id, ()))) for row in rows
+        ]
+
+    def contact(self, member: str | int) -> ContactRow | None:
+        """Where a member wants to hear from the programme."""
+        with self._session() as session:
+            return session.get(ContactRow, member_named(session, member).id)
+
+    def messages(self, member: str | int | None = None, last: int | None = LIMIT) -> list[OutboxRow]:
+        """The text messages that were written, the newest first."""
+        query = select(OutboxRow).order_by(OutboxRow.id.desc()).limit(last)
+        with self._session() as session:
+            if member is not None:
+                query = query.where(OutboxRow.member_id == member_named(session, member).id)
+            return list(session.scalars(query))
+
+    def reasons(self, transactions: Iterable[int]) -> dict[int, str]:
+        """Why the office booked, by transaction."""
+        query = select(ReasonRow).where(ReasonRow.transaction_id.in_(list(transactions)))
+        with self._session() as session:
+            return {row.transaction_id: row.text for row in session.scalars(query)}
+
+    def last_booked(self) -> dict[str, int]:
+        """When the switch last decided a value message of each terminal."""
+        query = (
+            select(TransactionRow.terminal_id, func.max(TransactionRow.booked_utc))
+            .where(TransactionRow.terminal_id.is_not(None))
+            .group_by(TransactionRow.terminal_id)
+        )
+        with self._session() as session:
+            return {terminal: int(when) for terminal, when in session.execute(query) if terminal is not None}

@@ -1,0 +1,132 @@
+"""The text messages the programme wants to send: written into the books, sent by nobody here.
+
+A message is written in the same database transaction as what it tells, once for each cause, so neither a repeat nor a
+crash makes two of one or one of nothing. Whoever sends reads the table. Mobile numbers are ten digits without the
+leading 0; people see them masked. Knows no wire and no sockets. Points as whole points, times in seconds since
+1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.schema import ACCRUAL, APPROVED, REDEMPTION, ContactRow, OutboxRow, TransactionRow
+
+PERSIAN, ENGLISH = "fa", "en"
+LANGUAGES = (PERSIAN, ENGLISH)
+
+# What a message tells.
+CONFIRMED = "confirmed"  # points a terminal promised without the switch are booked
+REDEEMED = "redeemed"
+REFUSED = "refused"  # what a terminal promised without the switch cannot be booked
+KINDS = (CONFIRMED, REDEEMED, REFUSED)
+
+# What an answer says of it (tag 43).
+NONE, WRITTEN, NO_NUMBER = 0, 1, 2
+
+QUEUED, WITHDRAWN = "queued", "withdrawn"
+
+# One part of a message holds 70 characters of Persian; these stay within one with points in the millions.
+TEMPLATES = {
+    PERSIAN: {
+        CONFIRMED: "وفا: {points} امتیاز خرید شما ثبت شد. موجودی {balance} امتیاز",
+        REDEEMED: "وفا: {points} امتیاز شما خرج شد. موجودی {balance} امتیاز",
+        REFUSED: "وفا: {points} امتیاز ثبت نشد. لطفاً با فروشگاه تماس بگیرید",
+    },
+    ENGLISH: {
+        CONFIRMED: "Vafa: {points} points of your purchase are booked. Balance {balance} points",
+        REDEEMED: "Vafa: you spent {points} points. Balance {balance} points",
+        REFUSED: "Vafa: {points} points could not be booked. Please contact the shop",
+    },
+}
+_PERSIAN_DIGITS = str.maketrans("0123456789,-", "۰۱۲۳۴۵۶۷۸۹٬−")
+_MOBILE = re.compile(r"(?:\+98|0098|0)?(9[0-9]{9})")
+_OTHER_DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "0123456789" * 2)
+
+
+def mobile_number(text: str) -> str:
+    """Ten digits of a mobile number as people write one. Raises LedgerError, which does not repeat it."""
+    found = _MOBILE.fullmatch(text.translate(_OTHER_DIGITS).replace(" ", "").replace("-", ""))
+    if found is None:
+        raise LedgerError("B15", "a mobile number is 09 and nine digits more")
+    return found.group(1)
+
+
+def masked_mobile(mobile: str) -> str:
+    """A number as a list or a log may show it."""
+    return f"0{mobile[:3]}***{mobile[-4:]}"
+
+
+def check_language(language: str) -> None:
+    """Raises LedgerError for a language there are no texts in."""
+    if language not in LANGUAGES:
+        raise LedgerError("B15", f"a language is {', '.join(LANGUAGES)}, not {language!r}")
+
+
+def in_words(kind: str, language: str, points: int, balance: int) -> str:
+    """The text, with the digits of its language."""
+    figures = {"points": f"{abs(points):,}", "balance": f"{balance:,}"}
+    if language == PERSIAN:
+        figures = {name: figure.translate(_PERSIAN_DIGITS) for name, figure in figures.items()}
+    return TEMPLATES[language][kind].format(**figures)
+
+
+def kind_of(row: TransactionRow, wanted: tuple[str, ...]) -> str:
+    """What the programme tells the member of this value message, "" when nothing.
+
+    A person at the counter heard of an online sale at once; nobody heard yet of what became of an advice.
+    """
+    advice = row.mti in ("0220", "0221")
+    if row.rc == APPROVED and row.verb == REDEMPTION:
+        kind = REDEEMED
+    elif advice and row.verb in (ACCRUAL, REDEMPTION):
+        kind = CONFIRMED if row.rc == APPROVED else REFUSED
+    else:
+        return ""
+    return kind if kind in wanted else ""
+
+
+def tell(
+    session: Session, row: TransactionRow, promised: int, balance: int, wanted: tuple[str, ...], now_utc: int
+) -> int:
+    """Write the message of a value message that was just decided, when there is one; what the answer says of it.
+
+    `promised` are the points the terminal named: a refusal booked none.
+    """
+    kind = kind_of(row, wanted)
+    if not kind or row.member_id is None:
+        return NONE
+    contact = session.get(ContactRow, row.member_id)
+    if contact is None:
+        return NO_NUMBER
+    session.add(
+        OutboxRow(
+            cause=f"transaction {row.id}",
+            kind=kind,
+            member_id=row.member_id,
+            transaction_id=row.id,
+            mobile=contact.mobile,
+            language=contact.language,
+            text=in_words(kind, contact.language, row.points if row.rc == APPROVED else promised, balance),
+            state=QUEUED,
+            written_utc=now_utc,
+        )
+    )
+    return WRITTEN
+
+
+def told(session: Session, row: TransactionRow, wanted: tuple[str, ...]) -> int:
+    """What the answer to a repeat says: the same as the first time, nothing is written."""
+    if not kind_of(row, wanted) or row.member_id is None:
+        return NONE
+    found = session.scalar(select(OutboxRow.id).where(OutboxRow.transaction_id == row.id))
+    return NO_NUMBER if found is None else WRITTEN
+
+
+def withdraw(session: Session, transaction_id: int) -> None:
+    """What this transaction's message tells was undone: it must not go any more."""
+    session.execute(update(OutboxRow).where(OutboxRow.transaction_id == transaction_id).values(state=WITHDRAWN))
