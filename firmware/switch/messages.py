@@ -60,6 +60,8 @@ from firmware.switch.profile import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Sequence
+
     from firmware.switch.mac import MacKeys
 
 _CODES = {ACCRUAL: CODE_ACCRUAL, REDEMPTION: CODE_REDEMPTION}
@@ -141,9 +143,12 @@ class Messages:
 
     # --- terminal to switch -------------------------------------------------------------------------------------------
 
-    def network(self, function: int, session_number: int, sent_utc: int, clock: int) -> Outgoing:
-        """0800: sign-on, sign-off or echo by `function` (DE 70)."""
+    def network(
+        self, function: int, session_number: int, sent_utc: int, clock: int, more: "Sequence[tuple[int, bytes]]" = ()
+    ) -> Outgoing:
+        """0800: sign-on, sign-off or echo by `function` (DE 70), with `more` tags."""
         tags = [(TAG_RULESET, tlv.from_unsigned(self._identity.ruleset, 2)), (TAG_CLOCK, bytes([clock]))]
+        tags.extend(more)
         if function == SIGN_ON:
             tags.append((TAG_FW, self._identity.firmware.encode()))
         return self.finish("0800", {70: "{:03d}".format(function)}, session_number | SESSION_BIT, sent_utc, tags)

@@ -89,6 +89,8 @@ class Session:
         self.landing = self._exchange.landing  # set when something posted has ended
         self.before_answer: "Callable[[], object] | None" = None  # called before a person's answer is handed over
         self.queued = True  # set by `wake` and by every sign-on, cleared by store-and-forward before it looks
+        self.on_network: "list[Callable[[Answer], object]]" = []  # each hears every 0810 to a sign-on or an echo
+        self.says: "list[Callable[[], list[tuple[int, bytes]]]]" = []  # tags a sign-on or an echo carries besides
         self.sign_ons = 0
         self.fault = ""  # code of what keeps the terminal offline, "" when nothing does
 
@@ -105,6 +107,10 @@ class Session:
     def wake(self) -> None:
         """Something was appended to the queue."""
         self.queued = True
+
+    def probe(self) -> None:
+        """An echo soon: something is to be said or asked for with it."""
+        self._probe = True
 
     def stir(self) -> int:
         """-1 while an answer is awaited, else a number that changes with every message that arrives."""
@@ -225,7 +231,15 @@ class Session:
         self._drop()
 
     def _network(self, function: int) -> "Outgoing":
-        return self._messages.network(function, self._session_number(), self._clock.now_utc(), self._clock.quality)
+        more: "list[tuple[int, bytes]]" = []
+        for says in self.says if function != SIGN_OFF else ():
+            more.extend(says())
+        now_utc, quality = self._clock.now_utc(), self._clock.quality
+        return self._messages.network(function, self._session_number(), now_utc, quality, more)
+
+    def _hear(self, answer: "Answer") -> None:
+        for hears in self.on_network:
+            hears(answer)
 
     async def _open(self, alive: "Callable[[], object] | None") -> None:
         """A connection with a successful sign-on, or LinkError."""
@@ -253,6 +267,7 @@ class Session:
         self.fault = ""
         self._log.event("signed on")
         self.queued = True
+        self._hear(answer)
 
     async def _watch(self, alive: "Callable[[], object] | None") -> None:
         """Ends by a LinkError when the connection is lost or proves dead."""
@@ -265,7 +280,7 @@ class Session:
             silent = self._probe or ticks_diff(ticks_ms(), exchange.heard) >= self._echo_after_ms
             if silent and exchange.room():  # else the queue fills the line, and its answers tell
                 self._probe = False
-                await exchange.ask(self._network(ECHO), self._timeout_ms)
+                self._hear(await exchange.ask(self._network(ECHO), self._timeout_ms))
             await asyncio.sleep_ms(_SLICE_MS)
         self._raise_cause()
 
