@@ -140,6 +140,7 @@ class Messages:
         self._identity = identity
         self._keys = keys
         self._packed = packed
+        self.in_force: "list[tuple[int, bytes]]" = []  # CFG and HOTLIST, of what was loaded from the switch
 
     # --- terminal to switch -------------------------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class Messages:
         """0100: who is this card and what has it. `sun` or `step` is what it proves itself with (tags 32, 33)."""
         seq = session_number | SESSION_BIT
         fields = self._card_fields(CODE_INQUIRY, seq, sent_utc, auth, "00")
-        tags = self._card_tags(uid, auth, clock, self._identity.ruleset, counter)
+        tags = self._card_tags(uid, auth, clock, self._identity.ruleset, counter) + self.in_force
         if sun:
             tags.append((TAG_SDM, sun))
         if step:
@@ -177,6 +178,7 @@ class Messages:
     def request(self, transaction: Transaction) -> Outgoing:
         """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it."""
         fields, tags = self._value_parts(transaction, transaction, "00")
+        tags += self.in_force
         return self.finish("0200", fields, transaction.seq, transaction.time_utc, tags)
 
     def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:

@@ -60,6 +60,8 @@ TAG_SEQ = const(0x01)
 TAG_POINTS = const(0x02)
 TAG_EST = const(0x03)
 TAG_RULESET = const(0x04)
+TAG_CFG = const(0x05)
+TAG_HOTLIST = const(0x06)
 TAG_UID = const(0x07)
 TAG_CARD_CTR = const(0x08)
 TAG_AUTH = const(0x09)
@@ -76,7 +78,11 @@ TAG_EV2 = const(0x33)
 TAG_NAME = const(0x44)
 TAG_KID = const(0x60)
 TAG_FW = const(0x61)
+TAG_DIGEST = const(0x66)
+TAG_SINCE = const(0x67)
 TAG_TEXT = const(0x70)
+TAG_CHUNK = const(0x7E)
+TAG_BLOB = const(0x7F)
 
 # A row: tag, shortest, longest value; ascending.
 TAG_ROW = const(3)
@@ -136,6 +142,8 @@ TAGS = (
     b"\x63\x29\x29"  # NEWKEY
     b"\x64\x08\x08"  # CHAIN
     b"\x65\x04\x04"  # MINBUILD
+    b"\x66\x08\x08"  # DIGEST
+    b"\x67\x04\x04"  # SINCE
     b"\x70\x00\x3c"  # TEXT
     b"\x7e\x08\x08"  # CHUNK
     b"\x7f\x01\xff"  # BLOB
@@ -146,6 +154,10 @@ REPEATING = b"\x17\x20"
 SIGN_ON = const(1)
 SIGN_OFF = const(2)
 ECHO = const(301)
+GET_CONFIG = const(901)
+GET_RULES = const(902)
+GET_HOTLIST = const(903)
+GET_MEMBERS = const(904)
 
 # DE 3.
 CODE_INQUIRY = "319100"

@@ -11,7 +11,7 @@ import pytest
 from firmware.core import refusals
 from firmware.core.errors import BadMessage
 from firmware.core.types import CLOCK_OK, OFFLINE
-from firmware.switch import profile
+from firmware.switch import download, profile
 from firmware.switch.link import tpdu_to
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import ECHO, SIGN_ON
@@ -84,9 +84,13 @@ def every_request(packed: bool) -> list[tuple[str, bytes]]:
     make, sale = messages(packed), transaction(clerk=12, card_counter=61)
     late = transaction(mode=OFFLINE, clerk=12, card_counter=61)
     undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
+    make.in_force = held = [(profile.TAG_CFG, b"\0\7"), (profile.TAG_HOTLIST, b"\0\3")]
+    pin = download.Pin(8, 1000, bytes(8))
     return [
-        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK).raw),
-        ("0800 sign-off, echo", make.network(ECHO, 5, NOW, CLOCK_OK).raw),
+        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK, held).raw),
+        ("0800 sign-off, echo", make.network(ECHO, 5, NOW, CLOCK_OK, held).raw),
+        ("0800 download", download.request(make, download.CONFIG, 5, NOW, CLOCK_OK, 240, pin).raw),
+        ("0800 download", download.request(make, download.MEMBERS, 5, NOW, CLOCK_OK, 0, None, 12).raw),
         ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, 61, b"\x01" + bytes(24)).raw),
         ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, step=b"\x01" + bytes(17)).raw),
         ("0200", make.request(sale).raw),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 # Message types as the page's columns group them, and the purpose of each.
 MESSAGES = {
-    ("0800", "0810"): "sign-on, sign-off, echo (DE 70)",
+    ("0800", "0810"): "sign-on, sign-off, echo, downloads (DE 70)",
     ("0100", "0110"): "inquiry: who is this card, what has it",
     ("0200", "0210"): "accrual, redemption",
     ("0220/0221", "0230"): "advice of an offline approval; 0221 repeats",
@@ -75,10 +75,13 @@ class Tags:
 _MEMBER = "10 11 12 44"
 _PROVED = "09 08 33"
 TAGS = (
-    Tags("0800 sign-on", "01 04 0A 60 61", "", "01 0E 0F 60", "", "70"),
-    Tags("0800 sign-off, echo", "01 04 0A 60", "", "01 0E 60"),
-    Tags("0100", "01 04 07 09 0A 60", "08 32 33", "01 0E 60", _MEMBER, f"25 70 {_PROVED}", "09, 08, 33: section 10"),
-    Tags("0200", "01 02 04 07 09 0A 60", "08 0B", "01 02 0E 60", _MEMBER, "25 43 70"),
+    Tags("0800 sign-on", "01 04 0A 60 61", "05 06", "01 0E 0F 60", "", "04 05 06 70"),
+    Tags("0800 sign-off, echo", "01 04 0A 60", "05 06", "01 0E 60", "", "04 05 06"),
+    Tags("0800 download", "01 04 0A 60 7E", "05 06 66 67", "01 0E 60 7E", "", "04 05 06 66 7F", "section 12"),
+    Tags(
+        "0100", "01 04 07 09 0A 60", "05 06 08 32 33", "01 0E 60", _MEMBER, f"25 70 {_PROVED}", "09, 08, 33: section 10"
+    ),
+    Tags("0200", "01 02 04 07 09 0A 60", "05 06 08 0B", "01 02 0E 60", _MEMBER, "25 43 70"),
     Tags("0220/0221", "01 02 03 04 07 09 0A 0D 60", "08 0B", "01 02 0E 60", _MEMBER, "25 43 70"),
     Tags("0420/0421", "01 02 04 07 09 0A 60", "0B", "01 0E 60"),
 )
