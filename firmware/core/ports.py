@@ -42,6 +42,13 @@ if TYPE_CHECKING:
 
         def healthy(self) -> bool: ...
 
+    class History(Protocol):
+        """Entries of the journal; `whole` when nothing was recycled from its first SEQ on."""
+
+        whole: bool
+
+        def __iter__(self) -> Iterator[JournalEntry]: ...
+
     class Journal(Protocol):
         """The journal of transactions on raw flash. When a call returns, what it wrote survives a power cut."""
 
@@ -121,6 +128,14 @@ if TYPE_CHECKING:
 
         def pending_points(self, uid: bytes) -> int:
             """Signed points of this card that were approved here and are not settled."""
+            ...
+
+        def history(self, first_seq: int, last_seq: int = 0xFFFFFFFF) -> History:
+            """Every transaction of these SEQs with what became of it, in the order they were decided."""
+            ...
+
+        def last_tag(self) -> tuple[bytes, int]:
+            """(tag of the newest frame, its generation), which prove later that nothing before it is missing."""
             ...
 
         def idle_work(self) -> bool:

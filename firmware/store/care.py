@@ -22,3 +22,9 @@ class Care:
     def speaking(self) -> int:
         """Sectors that took neither an erase nor zeros: what they held can be read by whoever has flash and keys."""
         return self._ring.speaking
+
+    def last_tag(self) -> "tuple[bytes, int]":
+        """(tag of the newest frame, its generation): who keeps it can tell later that nothing up to it is missing."""
+        from firmware.store.history import last_tag  # wanted at the end of a shift
+
+        return last_tag(self._ring)

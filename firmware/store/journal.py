@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from firmware.core.ports import BlockDevice
     from firmware.store.export import Export
+    from firmware.store.history import History
     from firmware.store.seal import Sealer
 
 KIND = const(1)
@@ -375,6 +376,13 @@ class Journal(Care):
     def mended(self) -> int:
         """How often since the start one wrong bit of the flash was put right."""
         return self._ring.repairs
+
+    def history(self, first_seq: int, last_seq: int = 0xFFFFFFFF) -> "History":
+        """Every transaction of these SEQs with what became of it; two readings of the sectors they stand in."""
+        self._load_all()
+        from firmware.store.history import History  # wanted at the end of a shift
+
+        return History(self._ring, self._state, first_seq, last_seq)
 
     def export(self) -> "Export":
         """All that is on the flash, sealed, as lines; the journal may be written to between two of them."""
