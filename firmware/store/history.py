@@ -1,7 +1,7 @@
 """The transactions of a journal from one SEQ on with what became of each, in one reading of two passes over the ring.
 
 Wanted at the end of a shift. `Entries` answers the same of one transaction, and reads a sector or more for each. Reads
-only; in memory stand the SEQs of what was voided, buried or reversed, and the records of one sector.
+only; in memory stand the SEQs of what was voided, rejected or reversed, and the records of one sector.
 """
 
 from micropython import const
@@ -35,8 +35,8 @@ LAST = const(0xFFFFFFFF)
 class History:
     """Iterating gives a `JournalEntry` for each transaction of SEQ `first` to `last`, in the order they were decided.
 
-    What was ever buried is DEAD here, also when a person has resolved it since: the switch refused it. `whole`: nothing
-    from `first` on was recycled; of a `first` of 0 nobody can tell. Every sector that is needed must have been loaded.
+    A dead letter that was given up is DEAD here as before, one the switch took after all SETTLED. `whole`: nothing from
+    `first` on was recycled; of a `first` of 0 nobody can tell. Every sector that is needed must have been loaded.
     """
 
     def __init__(self, ring: "Ring", state: "State", first: int, last: int = LAST) -> None:
@@ -75,9 +75,7 @@ class History:
 
     def _note_end(self, frame: "Frame") -> bool:
         if frame.kind == records.VOID:
-            self._voided.add(frame.seq)
-        elif frame.kind == records.DEAD:
-            self._dead.add(records.unpack_transaction(frame.body).seq)
+            (self._dead if records.reason_of(frame.body) else self._voided).add(frame.seq)
         elif frame.kind == records.TRANSACTION:
             t = records.unpack_transaction(frame.body)
             if t.verb == REVERSAL:

@@ -57,9 +57,12 @@ def test_each_record_is_told_once_with_what_became_of_it():
     j.bury(seqs[-1], "14")
     j.settle(seqs[-1])
     append(mode=OFFLINE)
+    j.bury(seqs[-1], "14")
+    j.void(seqs[-1], 3, NOW, "made good")
+    append(mode=OFFLINE)
     append()
 
-    wanted = [APPROVED, REFUSED, REVERSED, SETTLED, SETTLED, VOIDED, DEAD, DEAD, APPROVED, OPEN]
+    wanted = [APPROVED, REFUSED, REVERSED, SETTLED, SETTLED, VOIDED, DEAD, SETTLED, DEAD, APPROVED, OPEN]
     assert states(ledger, seqs[0]) == dict(zip(seqs, wanted, strict=True))
     assert states(ledger, seqs[3], seqs[5]) == dict(zip(seqs[3:6], wanted[3:6], strict=True))
     first = next(iter(j.history(0)))
