@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 
         whole: bool
 
+        def load(self) -> bool:
+            """Read one more sector of what iterating needs first; True: call again."""
+            ...
+
         def __iter__(self) -> Iterator[JournalEntry]: ...
 
     class Journal(Protocol):

@@ -46,7 +46,7 @@ class History:
         self._last = last
         begin = ring.generation_with(first) if first else 0
         self.whole = not first or begin > 0
-        self._begin = begin or max(1, ring.generation - ring.sectors + 1)
+        self._begin = self._next = begin or max(1, ring.generation - ring.sectors + 1)
         self._end = ring.generation
         self._voided: "set[int]" = set()
         self._dead = set(state.dead)
@@ -54,9 +54,16 @@ class History:
         self._told = 0  # the highest SEQ so far: a record that stands twice is told once
         self._open: "dict[int, Transaction]" = {}
 
+    def load(self) -> bool:
+        """Read one more sector of what iterating needs first; True: call again. Iterating itself reads the rest."""
+        if self._next <= self._end:
+            self._ring.visit(self._next, self._note_end)
+            self._next += 1
+        return self._next <= self._end
+
     def __iter__(self) -> "Iterator[JournalEntry]":
-        for generation in range(self._begin, self._end + 1):
-            self._ring.visit(generation, self._note_end)
+        while self.load():
+            pass
         for generation in range(self._begin, self._end + 1):
             found: "list[tuple[int, int, bytes]]" = []
 

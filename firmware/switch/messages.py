@@ -177,13 +177,13 @@ class Messages:
 
     def request(self, transaction: Transaction) -> Outgoing:
         """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it."""
-        fields, tags = self._value_parts(transaction, transaction, "00")
+        fields, tags = self.value_parts(transaction, transaction, "00")
         tags += self.in_force
         return self.finish("0200", fields, transaction.seq, transaction.time_utc, tags)
 
     def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
         """0220, or 0221 as `repeat`, of an OFFLINE accrual."""
-        fields, tags = self._value_parts(transaction, transaction, "06")
+        fields, tags = self.value_parts(transaction, transaction, "06")
         fields[38] = "F{:05d}".format(transaction.seq % 100_000)
         tags.append((TAG_EST, tlv.from_signed32(transaction.points)))
         tags.append((TAG_OFFLINE, bytes([transaction.offline_reason])))
@@ -191,11 +191,11 @@ class Messages:
 
     def reversal(self, transaction: Transaction, original: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
         """0420, or 0421 as `repeat`, undoing the 0200 of `original` (ISO element 90)."""
-        fields, tags = self._value_parts(transaction, original, "00")
+        fields, tags = self.value_parts(transaction, original, "00")
         fields[90] = "0200{:06d}{}".format(stan_of(original.seq), _de7(original.time_utc)) + "0" * 22
         return self.finish("0421" if repeat else "0420", fields, transaction.seq, sent_utc, tags)
 
-    def _value_parts(
+    def value_parts(
         self, record: Transaction, booked: Transaction, condition: str
     ) -> "tuple[dict[int, iso8583.Value], list[tuple[int, bytes]]]":
         """What every value message carries: times and SEQ of `record`, verb, money and points of `booked`."""

@@ -78,6 +78,7 @@ TAG_EV2 = const(0x33)
 TAG_NAME = const(0x44)
 TAG_KID = const(0x60)
 TAG_FW = const(0x61)
+TAG_CHAIN = const(0x64)
 TAG_DIGEST = const(0x66)
 TAG_SINCE = const(0x67)
 TAG_TEXT = const(0x70)
@@ -163,6 +164,8 @@ GET_MEMBERS = const(904)
 CODE_INQUIRY = "319100"
 CODE_ACCRUAL = "210091"
 CODE_REDEMPTION = "009100"
+CODE_TOTALS = "920000"
+CODE_UPLOADED = "960000"  # totals once more, behind the upload of the batch
 
 # DE 54: account and amount types.
 ACCOUNT_POINTS = "91"
@@ -195,6 +198,8 @@ RESPONSES = (
     b"??rbk"
 )
 RC_ORIGINAL_UNKNOWN = "25"
+RC_RENUMBERED = "94"  # to an 0500: the batch goes on as DE 60 of the answer says
+RC_TOTALS_DIFFER = "95"
 
 
 def answer_mti(mti: str) -> str:
