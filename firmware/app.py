@@ -42,6 +42,7 @@ from firmware.switch.messages import Identity, Messages
 from firmware.switch.session import Session, jitter_of
 from firmware.text import catalogue
 
+from firmware.switch.profile import TAG_ADMIN
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 # No clock of a terminal that runs this version can be earlier: 2026-11-22 00:00 UTC.
+    from firmware.switch.messages import Answer
 _BUILT_UTC = const(1_795_305_600)
 
 _LOADING_THRESHOLD = const(4096)
@@ -80,6 +82,7 @@ class App:
         source, sink, readable = board.serial()
         self.console = Console(source, sink, readable, self.status, self.calm, board.restart_to_prompt)
         self.log = Log(echo=self.console.say)
+        self._letters: "Any" = None
         self.console.attach(self.log)
         for name in settings.unknown:
             self.log.fault("K01", "setting nobody knows: " + name)
@@ -124,7 +127,7 @@ class App:
         )
         keys = MacKeys(number("kid"), settings.secret_bytes("mac_out"), settings.secret_bytes("mac_in"))
         packed = text("wire") == "bcd"
-        messages = Messages(identity, keys, packed)
+        messages = self.messages = Messages(identity, keys, packed)
         link = Link(
             text("switch_host"),
             number("switch_port"),
@@ -142,6 +145,7 @@ class App:
     def _build_person(self, board: "Board", display: "Any", settings: "Settings") -> None:
         self.keys = Keys(board.keypad())
         self.signals = Signals(board.sounder(), board.lamps())
+        self.session.on_network.append(self._hear)
         self._reader_beat = _unwatched
         chip, group = board.reader_chip(), settings.secret_bytes("card_group")
         card_keys = CardKeys(group) if group else None  # without: every card it would open counts by its UID
@@ -179,7 +183,7 @@ class App:
         teller = Teller(self.panel, board.printer(), shop, self.log)
         limits = Limits(number("max_amount"), number("again_within_s"))
         self.counter = Counter(
-            self.panel, books, self.session, self.journal, self.clock, teller, shop, limits, self.log
+            self.panel, books, self.session, self.journal, self.clock, teller, shop, limits, self.log, self
         )
         self.desk = Desk(self.counter)
         quiet = Quiet(self.desk.quiet, (self.session.stir, self.reader.stir))
@@ -283,3 +287,21 @@ def _unwatched() -> None:
 def run(terminal: App) -> None:
     """Sell until the power goes."""
     asyncio.run(terminal.run())
+    def rights(self) -> "Any":
+        """Console rights, for the keypad too."""
+        return self._service().rights()
+
+    def letters(self) -> "Any":
+        """What the switch refused for good; loaded when somebody looks, or the switch clears one."""
+        if self._letters is None:
+            gc.collect()
+            from firmware.switch.letters import Letters
+
+            self._letters = Letters(self.journal, self.session, self.messages, self.clock, self.log, self.members.put)
+            self.session.says.append(self._letters.says)
+        return self._letters
+
+    def _hear(self, answer: "Answer") -> None:
+        if TAG_ADMIN in answer.tags:
+            self.letters().hear(answer)
+

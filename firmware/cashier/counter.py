@@ -6,6 +6,7 @@ from firmware.screen import screens
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.cashier.books import Books
+    from firmware.cashier.letters import Office
     from firmware.cashier.teller import Teller
     from firmware.core.clock import Clock
     from firmware.core.log import Log
@@ -36,6 +37,7 @@ class Counter:
         shop: "Shop",
         limits: Limits,
         log: "Log",
+        office: "Office",
     ) -> None:
         self.panel = panel
         self.books = books
@@ -46,6 +48,7 @@ class Counter:
         self.shop = shop
         self.limits = limits
         self.log = log
+        self.office = office
 
     def status(self) -> screens.Status:
         """The terminal's state for the idle screen and the info page."""

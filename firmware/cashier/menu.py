@@ -1,4 +1,4 @@
-"""MENU: print the last receipt again, send what waits now, what support asks for."""
+"""MENU: print the last receipt again, send what waits now, what support asks for, what the switch rejected."""
 
 from firmware.core.errors import Refused
 from firmware.core.refusals import NOTHING_TO_REPRINT, PRINTER_NOT_READY
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 async def menu(counter: "Counter") -> int:
     """The menu stays until it is cancelled or nobody presses a key."""
     text = counter.panel.text
-    items = [text.get("menu_reprint"), text.get("menu_send"), text.get("menu_info")]
     note = ""
     while True:
+        rejected = text.get("menu_rejected", counter.journal.dead_count())
+        items = [text.get("menu_reprint"), text.get("menu_send"), text.get("menu_info"), rejected]
         chosen = await counter.panel.choice(items, note)
         if chosen == 1:
             reprint(counter)
@@ -22,6 +23,11 @@ async def menu(counter: "Counter") -> int:
         elif chosen == 2:
             counter.switch.wake()
             note = text.get("menu_sent")
+        elif chosen == 4:
+            from firmware.cashier.letters import letters  # seldom, and it takes heap
+
+            note = ""
+            await letters(counter)
         else:
             note = ""
             await counter.panel.acknowledge(screens.info(text, counter.shop.terminal_id, counter.status()))

@@ -10,6 +10,8 @@ from firmware.screen.keys import NO_KEY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterable
+
     from firmware.core.log import Log
     from firmware.core.ports import Printer
     from firmware.loyalty.outcome import Outcome
@@ -50,6 +52,10 @@ class Teller:
     def print(self, told: "Outcome", reprint: bool) -> bool:
         """Whether a receipt was printed; MENU prints it again later from the journal."""
         return print_lines(self._printer, receipt_lines(self._panel.text, self._shop, told, reprint), self._log)
+
+    def paper(self, lines: "Iterable[str]") -> bool:
+        """Whether these lines, 32 characters each, were printed."""
+        return print_lines(self._printer, lines, self._log)
 
     async def refusal(self, code: str, count: int = 0) -> int:
         """What happened, what to do next, the code, and the low tone; `count` cards where that is the matter."""

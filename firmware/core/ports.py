@@ -103,8 +103,9 @@ if TYPE_CHECKING:
             """It is about to be sent and cannot be voided any more; False when it is not pending: do not send it."""
             ...
 
-        def void(self, seq: int, clerk: int, time_utc: int) -> None:
-            """Take back a pending sale that was certainly never sent. Raises StoreError when it may have been."""
+        def void(self, seq: int, clerk: int, time_utc: int, reason: str = "") -> None:
+            """Take back a pending sale that was certainly never sent. Raises StoreError when it may have been. With a
+            reason, of 27 bytes at most: a person gives a dead letter up."""
             ...
 
         def bury(self, seq: int, rc: str) -> None:
@@ -122,6 +123,10 @@ if TYPE_CHECKING:
 
         def pending(self) -> Iterator[Transaction]:
             """What the switch still has to hear of, reversals first, then advices, oldest first."""
+            ...
+
+        def dead(self) -> Iterator[tuple[Transaction, str]]:
+            """Dead letters with the response code of their refusal, oldest first."""
             ...
 
         def pending_count(self) -> int: ...

@@ -22,6 +22,8 @@ NO_BALANCE_KNOWN = "P26"
 VALUE_STOPPED = "P27"
 CARD_TO_RENEW = "P28"  # it looks like a copy; nobody is accused at the counter
 
+NOTHING_REJECTED = "P41"
+
 # Outcomes and the machine around a flow.
 NOTHING_TO_REPRINT = "P31"
 PRINTER_NOT_READY = "P32"
@@ -43,6 +45,7 @@ LOCAL_REFUSALS = (
     CARD_TO_RENEW,
     NOTHING_TO_REPRINT,
     PRINTER_NOT_READY,
+    NOTHING_REJECTED,
 )
 
 # DE39 values with a text of their own (LT-87 section 9); H99 stands for every other.

@@ -4,11 +4,13 @@ from firmware.core.refusals import PRINTER_NOT_READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterable
+
     from firmware.core.log import Log
     from firmware.core.ports import Printer
 
 
-def print_lines(printer: "Printer", lines: "list[str]", log: "Log") -> bool:
+def print_lines(printer: "Printer", lines: "Iterable[str]", log: "Log") -> bool:
     """Whether the receipt was handed to the printer whole."""
     try:
         if not printer.ready():

@@ -131,6 +131,10 @@ class Panel:
             raise Cancelled()
         return pressed
 
+    async def page(self, lines: "Sequence[Line]") -> int:
+        """The next key while these lines are shown, as long as a question lasts. Raises Cancelled, TimedOut."""
+        return await self.key(lines, self._times.question_ms)
+
     async def amount(self, first_key: int, max_amount: int) -> int:
         """An amount of money, more than 0 and at most `max_amount`. `first_key` was pressed already, or NO_KEY."""
         keyed, note, pressed = "", "", first_key

@@ -59,7 +59,7 @@ STOPPED = "export stopped"
 UNREAD = "export stopped: the port was not read"
 NO_ROOM = "no memory for that now: switch the terminal off and on, then type it before anything is sold"
 WORDS = "help, status, log [count], export, maintenance"
-_WITH_RIGHT = ("right", "answer", "forget", "zeroise")
+_WITH_RIGHT = ("right", "answer", "forget", "zeroise", "letters")
 
 
 class Console:

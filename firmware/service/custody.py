@@ -1,4 +1,4 @@
-"""What a technician does on the console with a right: forget a member, take the keys out of the terminal.
+"""What a technician does on the console with a right: forget a member, resolve a letter, take the keys out.
 
 Loaded when the first of its words is typed. Tells in its answers what happens, and neither tells nor logs whose card it
 was: no UID, no key, no digits.
@@ -11,7 +11,7 @@ from micropython import const
 from firmware.core.errors import StoreError, VafaError
 from firmware.service import zeroise
 from firmware.service.bad_sectors import small_values
-from firmware.service.rights import DIGITS, RIGHTS, VALID_S, Rights
+from firmware.service.rights import DIGITS, RIGHTS, STANDING, VALID_S, Rights
 from firmware.store.seal import Sealer
 from firmware.store.tries import TryCounter
 from firmware.store.vault import Vault
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from firmware.core.cmac import Cmac
     from firmware.core.log import Log
     from firmware.store.journal import Journal
+    from firmware.switch.letters import Letters
 
     class Forgetful(Protocol):
         """The member cache as this asks it."""
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         def members(self) -> Forgetful: ...
         def calm(self) -> bool: ...
         def uptime_s(self) -> int: ...
+        def letters(self) -> Letters: ...
 
 
 _TRIES = const(4)  # sectors of the vault's region
@@ -83,16 +85,21 @@ class Custody:
             return self._answer(argument)
         if word == "forget" and _uid_of(argument):
             return self._forget(_uid_of(argument))
+        if word == "letters":
+            from firmware.service import letters
+
+            return letters.take(words, self._rooms.letters(), self.rights, self._rooms.log)
         if word == "zeroise" and (len(words) == 1 or argument.isdigit()):
             return self._zeroise(argument)
         return [
             "right {}".format(" or ".join(RIGHTS)),
             "answer and the 8 digits; forget and a card's UID in hex; zeroise and how many are not settled",
+            "letters; letters retry SEQ; letters giveup SEQ REASON",
         ]
 
     # --- rights -------------------------------------------------------------------------------------------------------
 
-    def _open_rights(self) -> Rights:
+    def rights(self) -> Rights:
         """Raises StoreError, and there are no rights, when the counter of tries cannot be read or written."""
         if self._rights is None:
             rooms, board = self._rooms, self._rooms.board
@@ -102,7 +109,7 @@ class Custody:
         return self._rights
 
     def _ask(self, right: str) -> "list[str]":
-        nonce = self._open_rights().ask(right)
+        nonce = self.rights().ask(right)
         self._rooms.log.event("right {} asked for".format(right))
         return [
             "nonce {} for the right {}, valid {} minutes".format(nonce, right, VALID_S // 60),
@@ -110,14 +117,15 @@ class Custody:
         ]
 
     def _answer(self, digits: str) -> "list[str]":
-        right = self._open_rights().answer(digits)
+        right = self.rights().answer(digits)
         self._rooms.log.event("right {} given".format(right))
-        return ["right {}: one command within {} minutes".format(right, VALID_S // 60)]
+        what = "{} minutes" if right in STANDING else "one command within {} minutes"
+        return ["right {}: ".format(right) + what.format(VALID_S // 60)]
 
     # --- members ------------------------------------------------------------------------------------------------------
 
     def _forget(self, uid: bytes) -> "list[str]":
-        rights, members = self._open_rights(), self._rooms.members
+        rights, members = self.rights(), self._rooms.members
         rights.need("members")
         if not members.working():
             raise StoreError("the member cache does not work: restart, then try again")
@@ -135,7 +143,7 @@ class Custody:
 
     def _zeroise(self, typed: str) -> "list[str]":
         rooms = self._rooms
-        rights, board = self._open_rights(), rooms.board
+        rights, board = self.rights(), rooms.board
         rights.need("zeroise")
         journal = rooms.journal
         waiting, dead = journal.pending_count(), journal.dead_count()

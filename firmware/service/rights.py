@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from firmware.core.cmac import Cmac
     from firmware.store.tries import TryCounter
 
-RIGHTS = ("members", "zeroise")
+RIGHTS = ("members", "zeroise", "letters")
+STANDING = ("letters",)  # not used up by one command: it lasts its time
 VALID_S = const(900)
 DIGITS = const(8)
 _FREE = const(3)  # wrong answers in a row before the first wait
@@ -92,8 +93,12 @@ class Rights:
 
     def need(self, right: str) -> None:
         """Raises RightMissing unless this right stands open."""
-        if self._given != right or self._late():
+        if not self.stands(right):
             raise RightMissing("this needs the right {}: type right {}".format(right, right))
+
+    def stands(self, right: str) -> bool:
+        """Whether this right has been given and its time is not over."""
+        return self._given == right and not self._late()
 
     def use_up(self) -> None:
         """What was asked for is being done: the right is gone."""

@@ -83,6 +83,34 @@ menu_printed: Printed
 info_terminal: ID
 info_waiting: Waiting
 info_rejected: Rejected
+menu_rejected: 4 Rejected ({})
+title_rejected: REJECTED
+title_right: RIGHT letters
+title_give_up: GIVE UP?
+right_tell: Tell the switch
+right_answer: Its answer:
+letter_ref: Ref {}
+letter_sale: sale
+letter_use: use
+letter_undo: undo
+letter_points: {} points
+letter_again: 1 Send again
+letter_give_up: 2 Give up
+letter_print: 3 Print list
+letter_settled: Switch has it
+letter_given_up: Given up
+hint_letter: OK UP DOWN
+give_up_1: It is never sent
+give_up_2: again.
+reason_paid: Made good
+reason_test: Test
+reason_agreed: Member agreed
+reason_else: Other
+help_card: Fix card, resend
+help_terminal: Unblock, resend
+help_limit: Ask the switch
+help_points: Compare points
+help_support: Call support
 start_maintenance: Maintenance
 start_maintenance_next: Python prompt
 starting: Starting
@@ -114,6 +142,7 @@ r_reversed: NOT BOOKED: points are safe
 r_unknown: OUTCOME BEING CHECKED
 r_rejected: REJECTED LATER: ask supervisor
 r_voided: VOIDED: nothing was booked
+r_rejected_list: REJECTED TRANSACTIONS: {}
 r_reprint: *** REPRINT ***
 r_thanks_earn: Thank you for your visit
 r_thanks_redeem: Enjoy your reward
@@ -181,6 +210,8 @@ P27: Selling stopped | Keys refused. Call support
 P28: Renew this card | It earns. Offer a new card
 P31: No last sale | Nothing to print
 P32: No paper | Add paper, MENU reprints
+P40: Not rejected | See the list again
+P41: None rejected | Nothing to do
 H12: Not possible | Note the code, call support
 H13: Amount refused | Check the amount
 H14: Card not known | Enrol the card first

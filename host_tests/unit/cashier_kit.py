@@ -331,7 +331,7 @@ class World:
             limits = Limits(1_000_000_000, 120)
             self.books = books
             self.desk = Desk(
-                Counter(panel, books, self.switch, self.journal, clock, teller, shop, limits, self.log)  # type: ignore[arg-type]
+                Counter(panel, books, self.switch, self.journal, clock, teller, shop, limits, self.log, self)  # type: ignore[arg-type]
             )
             tasks = [
                 asyncio.create_task(keys.run(lambda: None)),

@@ -225,7 +225,7 @@ def test_words_that_need_a_right_go_to_who_carries_them_out_and_a_restart_follow
     assert service.taken == [["forget", "04A1B2C3D4E5F6"], ["zeroise", "12"]]
     assert port.left == 1
     text = "".join(port.pieces)
-    assert text.startswith(f"# {WORDS}, right, answer, forget, zeroise\r\n# done forget\r\n# unknown command")
+    assert text.startswith(f"# {WORDS}, right, answer, forget, zeroise, letters\r\n# done forget\r\n# unknown command")
     assert text.endswith("# done zeroise\r\n")
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 RIGHTS = {
     "members": "forget a member of the cache",
     "zeroise": "erase the terminal's keys and members",
+    "letters": "send again or give up what the switch rejected",
 }
 
 
@@ -54,6 +55,6 @@ def _master_key(path: Path) -> bytes:
     help="The terminal's keys.json. [default: build/terminals/ID.keys.json]",
 )
 def answer(terminal_id: str, right: str, nonce: str, keys_path: Path | None) -> None:
-    """Answer the NONCE a technician reads from the console of a terminal that asks for RIGHT."""
+    """Answer the NONCE a person reads from the console or the screen of a terminal that asks for RIGHT."""
     key = _master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
     click.echo(f"terminal {terminal_id}, right {right}: answer {digits_for(key, nonce, right)}")
