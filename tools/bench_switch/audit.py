@@ -7,6 +7,7 @@ from collections import defaultdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tools.bench_switch import allowances
 from tools.bench_switch.schema import APPROVED, MEMBER, REDEMPTION, REVERSAL, GrantRow, PostingRow, TransactionRow
 
 Sides = list[tuple[str, int, int]]
@@ -29,7 +30,7 @@ def audit(session: Session) -> list[str]:
 
     twice = (
         select(TransactionRow.terminal_id, TransactionRow.seq)
-        .where(TransactionRow.terminal_id.is_not(None))
+        .where(TransactionRow.terminal_id.is_not(None), TransactionRow.seq.is_not(None))
         .group_by(TransactionRow.terminal_id, TransactionRow.seq)
         .having(func.count() > 1)
     )
@@ -43,6 +44,8 @@ def audit(session: Session) -> list[str]:
         for grant in session.scalars(select(GrantRow).where(GrantRow.used_seq.is_not(None)))
         if (grant.terminal_id, grant.used_seq, grant.uid) not in spent
     ]
+
+    problems += allowances.audit(session, rows.values())
 
     undone: dict[int, int] = {}
     for row in rows.values():

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import grants, outbox
+from tools.bench_switch import allowances, grants, letters, outbox
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import (
     ACCRUAL,
@@ -50,11 +50,16 @@ RC_DUPLICATE = "94"
 CARD_STATES = {"active": RC_APPROVED, "lost": RC_LOST, "stolen": RC_STOLEN}
 
 ONLINE_REQUEST = "0200"
+REPEATS = ("0221", "0421")
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value message as the books see it. `advice`: a person has already seen it approved."""
+    """A value message as the books see it. `advice`: a person has already seen it approved.
+
+    `allowance` is the one an advice spent, or an accrual's terminal names when it asks for one (0: it has none); None:
+    the message says nothing of any. `release` is one the terminal gives back with an online redemption, 0 none.
+    """
 
     terminal_id: str
     seq: int
@@ -73,6 +78,13 @@ class Value:
     original_stan: int = 0
     original_de7: str = ""
     counter: int = 0
+    allowance: int | None = None
+    release: int = 0
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """Whose an allowance is."""
+        return self.terminal_id, self.uid
 
     @property
     def content(self) -> str:
@@ -91,6 +103,7 @@ class Standing:
     visits: int
     last_visit: datetime.date | None
     purchases: int
+    elsewhere: int = 0  # points of the balance that are reserved, but not for this card at this terminal
 
 
 @dataclass
@@ -106,6 +119,7 @@ class Booked:
     standing: Standing | None = None
     remarks: list[str] = field(default_factory=list)
     sms: int = outbox.NONE
+    allowance: allowances.Told | None = None
 
 
 @functools.cache
@@ -144,8 +158,10 @@ def balance_of(session: Session, member_id: int) -> int:
     return int(session.execute(_balance_query(), {"member": member_id}).scalar_one())
 
 
-def standing_of(session: Session, member: MemberRow, programme: Programme) -> Standing:
-    """Balance, tier and visits, each derived from what is booked and not reversed."""
+def standing_of(
+    session: Session, member: MemberRow, programme: Programme, at: tuple[str, str] | None = None
+) -> Standing:
+    """Balance, tier and visits, each derived from what is booked and not reversed; `at` says who is told."""
     visits, last_day, purchases = session.execute(_visits_query(), {"member": member.id}).one()
     return Standing(
         member_no=member.member_no,
@@ -155,6 +171,7 @@ def standing_of(session: Session, member: MemberRow, programme: Programme) -> St
         visits=member.visits_before + visits,
         last_visit=datetime.date.fromisoformat(last_day) if last_day else None,
         purchases=int(purchases),
+        elsewhere=allowances.held(session, member.id, at),
     )
 
 
@@ -173,11 +190,20 @@ def lock_member(session: Session, member_id: int) -> MemberRow:
     return session.get_one(MemberRow, member_id)
 
 
-def _lock_owner(session: Session, card: CardRow) -> MemberRow:
-    """The member of a card, locked: while this waited for the row, the office may have given the card to another."""
-    member = lock_member(session, card.member_id)
+def _lock_owner(session: Session, card: CardRow, spent: int | None) -> MemberRow:
+    """The member whose points these are, locked: of the allowance that was spent, else of the card.
+
+    While this waited for the row, the office may have given the card to another.
+    """
+
+    def owner() -> int:
+        reserved = allowances.owner_of(session, spent) if spent is not None else None
+        return reserved if reserved is not None else card.member_id
+
+    member = lock_member(session, owner())
     session.refresh(card)
-    return member if card.member_id == member.id else lock_member(session, card.member_id)
+    owned_by = owner()
+    return member if owned_by == member.id else lock_member(session, owned_by)
 
 
 def post(session: Session, transaction: TransactionRow, member_id: int, points: int, other_account: str) -> None:
@@ -195,6 +221,8 @@ def book(session: Session, value: Value, programme: Programme, now_utc: int) -> 
     )
     if first is not None:
         return _repeat(session, first, value, programme)
+    if value.mti in REPEATS and letters.is_cleared(session, value.terminal_id, value.seq):
+        return Booked(RC_INVALID, remarks=[f"SEQ {value.seq} was cleared by the office"])
     if value.verb == REVERSAL:
         return _reverse(session, value, programme, now_utc)
     if value.mti == ONLINE_REQUEST and _marked(session, value.terminal_id, value.stan, value.de7):
@@ -206,7 +234,7 @@ def _repeat(session: Session, first: TransactionRow, value: Value, programme: Pr
     if first.content != value.content:
         return Booked(RC_INVALID, remarks=[f"SEQ {value.seq} was used for {first.content!r}"])
     member = session.get(MemberRow, first.member_id) if first.member_id is not None else None
-    standing = standing_of(session, member, programme) if member is not None else None
+    standing = standing_of(session, member, programme, value.at) if member is not None else None
     sms = outbox.told(session, first, programme.sms)
     if first.rc != APPROVED:
         return Booked(first.rc, standing=standing, remarks=["repeat of a refusal"], sms=sms)
@@ -287,7 +315,7 @@ def _reverse(session: Session, value: Value, programme: Programme, now_utc: int)
             )
         )
     session.flush()
-    return Booked(RC_APPROVED, row.points, standing=standing_of(session, member, programme))
+    return Booked(RC_APPROVED, row.points, standing=standing_of(session, member, programme, value.at))
 
 
 def _exchange(session: Session, value: Value, programme: Programme, now_utc: int) -> Booked:
@@ -309,8 +337,11 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         _record(session, value, rc, 0, now_utc)
         return Booked(rc)
 
-    member = _lock_owner(session, card)
+    spends_reserve = value.advice and value.verb == REDEMPTION
+    member = _lock_owner(session, card, value.allowance if spends_reserve else None)
     remarks: list[str] = []
+    if value.release and not allowances.release(session, value.at, value.release):
+        remarks.append(f"allowance {value.release} was given back and is not open")
     way = session.get(WayRow, value.uid)
     # Between the inquiry and the redemption of one tap a person chooses points: as long as a grant lives.
     tap_s = grants.LIFE_S if value.verb == REDEMPTION else grants.SAME_TAP_S
@@ -334,6 +365,8 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
             remarks.append(f"terminal computed {value.points} points, the rule gives {ruled}")
         # A promise a person has seen is kept; before that the switch's rule is the truth.
         points = value.points if value.advice else ruled
+    elif rc == RC_APPROVED and spends_reserve:
+        rc = _spend_reserve(session, value, member.id, remarks, now_utc)
     elif rc == RC_APPROVED:
         rc = _spend(session, value, member.id, way, now_utc)
     row = _record(session, value, rc, points if rc == RC_APPROVED else 0, now_utc)
@@ -344,9 +377,14 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         if not value.advice:
             grants.believe(session, way, value.uid, value.terminal_id, value.counter, value.auth, now_utc)
     session.flush()
-    standing = standing_of(session, member, programme)
+    told = None
+    if rc == RC_APPROVED and value.verb == ACCRUAL and not value.advice and value.allowance is not None:
+        # Without the points of this sale: it may still be undone.
+        base = balance_of(session, member.id) - row.points
+        told = allowances.tell(session, value.at, value.auth, member.id, way, base, programme, now_utc)
+    standing = standing_of(session, member, programme, value.at)
     sms = outbox.tell(session, row, value.points, standing.balance, programme.sms, now_utc)
-    return Booked(rc, row.points, row.approval, standing, remarks, sms)
+    return Booked(rc, row.points, row.approval, standing, remarks, sms, told)
 
 
 def _spend(session: Session, value: Value, member_id: int, way: WayRow | None, now_utc: int) -> str:
@@ -358,11 +396,23 @@ def _spend(session: Session, value: Value, member_id: int, way: WayRow | None, n
         grant = grants.usable(session, value.uid, value.terminal_id, value.counter, now_utc)
         if grant is None:
             return RC_NOT_FOR_CARD
-    if balance_of(session, member_id) + value.points < 0:
+    if balance_of(session, member_id) - allowances.held(session, member_id) + value.points < 0:
         return RC_NO_FUNDS
     if grant is not None and not grants.consume(session, grant, value.seq):
         return RC_NOT_FOR_CARD
     return RC_APPROVED
+
+
+def _spend_reserve(session: Session, value: Value, member_id: int, remarks: list[str], now_utc: int) -> str:
+    """The code of an offline redemption: its allowance is used up with it, and it is good for one only."""
+    if value.allowance is None:
+        allowances.note_risk(session, value.at, member_id, -value.points, value.seq, now_utc)
+        return RC_APPROVED
+    why = allowances.why_not(session, value.at, value.allowance, -value.points, member_id)
+    if not why and allowances.use(session, value.allowance, value.seq):
+        return RC_APPROVED
+    remarks.append(why or f"allowance {value.allowance} was closed meanwhile")
+    return RC_NOT_FOR_CARD
 
 
 def _hard_refusal(value: Value, programme: Programme) -> str:
@@ -370,8 +420,11 @@ def _hard_refusal(value: Value, programme: Programme) -> str:
     if value.verb == ACCRUAL:
         return RC_BAD_AMOUNT if value.points < 0 or value.amount == 0 else RC_APPROVED
     if value.verb == REDEMPTION:
-        # A UID alone can be copied by anyone: it never spends. Offline nobody has checked the balance.
-        if value.auth == grants.AUTH_UID or value.advice:
+        # A UID alone can be copied by anyone: it never spends. Offline only what was reserved, or at the shop's risk.
+        unpaid = value.advice and value.allowance is None and not programme.offline_risk
+        if value.auth == grants.AUTH_UID or unpaid:
             return RC_NOT_FOR_CARD
+        if value.advice:  # threshold and step were its terminal's: a promise a person has seen is kept
+            return RC_APPROVED if value.points < 0 else RC_BAD_AMOUNT
         return RC_APPROVED if programme.redemption_allowed(-value.points) else RC_BAD_AMOUNT
     return RC_INVALID

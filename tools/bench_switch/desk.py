@@ -26,10 +26,12 @@ from tools.bench_switch.messages import (
     SIGN_OFF,
     SIGN_ON,
     Refused,
+    allowance_tag,
     answer_fields,
     demand_complete,
     read_inquiry,
     read_value,
+    released,
     salvage,
     standing_tags,
     terminal_id,
@@ -166,7 +168,7 @@ class Desk:
     ) -> _Answer:
         refused_with = fault.rc if fault is not None and fault.kind == "refuse" else ""
         if request.mti == "0800":
-            return self._manage(request, terminal, base, refused_with)
+            return self._manage(request, terminal, tags, base, refused_with)
         if request.mti == "0100":
             return self._inquire(request, tags, base, refused_with)
 
@@ -181,6 +183,7 @@ class Desk:
         if reversal:
             return _Answer(booked.rc, base)
         answer_tags = {**base, tlv.POINTS: tlv.i32(booked.points), **self._member_tags(booked.standing)}
+        answer_tags |= allowance_tag(booked.allowance)
         if booked.standing is not None:
             answer_tags[tlv.SMS] = tlv.u(booked.sms, 1)
         return _Answer(booked.rc, answer_tags, booked.approval, booked.standing)
@@ -197,7 +200,7 @@ class Desk:
         known = self._ledger.inquire(asked, verdict, now_utc)
         for remark in known.remarks:
             self._log.note(remark, asked.terminal_id)
-        said = {**base, **self._member_tags(known.standing)}
+        said = {**base, **self._member_tags(known.standing), **allowance_tag(known.allowance)}
         if known.auth is not None:
             said[tlv.AUTH] = tlv.u(known.auth, 1)
         if known.counter:
@@ -206,10 +209,20 @@ class Desk:
             said[tlv.EV2] = verdict.reply
         return _Answer(known.rc, said, standing=known.standing)
 
-    def _manage(self, request: wire.Split, terminal: TerminalRow, base: dict[int, bytes], refused_with: str) -> _Answer:
+    def _manage(
+        self,
+        request: wire.Split,
+        terminal: TerminalRow,
+        said: dict[int, bytes],
+        base: dict[int, bytes],
+        refused_with: str,
+    ) -> _Answer:
         function = request.fields["70"]
         if function not in (SIGN_ON, SIGN_OFF, ECHO):
             raise Refused(RC_INVALID, f"network function {function}")
+        ended = released(said)
+        if ended is not None and ended[0] == 0 and not refused_with:
+            self._ledger.release_ended(terminal.terminal_id, ended[1], self._clock())
         tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == SIGN_ON else base
         return _Answer(refused_with or "00", tags)
 

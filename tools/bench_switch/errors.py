@@ -27,7 +27,12 @@ CODES = {
     "B33": "unusable keys",
     "B40": "a list that cannot be read in",
     "B50": "the books are wrong",
+    "B80": "a number that cannot be",
+    "B81": "nothing to clear or to open again",
     "B60": "a fault that cannot be",
+    "B70": "no such allowance",
+    "B71": "an allowance that may still be spent",
+    "B61": "a form that cannot be used",
 }
 
 

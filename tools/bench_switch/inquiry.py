@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import grants
+from tools.bench_switch import allowances, grants
 from tools.bench_switch.booking import (
     CARD_STATES,
     RC_APPROVED,
     RC_COPY,
     RC_UNKNOWN_CARD,
     Standing,
+    balance_of,
     lock_member,
     standing_of,
 )
@@ -26,7 +27,10 @@ from tools.bench_switch.schema import CardRow, MemberRow, WayRow
 
 @dataclass(frozen=True)
 class Asked:
-    """An inquiry: UID as upper-case hex, `counter` 0 when the terminal did not say; `sun` or `step` is its proof."""
+    """An inquiry: UID as upper-case hex, `counter` 0 when the terminal did not say; `sun` or `step` is its proof.
+
+    `allowance` is the one the terminal names when it asks for one (0: it has none), None: it asks for none.
+    """
 
     terminal_id: str
     uid: str
@@ -34,6 +38,12 @@ class Asked:
     counter: int = 0
     sun: bytes = b""
     step: bytes = b""
+    allowance: int | None = None
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """Whose an allowance is."""
+        return self.terminal_id, self.uid
 
 
 @dataclass
@@ -45,6 +55,7 @@ class Known:
     auth: int | None = None
     counter: int = 0
     remarks: list[str] = field(default_factory=list)
+    allowance: allowances.Told | None = None
 
 
 def inquire(session: Session, asked: Asked, verdict: Verdict | None, programme: Programme, now_utc: int) -> Known:
@@ -56,15 +67,26 @@ def inquire(session: Session, asked: Asked, verdict: Verdict | None, programme: 
     if card is None:
         return known
     known.rc = CARD_STATES[card.state]
-    if known.rc == RC_APPROVED and (verdict is not None or asked.counter):
-        lock_member(session, card.member_id)
+    asks = asked.allowance is not None
+    if known.rc == RC_APPROVED and (verdict is not None or asked.counter or asks):
+        owner = lock_member(session, card.member_id).id
         suspicion = _examine(session, asked, verdict, known, now_utc)
         if suspicion:
             known.rc = RC_COPY
             known.remarks.append(f"suspected copy, card {grants.masked(asked.uid)}: {suspicion}")
+        elif asks:
+            session.refresh(card)  # given to another member meanwhile, it waits for its next tap
+            known.allowance = _reserve(session, asked, card, programme, now_utc) if card.member_id == owner else None
         session.flush()
-    known.standing = standing_of(session, session.get_one(MemberRow, card.member_id), programme)
+    known.standing = standing_of(session, session.get_one(MemberRow, card.member_id), programme, asked.at)
     return known
+
+
+def _reserve(
+    session: Session, asked: Asked, card: CardRow, programme: Programme, now_utc: int
+) -> allowances.Told | None:
+    base, way = balance_of(session, card.member_id), session.get(WayRow, asked.uid)
+    return allowances.tell(session, asked.at, asked.auth, card.member_id, way, base, programme, now_utc)
 
 
 def _examine(session: Session, asked: Asked, verdict: Verdict | None, known: Known, now_utc: int) -> str:

@@ -13,7 +13,7 @@ from typing import cast
 from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import grants
+from tools.bench_switch import allowances, grants, letters
 from tools.bench_switch.audit import audit
 from tools.bench_switch.booking import Booked, Standing, Value, balance_of, book, lock_terminal, standing_of
 from tools.bench_switch.books import member_named, uid_hex
@@ -25,6 +25,7 @@ from tools.bench_switch.lists import Lists
 from tools.bench_switch.office import Office
 from tools.bench_switch.proof import Verdict
 from tools.bench_switch.schema import (
+    AllowanceRow,
     CardRow,
     FaultRow,
     MemberRow,
@@ -56,6 +57,10 @@ class Ledger(Office, Lists):
         """Answer an inquiry by card, see `inquiry`; `verdict` is what came of its proof, None when it offered none."""
         return self._retried(lambda session: inquire(session, asked, verdict, self.programme, now_utc))
 
+    def release_ended(self, terminal_id: str, ended_utc: int, now_utc: int) -> int:
+        """A terminal holds no unsettled use of any allowance that ended by then; how many are free again."""
+        return self._retried(lambda session: allowances.release_ended(session, terminal_id, ended_utc, now_utc))
+
     def caller(self, terminal_id: str) -> tuple[TerminalRow | None, bool]:
         """Who sends, and whether any fault waits in the database: asked with each message, so in one round trip."""
         query = select(TerminalRow, select(FaultRow.id).exists()).where(TerminalRow.terminal_id == terminal_id)
@@ -77,6 +82,21 @@ class Ledger(Office, Lists):
     def take_challenge(self, terminal_id: str, uid: bytes) -> tuple[bytes, int] | None:
         """The open challenge and its end; it is taken once."""
         return self._retried(lambda session: grants.take_challenge(session, terminal_id, uid_hex(uid)))
+
+    # Dead letters, see `letters`.
+
+    def clear_letter(self, terminal_id: str, seq: int, now_utc: int) -> None:
+        self._retried(lambda session: letters.clear(session, terminal_id, seq, now_utc))
+
+    def reopen_letter(self, terminal_id: str, seq: int, now_utc: int) -> str:
+        return self._retried(lambda session: letters.reopen(session, terminal_id, seq, now_utc))
+
+    def letter_order(self, terminal_id: str, done: int | None, now_utc: int) -> int | None:
+        return self._retried(lambda session: letters.order(session, terminal_id, done, now_utc))
+
+    def letters(self, terminal_id: str | None = None) -> list[letters.Letter]:
+        with self._session() as session:
+            return letters.listed(session, terminal_id)
 
     # What people and tests ask.
 
@@ -144,6 +164,30 @@ class Ledger(Office, Lists):
             query = query.where(TransactionRow.member_id == member)
         with self._session() as session:
             return list(session.scalars(query.limit(last)))[::-1]
+
+    def allowances(self, terminal_id: str | None = None, *, closed: bool = False) -> list[AllowanceRow]:
+        """Points that are reserved, oldest first; with `closed` also those that were."""
+        query = select(AllowanceRow).order_by(AllowanceRow.id)
+        if terminal_id is not None:
+            query = query.where(AllowanceRow.terminal_id == terminal_id)
+        if not closed:
+            query = query.where(AllowanceRow.state == allowances.OPEN)
+        with self._session() as session:
+            return list(session.scalars(query))
+
+    def cancel_allowance(self, number: int, *, anyway: bool = False) -> None:
+        """Give an open one back to its member, of a terminal that is blocked, or `anyway`."""
+
+        def work(session: Session) -> None:
+            row = session.get(AllowanceRow, number)
+            if row is None or row.state != allowances.OPEN:
+                raise LedgerError("B70", f"no open allowance {number}")
+            if not anyway and not session.get_one(TerminalRow, row.terminal_id).blocked:
+                raise LedgerError("B71", f"terminal {row.terminal_id} may still spend it")
+            if not allowances.cancel(session, number):
+                raise LedgerError("B70", f"allowance {number} was closed meanwhile")
+
+        self._retried(work)
 
     def postings(self, member: str | int | None = None) -> list[PostingRow]:
         query = select(PostingRow).order_by(PostingRow.id)

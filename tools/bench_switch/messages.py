@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 
+from tools.bench_switch.allowances import Told
 from tools.bench_switch.booking import Standing, Value
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.inquiry import Asked
@@ -119,7 +120,26 @@ def read_inquiry(message: wire.Split, tags: dict[int, bytes]) -> Asked:
     if step and step[0] == STEP_BEGIN and step[1] != RELAY:
         raise Refused(RC_FORMAT, f"EV2 with key {step[1]}")
     auth, counter = _auth_and_counter(tags)
-    return Asked(terminal_id(message), tags[tlv.UID].hex().upper(), auth, counter, sun, step)
+    return Asked(terminal_id(message), tags[tlv.UID].hex().upper(), auth, counter, sun, step, _named(tags))
+
+
+def _named(tags: dict[int, bytes], spent: int | None = None) -> int | None:
+    """The allowance a request names (tag 30), None when it says nothing; `spent` points have to stand beside it."""
+    said = tags.get(tlv.ALLOWANCE)
+    if said is None:
+        return None
+    if len(said) != 8:
+        raise Refused(RC_FORMAT, f"ALLOWANCE with {len(said)} bytes")
+    number, points = (int.from_bytes(part, "big") for part in (said[:4], said[4:]))
+    if spent is not None and points != spent:
+        raise Refused(RC_FORMAT, f"ALLOWANCE of {points} points beside POINTS {-spent}")
+    return number
+
+
+def released(tags: dict[int, bytes]) -> tuple[int, int] | None:
+    """(id, unused points) of tag 31; of an 0800 (0, when the terminal said it). None: it says nothing."""
+    said = tags.get(tlv.RELEASE)
+    return (int.from_bytes(said[:4], "big"), int.from_bytes(said[4:], "big")) if said is not None else None
 
 
 def _auth_and_counter(tags: dict[int, bytes]) -> tuple[int, int]:
@@ -150,6 +170,9 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, mercha
         raise Refused(RC_FORMAT, "a proof belongs into a 0100")
     reversal = message.mti in ("0420", "0421")
     original_stan, original_de7 = 0, ""
+    points = tlv.number(tags, tlv.POINTS)
+    advice = message.mti in ("0220", "0221")
+    given_back = released(tags) if verb == REDEMPTION and message.mti == "0200" else None
     if reversal:
         original_mti, stan, de7, tail = fields["90"][:4], fields["90"][4:10], fields["90"][10:20], fields["90"][20:]
         if original_mti != "0200" or tail != ORIGINAL_TAIL:
@@ -160,7 +183,7 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, mercha
         seq=seq,
         mti=message.mti,
         verb=REVERSAL if reversal else verb,
-        advice=message.mti in ("0220", "0221"),
+        advice=advice,
         stan=int(fields["11"]),
         de7=fields["7"],
         rrn=fields["37"],
@@ -168,11 +191,13 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, mercha
         uid=tags[tlv.UID].hex().upper(),
         auth=auth,
         amount=int(fields["4"]),
-        points=tlv.number(tags, tlv.POINTS),
+        points=points,
         business_day=business_day(fields["13"], tlv.number(tags, tlv.CLOCK), now_utc),
         original_stan=original_stan,
         original_de7=original_de7,
         counter=counter,
+        allowance=None if reversal else _named(tags, -points if advice and verb == REDEMPTION else None),
+        release=given_back[0] if given_back is not None else 0,
     )
 
 
@@ -202,10 +227,17 @@ def business_day(mmdd: str, clock: int, now_utc: int) -> datetime.date:
     return today
 
 
-def amounts(balance: int) -> str:
-    """DE54: ledger and available balance of the points account; here they are the same."""
-    sign = "D" if balance < 0 else "C"
-    return "".join(f"91{kind}000{sign}{abs(balance):012d}" for kind in ("01", "02"))
+def amounts(balance: int, elsewhere: int = 0) -> str:
+    """DE54: ledger balance of the points account, and what of it this card may spend at this terminal."""
+    kinds = (("01", balance), ("02", balance - elsewhere))
+    return "".join(f"91{kind}000{'D' if points < 0 else 'C'}{abs(points):012d}" for kind, points in kinds)
+
+
+def allowance_tag(told: Told | None) -> dict[int, bytes]:
+    """Tag 30 of an answer, when there is one to tell of."""
+    if told is None:
+        return {}
+    return {tlv.ALLOWANCE: tlv.u(told.number, 4) + tlv.u(told.points, 4) + tlv.u(told.valid_until_utc, 4)}
 
 
 def standing_tags(standing: Standing, programme: Programme) -> dict[int, bytes]:
@@ -233,6 +265,6 @@ def answer_fields(
     if approval and mti == "0210":
         fields["38"] = approval
     if standing is not None and mti in ("0110", "0210", "0230"):
-        fields["54"] = amounts(standing.balance)
+        fields["54"] = amounts(standing.balance, standing.elsewhere)
     fields["48"] = tlv.write(tags).hex()
     return fields

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import outbox
+from tools.bench_switch import allowances, outbox
 from tools.bench_switch.booking import CARD_STATES, balance_of, lock_member, post
 from tools.bench_switch.books import Books, card_named, member_named, uid_hex
 from tools.bench_switch.errors import LedgerError
@@ -120,9 +120,9 @@ class Office(Books):
             raise LedgerError("B13", f"points to give or take are 1 to {POINTS_LIMIT}")
         with self._session() as session:
             row = lock_member(session, member_named(session, member).id)
-            balance = balance_of(session, row.id) + points
-            if balance < 0:
-                raise LedgerError("B13", f"the member has {balance - points} points")
+            balance, reserved = balance_of(session, row.id) + points, allowances.held(session, row.id)
+            if points < 0 and balance < reserved:
+                raise LedgerError("B13", f"the member has {balance - points} points, {reserved} of them reserved")
             if balance > POINTS_LIMIT:
                 raise LedgerError("B13", f"nobody has more than {POINTS_LIMIT} points")
             booked = _office_row(session, ADJUSTMENT, row.id, points)
@@ -161,6 +161,8 @@ class Office(Books):
             session.execute(delete(GrantRow).where(GrantRow.uid == card.uid, GrantRow.used_seq.is_(None)))
             others = session.scalar(select(func.count()).where(CardRow.member_id == former.id))
             points = balance_of(session, former.id) if former.provisional and not others else 0
+            if former.provisional and not others:
+                allowances.follow(session, former.id, to.id)
             if points:
                 row = _office_row(session, MOVE, to.id, 0)
                 row.uid = card.uid

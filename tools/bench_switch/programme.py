@@ -13,6 +13,8 @@ TIER_NAMES = ("none", "bronze", "silver", "gold")
 NEXT_REWARD = 1
 NEXT_TIER = 2
 POINTS_LIMIT = 2**31 - 1  # tag 02 is an i32
+ALLOWANCE_PERCENT = 20  # the most of a balance, and the longest, that may be reserved for offline redemption
+ALLOWANCE_HOURS = 72
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,16 @@ class Programme:
     redeem_step: int = 100
     point_value: int = 100
     sms: tuple[str, ...] = ("confirmed", "redeemed", "refused")  # what members are written about, see `outbox`
+    allowances: bool = False  # points may be reserved for offline redemption (LT-87 section 12)
+    allowance_percent: int = 20  # of the balance, all reserves of a member together
+    allowance_cap: int = 5_000  # points of one reserve
+    allowance_hours: int = 72
+    offline_risk: bool = False  # offline redemptions without a reserve are booked, a balance may turn negative
     open_provisional: bool = True  # an unknown card may earn: a nameless member is opened for it
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.allowance_percent <= ALLOWANCE_PERCENT and 1 <= self.allowance_hours <= ALLOWANCE_HOURS):
+            raise ValueError(f"an allowance is at most {ALLOWANCE_PERCENT} % and {ALLOWANCE_HOURS} hours")
 
     @property
     def tiers_differ(self) -> bool:

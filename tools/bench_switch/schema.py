@@ -2,14 +2,14 @@
 
 No balance is stored anywhere: a balance is the sum of a member's postings. What must be unique is unique by a
 constraint of the database, not by good behaviour of the code: (terminal, SEQ), one reversal per original, one mark per
-message reference, one member per card, one grant per redemption.
+message reference, one member per card, one grant per redemption, one open allowance per terminal and card.
 
 Points are whole points, times are seconds since 1970-01-01 UTC, dates are ISO text.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Accounts of the double entry. A member's own account is MEMBER with the member's id beside it.
@@ -183,6 +183,26 @@ class PostingRow(Base):
     points: Mapped[int] = mapped_column(BigInteger)
 
 
+class ClearRow(Base):
+    """A refused transaction the office has dealt with: its terminal gives it up, and has said so at `done_utc`."""
+
+    __tablename__ = "letters_cleared"
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    ordered_utc: Mapped[int] = mapped_column(BigInteger)
+    done_utc: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ReopenRow(Base):
+    """A refusal that was set aside: its transaction has no SEQ any more, the SEQ is decided anew when it comes again."""
+
+    __tablename__ = "letters_reopened"
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("transactions.id"), primary_key=True)
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    reopened_utc: Mapped[int] = mapped_column(BigInteger)
+
+
 class ChallengeRow(Base):
     """The open challenge of a relayed card, whose second step may come to another worker than its first."""
 
@@ -191,6 +211,38 @@ class ChallengeRow(Base):
     uid: Mapped[str] = mapped_column(String(20), primary_key=True)
     rnd_a: Mapped[str] = mapped_column(String(32))
     expires_utc: Mapped[int] = mapped_column(BigInteger)
+
+
+class AllowanceRow(Base):
+    """Points of a member kept for one card at one terminal, which may spend them there without a line, once.
+
+    `state` is open, used, released, expired or cancelled; risk is an offline redemption the programme booked without.
+    `covered` is what was free when it was granted or last raised. No posting: the points stay the member's until used.
+    """
+
+    __tablename__ = "allowances"
+    __table_args__ = (
+        UniqueConstraint("terminal_id", "used_seq", name="one_allowance_per_seq"),
+        Index(
+            "one_open_allowance",
+            "terminal_id",
+            "uid",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("allowances_by_member", "member_id"),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"))
+    uid: Mapped[str] = mapped_column(ForeignKey("cards.uid"))
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
+    points: Mapped[int] = mapped_column(BigInteger)
+    covered: Mapped[int] = mapped_column(BigInteger)
+    granted_utc: Mapped[int] = mapped_column(BigInteger)
+    valid_until_utc: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(10))
+    used_seq: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class FaultRow(Base):

@@ -23,9 +23,13 @@ TIER = 0x10
 VISITS = 0x11
 LASTVISIT = 0x12
 NEXT = 0x25
+ALLOWANCE = 0x30
+RELEASE = 0x31
 SDM = 0x32
 EV2 = 0x33
 SMS = 0x43
+DISPUTE = 0x53
+ADMIN = 0x54
 NAME = 0x44
 KID = 0x60
 FW = 0x61
@@ -51,9 +55,13 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     VISITS: ("VISITS", 2, 2, "u"),
     LASTVISIT: ("LASTVISIT", 3, 3, "b"),
     NEXT: ("NEXT", 5, 65, "b"),
+    ALLOWANCE: ("ALLOWANCE", 8, 12, "b"),
+    RELEASE: ("RELEASE", 8, 8, "b"),
     SDM: ("SDM", 19, 25, "x"),
     EV2: ("EV2", 18, 33, "x"),
     SMS: ("SMS", 1, 1, "u"),
+    DISPUTE: ("DISPUTE", 4, 4, "u"),
+    ADMIN: ("ADMIN", 1, 1, "u"),
     NAME: ("NAME", 0, 60, "t"),
     KID: ("KID", 1, 1, "u"),
     FW: ("FW", 1, 32, "t"),
