@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
+from tools.bench_switch.cli_letters import letters
 from tools.bench_switch.cli_office import card, member
 from tools.bench_switch.cli_sms import sms
 from tools.bench_switch.cli_terminals import terminal
@@ -144,6 +145,7 @@ def ledger_show(database: str, member: str | None, last: int) -> None:
 @click.pass_obj
 def ledger_check(database: str) -> None:
     """Check the books; exit code 1 when something is wrong."""
+main.add_command(letters)
     with books_of(database) as books:
         problems = books.check()
         count = len(books.transactions())

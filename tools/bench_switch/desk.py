@@ -29,6 +29,8 @@ from tools.bench_switch.messages import (
     allowance_tag,
     answer_fields,
     demand_complete,
+    letter_done,
+    letter_tags,
     read_inquiry,
     read_value,
     released,
@@ -224,6 +226,9 @@ class Desk:
         if ended is not None and ended[0] == 0 and not refused_with:
             self._ledger.release_ended(terminal.terminal_id, ended[1], self._clock())
         tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == SIGN_ON else base
+        if function != SIGN_OFF and not refused_with:
+            cleared = self._ledger.letter_order(terminal.terminal_id, letter_done(said), self._clock())
+            tags = {**tags, **letter_tags(cleared)}
         return _Answer(refused_with or "00", tags)
 
     def _member_tags(self, standing: Standing | None) -> dict[int, bytes]:

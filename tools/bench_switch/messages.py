@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 
+from tools.bench_switch import letters
 from tools.bench_switch.allowances import Told
 from tools.bench_switch.booking import Standing, Value
 from tools.bench_switch.codec import tlv, wire
@@ -268,3 +269,14 @@ def answer_fields(
         fields["54"] = amounts(standing.balance, standing.elsewhere)
     fields["48"] = tlv.write(tags).hex()
     return fields
+
+
+def letter_done(tags: dict[int, bytes]) -> int | None:
+    """The SEQ of a dead letter a terminal says it gave up, as it was told, or None."""
+    told = tags.get(tlv.ADMIN) == tlv.u(letters.CLEAR, 1) and tlv.DISPUTE in tags
+    return int.from_bytes(tags[tlv.DISPUTE], "big") if told else None
+
+
+def letter_tags(seq: int | None) -> dict[int, bytes]:
+    """What tells a terminal to give a dead letter up."""
+    return {} if seq is None else {tlv.DISPUTE: tlv.u(seq, 4), tlv.ADMIN: tlv.u(letters.CLEAR, 1)}

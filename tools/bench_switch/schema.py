@@ -194,7 +194,7 @@ class ClearRow(Base):
 
 
 class ReopenRow(Base):
-    """A refusal that was set aside: its transaction has no SEQ any more, the SEQ is decided anew when it comes again."""
+    """A refusal that was set aside: its transaction has no SEQ any more, which is decided anew when it comes again."""
 
     __tablename__ = "letters_reopened"
     transaction_id: Mapped[int] = mapped_column(ForeignKey("transactions.id"), primary_key=True)
