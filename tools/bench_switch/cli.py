@@ -15,14 +15,17 @@ from rich.markup import escape
 
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
-from tools.bench_switch.cli_letters import letters
 from tools.bench_switch.cli_office import card, member
 from tools.bench_switch.cli_sms import sms
 from tools.bench_switch.cli_terminals import terminal
+from tools.bench_switch.database import is_shared
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import KINDS, Fault
+from tools.bench_switch.ledger import Ledger
+from tools.bench_switch.page.server import DEFAULT_PORT as PAGE_PORT
+from tools.bench_switch.page.server import Page
 from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME
-from tools.bench_switch.server import BenchSwitch
+from tools.bench_switch.server import BenchSwitch, wall_clock
 from tools.bench_switch.workers import Workers
 
 DEFAULT_DATABASE = "sqlite:///build/bench-switch.db"
@@ -56,6 +59,15 @@ def main(context: click.Context, database: str) -> None:
 )
 @click.option("--passphrase-env", metavar="NAME", help="Take its passphrase from this environment variable.")
 @click.option("--workers", default=1, show_default=True, help="Processes on the port; more than 1 needs PostgreSQL.")
+@click.option(
+    "--page",
+    "page_port",
+    type=click.IntRange(0, 65_535),
+    is_flag=False,
+    flag_value=PAGE_PORT,
+    metavar="[PORT]",
+    help=f"Serve a page for the office on this machine as well; 0 takes a free port. [without PORT: {PAGE_PORT}]",
+)
 @click.option("--quiet", is_flag=True, help="Do not print each message.")
 @click.pass_obj
 def serve(
@@ -67,6 +79,7 @@ def serve(
     issuer_file: Path | None,
     passphrase_env: str | None,
     workers: int,
+    page_port: int | None,
     quiet: bool,
 ) -> None:
     """Serve until Ctrl-C."""
@@ -82,6 +95,8 @@ def serve(
             switch = Workers(database, workers, pki_folder, host, port, switch_name=name, issuer_keys=keys)
         if not quiet:
             switch.listen(lambda line: console.print(escape(line)))
+        if page_port is not None and isinstance(switch, Workers):
+            switch.keep_log()
         try:
             switch.start()
         except OSError as error:
@@ -90,10 +105,14 @@ def serve(
                 "another --port may be free (0 takes any) [B04]"
             ) from error
         # The handlers are put back, so that this command can be used inside another program.
+        page: Page | None = None
         before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             console.print(f"listening on [bold]{host}:{switch.port}[/] as {switch.identity.switch_name}")
             console.print(f"CA for the terminal: {switch.identity.ca_der}")
+            if page_port is not None:
+                page = _page_of(switch, database, page_port)
+                console.print(f"page: {page.url}", soft_wrap=True)
             console.print("Ctrl-C stops")
             while not stop.wait(0.5):
                 if isinstance(switch, Workers) and switch.failed.is_set():
@@ -101,8 +120,25 @@ def serve(
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            if page is not None:
+                page.close()
+                page.ledger.close()
             switch.close()
             console.print("stopped")
+
+
+def _page_of(switch: BenchSwitch | Workers, database: str, port: int) -> Page:
+    """The page, served; beside workers it has the books open itself, as each of them has."""
+    books = switch.ledger if isinstance(switch, BenchSwitch) else Ledger(database)
+    kind = "PostgreSQL" if is_shared(database) else "SQLite"
+    about = {"terminals at": f"{switch.host}:{switch.port}", "books in": kind}
+    page = Page(books, switch.log, wall_clock, about)
+    try:
+        page.start(port)
+    except OSError as error:
+        books.close()
+        raise LedgerError("B04", f"the page cannot be served on port {port}: {error.strerror or error}") from error
+    return page
 
 
 main.add_command(member)
@@ -145,7 +181,6 @@ def ledger_show(database: str, member: str | None, last: int) -> None:
 @click.pass_obj
 def ledger_check(database: str) -> None:
     """Check the books; exit code 1 when something is wrong."""
-main.add_command(letters)
     with books_of(database) as books:
         problems = books.check()
         count = len(books.transactions())

@@ -49,13 +49,14 @@ def member_add(
     click.echo(f"member {number} {name}: {points} points")
 
 
-@member.command("points")
+# A negative number is no option.
+@member.command("points", context_settings={"ignore_unknown_options": True})
 @click.argument("member")
 @click.argument("points", type=int)
 @click.option("--reason", required=True, help="Kept beside the booking.")
 @click.pass_obj
 def member_points(database: str, member: str, points: int, reason: str) -> None:
-    """Give MEMBER (name or number) POINTS, or take some: `member points ali -- -50 --reason ...`."""
+    """Give MEMBER (name or number) POINTS, or take some: a negative number takes."""
     with books_of(database) as ledger:
         balance = ledger.adjust(who(member), points, reason, wall_clock())
     click.echo(f"{member}: {points:+,} points, {balance:,} now")

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 
+from tools.bench_switch.booking import Standing, standing_of
 from tools.bench_switch.books import Books, member_named
+from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.grants import LEGACY
 from tools.bench_switch.schema import (
     MEMBER,
     CardRow,
@@ -21,6 +24,7 @@ from tools.bench_switch.schema import (
     PostingRow,
     ReasonRow,
     TransactionRow,
+    WayRow,
 )
 
 LIMIT = 50
@@ -37,6 +41,43 @@ class Found:
     cards: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A card in a list, with whose it is."""
+
+    uid: str
+    state: str
+    way: str
+    member_id: int
+    number: int | None
+    name: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All there is about one member; lists have the newest first."""
+
+    standing: Standing
+    contact: ContactRow | None
+    cards: list[Bound]
+    transactions: list[TransactionRow]
+    reasons: dict[int, str]
+    messages: list[OutboxRow]
+
+
+def _card_query() -> Select[CardRow, MemberRow, WayRow | None]:
+    return (
+        select(CardRow, MemberRow, WayRow)
+        .join(MemberRow, CardRow.member_id == MemberRow.id)
+        .outerjoin(WayRow, WayRow.uid == CardRow.uid)
+        .order_by(CardRow.uid)
+    )
+
+
+def _bound(card: CardRow, member: MemberRow, way: WayRow | None) -> Bound:
+    return Bound(card.uid, card.state, way.way if way else LEGACY, member.id, member.member_no, member.name)
+
+
 class Lists(Books):
     """Questions people ask."""
 
@@ -46,7 +87,9 @@ class Lists(Books):
         word = word.strip()
         if word:
             fits = [MemberRow.name.icontains(word, autoescape=True)]
-            fits.append(MemberRow.id.in_(select(CardRow.member_id).where(CardRow.uid.startswith(word.upper()))))
+            fits.append(
+                MemberRow.id.in_(select(CardRow.member_id).where(CardRow.uid.startswith(word.upper(), autoescape=True)))
+            )
             if word.isascii() and word.isdigit():
                 fits.append(MemberRow.member_no == int(word[:18]))
             query = query.where(or_(*fits))
@@ -65,6 +108,42 @@ class Lists(Books):
         return [
             Found(row.id, row.member_no, row.name, points.get(row.id, 0), tuple(cards.get(row.id, ()))) for row in rows
         ]
+
+    def find_cards(self, word: str = "", *, blocked: bool = False, limit: int = LIMIT) -> list[Bound]:
+        """Cards whose UID begins with `word`, or whose owner's name has it; `blocked`: only those that get nothing."""
+        query = _card_query().limit(limit)
+        word = word.strip()
+        if word:
+            owner = MemberRow.name.icontains(word, autoescape=True)
+            query = query.where(or_(CardRow.uid.startswith(word.upper(), autoescape=True), owner))
+        if blocked:
+            query = query.where(CardRow.state != "active")
+        with self._session() as session:
+            return [_bound(*found) for found in session.execute(query).tuples()]
+
+    def profile(self, member_id: int, last: int) -> Profile:
+        """A member by the id of the row: nameless members have no other name."""
+        with self._session() as session:
+            member = session.get(MemberRow, member_id)
+            if member is None:
+                raise LedgerError("B10", "no such member")
+            newest = select(TransactionRow).where(TransactionRow.member_id == member_id)
+            rows = list(session.scalars(newest.order_by(TransactionRow.id.desc()).limit(last)))
+            why = select(ReasonRow).where(ReasonRow.transaction_id.in_([row.id for row in rows]))
+            written = select(OutboxRow).where(OutboxRow.member_id == member_id)
+            return Profile(
+                standing_of(session, member, self.programme),
+                session.get(ContactRow, member_id),
+                [_bound(*one) for one in session.execute(_card_query().where(MemberRow.id == member_id)).tuples()],
+                rows,
+                {row.transaction_id: row.text for row in session.scalars(why)},
+                list(session.scalars(written.order_by(OutboxRow.id.desc()).limit(last))),
+            )
+
+    def count(self) -> int:
+        """How many transactions there are."""
+        with self._session() as session:
+            return session.scalar(select(func.count()).select_from(TransactionRow)) or 0
 
     def contact(self, member: str | int) -> ContactRow | None:
         """Where a member wants to hear from the programme."""

@@ -76,6 +76,10 @@ class MessageLog:
         terminal_id = message.fields.get("41", "").rstrip()
         self._write(direction, terminal_id, message.mti, shown, tlv.readable(tags), note)
 
+    def take(self, entry: Entry) -> None:
+        """An entry of another process's log, numbered anew."""
+        self._write(entry.direction, entry.terminal_id, entry.mti, entry.fields, entry.tags, entry.note)
+
     def note(self, text: str, terminal_id: str = "") -> None:
         self._write(NOTE, terminal_id, "", {}, {}, text)
 

@@ -1,7 +1,8 @@
 """One worker of several: serves the listening socket it inherited until its parent goes away.
 
 Started by `workers` alone, as `python -m tools.bench_switch.worker`. The first line of standard input is its order, as
-JSON; the end of standard input is the end of the parent. It says `ready`, then one line for each message when asked to.
+JSON; the end of standard input is the end of the parent. It says `ready`, then each entry of its message log as a line
+of JSON when asked to.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def main() -> None:
     )
     switch.start()
     if not order.quiet:
-        switch.log.listen(lambda entry: print(entry.line(), flush=True))
+        switch.log.listen(lambda entry: print(json.dumps(asdict(entry)), flush=True))
     print(READY, flush=True)
     try:
         sys.stdin.read()

@@ -9,6 +9,7 @@ to any of them. Durations in seconds.
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from pathlib import Path
 from tools.bench_switch.database import is_shared
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.ledger import Ledger
+from tools.bench_switch.log import Entry, MessageLog
 from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME, ensure
+from tools.bench_switch.server import wall_clock
 from tools.bench_switch.worker import READY, Order, spelt
 from tools.issuer.keys import IssuerKeys
 
@@ -55,9 +58,10 @@ class Workers:
         self.identity = ensure(pki_folder, switch_name)
         self.failed = threading.Event()
         self.restarts = 0
+        self.log = MessageLog(wall_clock)  # of all workers together; it stays empty when nobody listens
         self._database_url = database_url
         self._keys = issuer_keys
-        self._say: Callable[[str], None] | None = None
+        self._telling = False
         self._count = count
         self._stopping = threading.Event()
         self._listeners: list[socket.socket] = []
@@ -74,7 +78,12 @@ class Workers:
 
     def listen(self, say: Callable[[str], None]) -> None:
         """Let `say` hear each message and what becomes of the workers, from other threads; before `start`."""
-        self._say = say
+        self._telling = True
+        self.log.listen(lambda entry: say(entry.line()))
+
+    def keep_log(self) -> None:
+        """Let the workers tell what they hear without saying it to anybody; before `start`."""
+        self._telling = True
 
     def start(self) -> None:
         """Listen and start the workers; returns when all of them serve. OSError when the address cannot be had."""
@@ -150,20 +159,25 @@ class Workers:
             for line in process.stdout:
                 if line.strip() == READY:
                     self._ready[number].set()
-                elif self._say is not None:
-                    self._say(line.rstrip())
+                elif self._telling:
+                    self._hear(line)
             code = process.wait()
             process.stdout.close()
             if self._stopping.is_set():
                 return
             self._ready[number].clear()
             self.restarts += 1
-            if self._say is not None:
-                self._say(f"worker {number} (process {process.pid}) ended with {code}; another one starts")
+            self.log.note(f"worker {number} (process {process.pid}) ended with {code}; another one starts")
             quick = quick + 1 if time.monotonic() - started < _QUICK_S else 0
             if quick >= _QUICK_ENDS:
                 self.failed.set()
                 return
+
+    def _hear(self, line: str) -> None:
+        try:
+            self.log.take(Entry(**json.loads(line)))
+        except (ValueError, TypeError):
+            self.log.note(line.rstrip())  # not its log: what else a worker has to say
 
     def _spawn(self, number: int) -> subprocess.Popen[str]:
         listener = self._listeners[number].fileno()
@@ -180,7 +194,7 @@ class Workers:
             str(self.identity.folder.resolve()),
             self.identity.switch_name,
             listener,
-            self._say is None,
+            not self._telling,
             spelt(self._keys),
         )
         assert process.stdin is not None
