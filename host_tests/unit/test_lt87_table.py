@@ -85,10 +85,11 @@ def every_request(packed: bool) -> list[tuple[str, bytes]]:
     late = transaction(mode=OFFLINE, clerk=12, card_counter=61)
     undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
     make.in_force = held = [(profile.TAG_CFG, b"\0\7"), (profile.TAG_HOTLIST, b"\0\3")]
+    cleared = [(profile.TAG_DISPUTE, bytes(4)), (profile.TAG_ADMIN, b"\1")]
     pin = download.Pin(8, 1000, bytes(8))
     return [
-        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK, held).raw),
-        ("0800 sign-off, echo", make.network(ECHO, 5, NOW, CLOCK_OK, held).raw),
+        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK, held + cleared).raw),
+        ("0800 sign-off, echo", make.network(ECHO, 5, NOW, CLOCK_OK, held + cleared).raw),
         ("0800 download", download.request(make, download.CONFIG, 5, NOW, CLOCK_OK, 240, pin).raw),
         ("0800 download", download.request(make, download.MEMBERS, 5, NOW, CLOCK_OK, 0, None, 12).raw),
         ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, 61, b"\x01" + bytes(24)).raw),

@@ -88,7 +88,7 @@ TAGS = {
     0x50: ("SURVEY", "question u8, answer u8, anonymous u8"),
     0x51: ("REASON", "u8"),
     0x52: ("NOTE", "text"),
-    0x53: ("DISPUTE", "u32 SEQ"),
+    0x53: ("DISPUTE", "u32 SEQ; beside ADMIN 1 the dead letter that is cleared"),
     0x54: ("ADMIN", "u8 1 clear dead letter, 2 zeroise, 3 stop value, 4 minimum build"),
     0x60: ("KID", "u8 key id of the MAC"),
     0x61: ("FW", "ASCII"),
