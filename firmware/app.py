@@ -39,10 +39,10 @@ from firmware.switch.forward import Forward
 from firmware.switch.link import Link, tpdu_to
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages
+from firmware.switch.profile import TAG_ADMIN
 from firmware.switch.session import Session, jitter_of
 from firmware.text import catalogue
 
-from firmware.switch.profile import TAG_ADMIN
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     from firmware.core.types import Reply
     from firmware.service.provisioned import Start
     from firmware.settings import Settings
+    from firmware.switch.messages import Answer
 
 VERSION = "0.1.0"
 # No clock of a terminal that runs this version can be earlier: 2026-11-22 00:00 UTC.
-    from firmware.switch.messages import Answer
 _BUILT_UTC = const(1_795_305_600)
 
 _LOADING_THRESHOLD = const(4096)
@@ -140,12 +140,12 @@ class App:
         self.session = Session(
             link, messages, self.clock, self.journal, self.log, lambda: board.random_number(31), jitter=jitter
         )
+        self.session.on_network.append(self._hear)
         self.forward = Forward(self.journal, self.session, messages, self.clock, self.log, self.members.put, jitter)
 
     def _build_person(self, board: "Board", display: "Any", settings: "Settings") -> None:
         self.keys = Keys(board.keypad())
         self.signals = Signals(board.sounder(), board.lamps())
-        self.session.on_network.append(self._hear)
         self._reader_beat = _unwatched
         chip, group = board.reader_chip(), settings.secret_bytes("card_group")
         card_keys = CardKeys(group) if group else None  # without: every card it would open counts by its UID
