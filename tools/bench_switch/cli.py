@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
+from tools.bench_switch.cli_letters import letters
 from tools.bench_switch.cli_office import card, member
 from tools.bench_switch.cli_sms import sms
 from tools.bench_switch.cli_terminals import terminal
@@ -144,6 +145,8 @@ def _page_of(switch: BenchSwitch | Workers, database: str, port: int) -> Page:
 main.add_command(member)
 main.add_command(card)
 main.add_command(terminal)
+main.add_command(batch)
+main.add_command(letters)
 main.add_command(sms)
 main.add_command(answer)
 
