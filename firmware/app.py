@@ -78,11 +78,11 @@ class App:
         self.board = board
         self._started = ticks_ms()
         self._custody: "Any" = None
+        self._letters: "Any" = None
         self._recorded: "list[str]" = []
         source, sink, readable = board.serial()
         self.console = Console(source, sink, readable, self.status, self.calm, board.restart_to_prompt)
         self.log = Log(echo=self.console.say)
-        self._letters: "Any" = None
         self.console.attach(self.log)
         for name in settings.unknown:
             self.log.fault("K01", "setting nobody knows: " + name)
@@ -270,23 +270,6 @@ class App:
                 gc.threshold(-1)
         return self._custody
 
-    def _age_ms(self) -> int:
-        return ticks_diff(ticks_ms(), self._started)
-
-    def _fault(self, where: str, error: Exception) -> None:
-        # Once a task and start: a fault that returns every second must not wear the flash out.
-        if where not in self._recorded and not isinstance(error, VafaError):
-            self._recorded.append(where)
-            faults.record(faults.trace_of(error, sys.print_exception), where)
-
-
-def _unwatched() -> None:
-    """Nobody counts heartbeats yet."""
-
-
-def run(terminal: App) -> None:
-    """Sell until the power goes."""
-    asyncio.run(terminal.run())
     def rights(self) -> "Any":
         """Console rights, for the keypad too."""
         return self._service().rights()
@@ -305,3 +288,20 @@ def run(terminal: App) -> None:
         if TAG_ADMIN in answer.tags:
             self.letters().hear(answer)
 
+    def _age_ms(self) -> int:
+        return ticks_diff(ticks_ms(), self._started)
+
+    def _fault(self, where: str, error: Exception) -> None:
+        # Once a task and start: a fault that returns every second must not wear the flash out.
+        if where not in self._recorded and not isinstance(error, VafaError):
+            self._recorded.append(where)
+            faults.record(faults.trace_of(error, sys.print_exception), where)
+
+
+def _unwatched() -> None:
+    """Nobody counts heartbeats yet."""
+
+
+def run(terminal: App) -> None:
+    """Sell until the power goes."""
+    asyncio.run(terminal.run())
