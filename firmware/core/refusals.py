@@ -24,6 +24,13 @@ CARD_TO_RENEW = "P28"  # it looks like a copy; nobody is accused at the counter
 
 NOTHING_REJECTED = "P41"
 
+# Spending without the switch.
+NOTHING_RESERVED = "P50"
+SPENT_ONCE = "P51"
+OFFLINE_LIMIT = "P52"
+DATA_TOO_OLD = "P53"
+CLOCK_UNSURE = "P54"
+
 # Outcomes and the machine around a flow.
 NOTHING_TO_REPRINT = "P31"
 PRINTER_NOT_READY = "P32"
@@ -43,6 +50,11 @@ LOCAL_REFUSALS = (
     NO_BALANCE_KNOWN,
     VALUE_STOPPED,
     CARD_TO_RENEW,
+    NOTHING_RESERVED,
+    SPENT_ONCE,
+    OFFLINE_LIMIT,
+    DATA_TOO_OLD,
+    CLOCK_UNSURE,
     NOTHING_TO_REPRINT,
     PRINTER_NOT_READY,
     NOTHING_REJECTED,

@@ -119,7 +119,7 @@ class Transaction:
     `seq` is the idempotency key together with the terminal id, never reused. `amount` is money; `points` is signed
     (an accrual's estimate is positive, a redemption negative). `original_seq` names what a reversal undoes, else 0.
     `card_counter` is the card's own counter at this tap, 0 unknown; `reference` is the cash register's own, 40 bytes of
-    UTF-8 at most; `allowance` the points of the reserve of this card that were left when it was approved offline.
+    UTF-8 at most; `allowance` the number of the allowance an offline redemption spent, 0 none.
     """
 
     def __init__(
@@ -186,12 +186,25 @@ class JournalEntry:
         self.result = result
 
 
+class Allowance:
+    """Points the switch keeps for one card at this terminal alone: `number` is the switch's, above 0.
+
+    To be spent here without its word, by one redemption, until `valid_until_utc`; `granted_utc` is when it was told.
+    """
+
+    def __init__(self, number: int, points: int, valid_until_utc: int, granted_utc: int) -> None:
+        self.number = number
+        self.points = points
+        self.valid_until_utc = valid_until_utc
+        self.granted_utc = granted_utc
+
+
 class Reply:
     """The part of an answer the rest of the terminal may act on; its MAC has been checked.
 
     `member` is what the switch said of the cardholder, or None; `text` is a line to show, or "". `auth` is what the
     switch holds proven of this tap (AUTH_AES or AUTH_UID), None when it was shown nothing; `counter` is the card's own
-    as the switch read it, 0 unknown.
+    as the switch read it, 0 unknown. `allowance` is told only to who asked for one.
     """
 
     def __init__(
@@ -204,6 +217,7 @@ class Reply:
         text: str = "",
         auth: "int | None" = None,
         counter: int = 0,
+        allowance: "Allowance | None" = None,
     ) -> None:
         self.rc = rc
         self.points = points
@@ -213,3 +227,4 @@ class Reply:
         self.text = text
         self.auth = auth
         self.counter = counter
+        self.allowance = allowance

@@ -150,16 +150,16 @@ class Buckets:
             return None
         return unpack_member(found) if found is not None else None
 
-    def put(self, member: "Member") -> None:
+    def put(self, member: "Member", now: bool = False) -> bool:
         """Keep this state; for want of an erased sector, in memory until `idle_work` has one. Erases only when eight
         wait already."""
         if not self._opened or not fits(member):
-            return
+            return False
         self._drop_waiting(member.uid)
         body = pack_member(member)
         try:
             if not self._append(self._home[self._bucket(member.uid)], body):
-                if len(self._waiting) < _WAITING and not self._is_next_erased():
+                if not now and len(self._waiting) < _WAITING and not self._is_next_erased():
                     self._waiting.append(body)
                 else:
                     self._copy(body)
@@ -168,6 +168,7 @@ class Buckets:
         except StoreError:
             self._opened = False
 
+        return False
     def forget(self, uid: bytes) -> None:
         """Know this card no more and erase every trace of it, also where nobody can read it. After a cut in it, the
         card is known, or `idle_work` erases the traces. When the flash does not take that, all cards are forgotten;

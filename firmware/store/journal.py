@@ -356,17 +356,18 @@ class Journal(Care):
                     break
         return min(times) if times else 0
 
-    def pending_points(self, uid: bytes) -> int:
-        """Signed points of this card approved here and not settled: reads its frames and one in 127 of the others."""
+    def pending_of(self, uid: bytes, reversals: bool = False) -> "Iterator[Transaction]":
+        """What of this card is pending, all but or only reversals: reads its frames and one in 127 of the others."""
         self._load_all()
-        points = 0
-        for position in self._pending.positions(False, fingerprint(uid)):
+        for position in self._pending.positions(reversals, fingerprint(uid)):
             frame = self._entries.needed(position, TRANSACTIONS)
-            if frame is not None:
-                t = records.unpack_transaction(frame.body)
-                if t.uid == uid:
-                    points += t.points
-        return points
+            t = records.unpack_transaction(frame.body) if frame is not None else None
+            if t is not None and t.uid == uid:
+                yield t
+
+    def pending_points(self, uid: bytes) -> int:
+        """Signed points of this card approved here and not settled."""
+        return sum([t.points for t in self.pending_of(uid)])
 
     def gaps(self) -> int:
         """Places, seen since the start, where a record that once stood there is missing or does not open any more."""

@@ -113,21 +113,23 @@ class Members(Care):
             return None
         return unpack_member(frame.body) if frame is not None and not forgotten(frame.body) else None
 
-    def put(self, member: Member) -> None:
-        """Keep this state. Erases and cleans only when `idle_work` was not called enough; a member that finds no room
-        is not known until the next start."""
+    def put(self, member: Member, now: bool = True) -> bool:
+        """Keep this state; whether it is on the flash: always at once, `now` is the other cache's. Erases and cleans
+        only when `idle_work` was not called enough; a member that finds no room is not known until the next start."""
         if not self._opened or not fits(member):
-            return
+            return False
         try:
             if self._index.unused * 8 < self._index.live:
                 self._known.begin_again()
             self._make_room()
             self._write(pack_member(member), 1)
+            return True
         except StoreFull:
             self._index.remove(crc32(member.uid), self._known.place_of(member.uid))
             self._opened = self._ring.free() > 0
         except StoreError:
             self._opened = False
+        return False
 
     def forget(self, uid: bytes) -> None:
         """Know this card no more, at once; `idle_work` then erases every trace of it. Also after a power cut, and when

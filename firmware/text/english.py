@@ -63,6 +63,7 @@ about: about {}
 about_short: ~{}
 to_be_confirmed: to be confirmed
 under_review: under review
+reserved: reserved
 not_booked: nothing booked
 balance_label: Bal.
 confirmed: confirmed
@@ -111,6 +112,8 @@ help_terminal: Unblock, resend
 help_limit: Ask the switch
 help_points: Compare points
 help_support: Call support
+start_risk: OFFLINE AT RISK
+start_risk_next: Points are spent without reserve
 start_maintenance: Maintenance
 start_maintenance_next: Python prompt
 starting: Starting
@@ -126,6 +129,7 @@ r_value: Value: {} {}
 r_points: Points: {}
 r_points_about: Points: about {}
 r_to_be_confirmed: to be confirmed by the switch
+r_reserved: reserved: booked when sent
 r_under_review: large amount: under review
 r_balance: Balance: {}
 r_balance_about: Balance: about {}
@@ -220,6 +224,11 @@ H30: Message refused | Note the code, call support
 H41: Card is lost | Member must call support
 H43: Card is stolen | Member must call support
 H51: Too few points | Choose fewer points
+P50: Nothing reserved | Points are safe. Tap once online
+P51: Used offline now | Again when connected. Earn works
+P52: Offline limit | Connect first. Points are safe
+P53: Data too old | Connect first. Points are safe
+P54: Clock not sure | Connect once. Points are safe
 H54: Card expired | Renew the card
 H57: Card may not | Swap it for a protected card
 H58: Terminal may not | Call support
