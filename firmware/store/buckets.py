@@ -152,7 +152,7 @@ class Buckets:
 
     def put(self, member: "Member", now: bool = False) -> bool:
         """Keep this state; for want of an erased sector, in memory until `idle_work` has one. Erases only when eight
-        wait already."""
+        wait already or it has to be on the flash `now`. False: it is not kept."""
         if not self._opened or not fits(member):
             return False
         self._drop_waiting(member.uid)
@@ -163,6 +163,7 @@ class Buckets:
                     self._waiting.append(body)
                 else:
                     self._copy(body)
+            return True
         except StoreFull:
             self._start_smaller()
         except StoreError:

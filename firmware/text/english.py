@@ -113,7 +113,7 @@ help_limit: Ask the switch
 help_points: Compare points
 help_support: Call support
 start_risk: OFFLINE AT RISK
-start_risk_next: Points are spent without reserve
+start_risk_next: Points unsecured
 start_maintenance: Maintenance
 start_maintenance_next: Python prompt
 starting: Starting
