@@ -1,4 +1,4 @@
-"""The end of a batch: totals to the switch, the records when they differ, totals again (docs/lt87.md section 13).
+"""The end of a batch: totals to the switch, the records when they differ, totals again (docs/lt87.md section 15).
 
 Reads the journal and writes nothing: what a cut interrupts is begun again with the same number, and the switch answers
 what it closed already as it did then. Knows no screen and no paper; `Watch` is asked whether to go on. Money in minor
@@ -106,6 +106,32 @@ def _row(kind: str, clerk: int, count: int, money: int, points: int) -> str:
     return _ROW.format(kind, clerk, count, money, "D" if points < 0 else "C", abs(points))
 
 
+def totals_fields(code: str, number: int, totals: Totals, whole: bool, generation: int) -> "dict[int, Value]":
+    """What only an 0500 carries."""
+    seqs = "{:010d}{:010d}".format(totals.low, totals.high)
+    batch = "{:06d}{}{}{:010d}".format(number, seqs, "W" if whole else "L", generation)
+    return {3: code, 60: batch, 63: totals_text(totals)}
+
+
+def record(messages: "Messages", number: int, entry: "JournalEntry", sent_utc: int, repeat: bool) -> "Outgoing":
+    """0320, or 0321 as `repeat`: the original's fields with the points that count."""
+    t, points = entry.transaction, points_of(entry)
+    verb = t.verb
+    if verb == REVERSAL:  # it says what it undoes: of the two, only a redemption is negative
+        verb = REDEMPTION if points < 0 else ACCRUAL
+    booked = Transaction(t.seq, verb, t.mode, t.uid, t.auth, t.amount, points, t.time_utc, t.clock)
+    offline = t.mode == OFFLINE and t.verb != REVERSAL
+    fields, tags = messages.value_parts(t, booked, "06" if offline else "00")
+    fields[60] = "{:06d}{}".format(number, kind_of(entry))
+    fields[38] = "F{:05d}".format(t.seq % 100_000) if offline else "      "
+    if entry.result is not None:
+        fields[38] = (entry.result.approval + "      ")[:6]
+    if offline:
+        tags.append((TAG_EST, tlv.from_signed32(t.points)))
+        tags.append((TAG_OFFLINE, bytes([t.offline_reason])))
+    return messages.finish("0321" if repeat else "0320", fields, t.seq, sent_utc, tags)
+
+
 async def added_up(journal: "Journal", batch: Batch, watch: "Watch", last: int = LAST_SEQ) -> "tuple[Totals, bool]":
     """(totals of a batch as the journal has it, whether its beginning is still there)."""
     history = journal.history(batch.first, last)
@@ -183,18 +209,13 @@ class Closing:
         return Batch(number, low)
 
     async def _totals(self, code: str, batch: Batch, totals: Totals, whole: bool, watch: "Watch") -> "Answer":
-        tag, generation = self._journal.last_tag()
+        chain = self._journal.last_tag()
 
         def build(repeat: bool) -> "Outgoing":
+            fields = totals_fields(code, batch.number, totals, whole, chain[1])
+            fields[49] = self._currency
             seq = self._session_number() | SESSION_BIT
-            batch_text = "{:06d}{:010d}{:010d}".format(batch.number, totals.low, totals.high)
-            fields: "dict[int, Value]" = {
-                3: code,
-                49: self._currency,
-                60: batch_text + "{}{:010d}".format("W" if whole else "L", generation),
-                63: totals_text(totals),
-            }
-            tags = [(TAG_CLOCK, bytes([self._clock.quality])), (TAG_CHAIN, tag)]
+            tags = [(TAG_CLOCK, bytes([self._clock.quality])), (TAG_CHAIN, chain[0])]
             return self._messages.finish("0501" if repeat else "0500", fields, seq, self._clock.now_utc(), tags)
 
         return await self._asked(build, watch, 0, 0)
@@ -210,7 +231,7 @@ class Closing:
                 continue
 
             def build(repeat: bool, entry: "JournalEntry" = entry) -> "Outgoing":
-                return self._record(batch.number, entry, repeat)
+                return record(self._messages, batch.number, entry, self._clock.now_utc(), repeat)
 
             answer = await self._asked(build, watch, self._uploaded, total)
             self._uploaded += 1
@@ -218,24 +239,6 @@ class Closing:
                 self._differing += 1
                 self._log.fault(host_refusal(answer.rc), "SEQ {} is not the same".format(entry.transaction.seq))
             await watch.wait(0, self._uploaded, total)
-
-    def _record(self, number: int, entry: "JournalEntry", repeat: bool) -> "Outgoing":
-        """0320, or 0321 as `repeat`: the original's fields with the points that count."""
-        t, points = entry.transaction, points_of(entry)
-        verb = t.verb
-        if verb == REVERSAL:  # it says what it undoes: of the two, only a redemption is negative
-            verb = REDEMPTION if points < 0 else ACCRUAL
-        booked = Transaction(t.seq, verb, t.mode, t.uid, t.auth, t.amount, points, t.time_utc, t.clock)
-        offline = t.mode == OFFLINE and t.verb != REVERSAL
-        fields, tags = self._messages.value_parts(t, booked, "06" if offline else "00")
-        fields[60] = "{:06d}{}".format(number, kind_of(entry))
-        if offline:
-            fields[38] = "F{:05d}".format(t.seq % 100_000)
-            tags.append((TAG_EST, tlv.from_signed32(t.points)))
-            tags.append((TAG_OFFLINE, bytes([t.offline_reason])))
-        elif entry.result is not None and entry.result.approval:
-            fields[38] = "{:6s}".format(entry.result.approval)
-        return self._messages.finish("0321" if repeat else "0320", fields, t.seq, self._clock.now_utc(), tags)
 
     async def _asked(self, build: "Callable[[bool], Outgoing]", watch: "Watch", done: int, total: int) -> "Answer":
         """The switch's word; asked again, as a repeat, when it does not come or decides nothing."""

@@ -10,8 +10,9 @@ import pytest
 
 from firmware.core import refusals
 from firmware.core.errors import BadMessage
-from firmware.core.types import CLOCK_OK, OFFLINE
-from firmware.switch import download, profile
+from firmware.core.types import APPROVED, CLOCK_OK, OFFLINE, SETTLED, JournalEntry
+from firmware.loyalty.totals import Totals
+from firmware.switch import batch, download, profile
 from firmware.switch.link import tpdu_to
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import ECHO, SIGN_ON
@@ -97,7 +98,19 @@ def every_request(packed: bool) -> list[tuple[str, bytes]]:
         ("0200", make.request(sale).raw),
         ("0220/0221", make.advice(late, NOW, repeat=True).raw),
         ("0420/0421", make.reversal(undo, sale, NOW, repeat=False).raw),
+        ("0320/0321", batch.record(make, 7, JournalEntry(sale, APPROVED), NOW, repeat=False).raw),
+        ("0320/0321", batch.record(make, 7, JournalEntry(late, SETTLED), NOW, repeat=True).raw),
+        ("0500/0501", batch_totals(make)),
     ]
+
+
+def batch_totals(make) -> bytes:
+    """The example of section 15."""
+    totals = Totals()
+    totals.add(JournalEntry(transaction(), APPROVED))
+    fields = {**batch.totals_fields(profile.CODE_TOTALS, 7, totals, True, 12), 49: "364"}
+    tags = [(profile.TAG_CLOCK, b"\2"), (profile.TAG_CHAIN, bytes(range(8)))]
+    return make.finish("0500", fields, 5 | profile.SESSION_BIT, NOW, tags).raw
 
 
 @pytest.mark.parametrize("packed", [False, True])

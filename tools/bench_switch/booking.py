@@ -16,6 +16,7 @@ from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from tools.bench_switch import allowances, grants, letters, outbox
+from tools.bench_switch.batch_tables import FactRow
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import (
     ACCRUAL,
@@ -80,6 +81,8 @@ class Value:
     counter: int = 0
     allowance: int | None = None
     release: int = 0
+    clerk: str = ""
+    offline: bool = False  # the terminal had approved it
 
     @property
     def at(self) -> tuple[str, str]:
@@ -276,6 +279,8 @@ def _record(session: Session, value: Value, rc: str, points: int, now_utc: int) 
     )
     session.add(row)
     session.flush()
+    offline = value.offline or value.mti in ("0220", "0221")
+    session.add(FactRow(transaction_id=row.id, clerk=value.clerk, offline=offline, points=value.points))
     return row
 
 

@@ -14,6 +14,7 @@ import click
 from rich.markup import escape
 
 from tools.bench_switch.answers import answer
+from tools.bench_switch.cli_batches import batch
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
 from tools.bench_switch.cli_letters import letters
 from tools.bench_switch.cli_office import card, member
@@ -145,6 +146,7 @@ def _page_of(switch: BenchSwitch | Workers, database: str, port: int) -> Page:
 main.add_command(member)
 main.add_command(card)
 main.add_command(terminal)
+main.add_command(batch)
 main.add_command(batch)
 main.add_command(letters)
 main.add_command(sms)

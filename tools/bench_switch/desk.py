@@ -10,10 +10,11 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from tools.bench_switch import batch_messages
 from tools.bench_switch.booking import RC_APPROVED, Standing
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.faults import Fault, FaultScript
@@ -71,6 +72,7 @@ class _Answer:
     tags: dict[int, bytes]
     approval: str = ""
     standing: Standing | None = None
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 class Desk:
@@ -114,7 +116,7 @@ class Desk:
         if fault is not None and fault.kind in ("silent", "close"):
             return self._without_answer(fault)
         message = wire.join(
-            answer_fields(request, answer.rc, answer.tags, answer.approval, answer.standing),
+            answer_fields(request, answer.rc, answer.tags, answer.approval, answer.standing) | answer.fields,
             bytes.fromhex(terminal.mac_in),
             request.answer_tpdu,
         )
@@ -173,6 +175,11 @@ class Desk:
             return self._manage(request, terminal, tags, base, refused_with)
         if request.mti == "0100":
             return self._inquire(request, tags, base, refused_with)
+        if request.mti in batch_messages.BATCH_MESSAGES:
+            said = batch_messages.handle(self._ledger, request, terminal, tags, self._clock(), refused_with)
+            for remark in said.remarks:
+                self._log.note(remark, terminal.terminal_id)
+            return _Answer(said.rc, base, fields=said.fields)
 
         value = read_value(request, tags, self._clock(), terminal.merchant_id)
         reversal = request.mti in ("0420", "0421")

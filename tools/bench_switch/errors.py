@@ -33,6 +33,7 @@ CODES = {
     "B70": "no such allowance",
     "B71": "an allowance that may still be spent",
     "B61": "a form that cannot be used",
+    "B95": "no such batch",
 }
 
 

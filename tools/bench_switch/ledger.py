@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from tools.bench_switch import allowances, grants, letters
 from tools.bench_switch.audit import audit
+from tools.bench_switch.batches import Batches, audit_batches
 from tools.bench_switch.booking import Booked, Standing, Value, balance_of, book, lock_terminal, standing_of
 from tools.bench_switch.books import member_named, uid_hex
 from tools.bench_switch.errors import LedgerError
@@ -40,7 +41,7 @@ __all__ = ["Ledger", "LedgerError"]
 _NOT_IN_MEMORY = {"synchronize_session": False}
 
 
-class Ledger(Office, Lists):
+class Ledger(Office, Lists, Batches):
     """Members, cards, terminals, transactions and postings behind a database URL."""
 
     # What the message desk asks.
@@ -199,7 +200,7 @@ class Ledger(Office, Lists):
     def check(self) -> list[str]:
         """Everything that is wrong with the books, in words; an empty list when they are right."""
         with self._session() as session:
-            return audit(session)
+            return audit(session) + audit_batches(session)
 
     # Faults from another process.
 

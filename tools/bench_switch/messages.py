@@ -33,6 +33,10 @@ ANSWERS = {
     "0221": "0230",
     "0420": "0430",
     "0421": "0430",
+    "0500": "0510",
+    "0501": "0510",
+    "0320": "0330",
+    "0321": "0330",
 }
 VALUE_MESSAGES = ("0200", "0220", "0221", "0420", "0421")
 
@@ -47,6 +51,10 @@ MANDATORY = {
     "0221": (*_VALUE, "38"),
     "0420": (*_VALUE, "90"),
     "0421": (*_VALUE, "90"),
+    "0500": (*_HEAD, "3", "49", "60", "63"),
+    "0501": (*_HEAD, "3", "49", "60", "63"),
+    "0320": (*_VALUE, "38", "60"),
+    "0321": (*_VALUE, "38", "60"),
 }
 NOT_PACKED = ("24", "42")  # a packed message about a card leaves them out: TPDU and sign-on said them
 _SESSION_TAGS = (tlv.SEQ, tlv.RULESET, tlv.CLOCK, tlv.KID)
@@ -59,6 +67,10 @@ MANDATORY_TAGS = {
     "0221": (*_CARD_TAGS, tlv.POINTS, tlv.EST, tlv.OFFLINE),
     "0420": (*_CARD_TAGS, tlv.POINTS),
     "0421": (*_CARD_TAGS, tlv.POINTS),
+    "0500": (tlv.SEQ, tlv.CLOCK, tlv.CHAIN, tlv.KID),
+    "0501": (tlv.SEQ, tlv.CLOCK, tlv.CHAIN, tlv.KID),
+    "0320": (*_CARD_TAGS, tlv.POINTS),
+    "0321": (*_CARD_TAGS, tlv.POINTS),
 }
 ECHOED = {
     "0810": ("7", "11", "24", "41", "42", "70"),
@@ -66,6 +78,8 @@ ECHOED = {
     "0210": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
     "0230": ("3", "4", "7", "11", "12", "13", "24", "37", "38", "41", "42", "49"),
     "0430": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
+    "0510": ("3", "7", "11", "24", "41", "42", "49"),
+    "0330": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49", "60"),
 }
 RC_BAD_AMOUNT = "13"
 RC_FORMAT = "30"
@@ -199,6 +213,8 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, mercha
         counter=counter,
         allowance=None if reversal else _named(tags, -points if advice and verb == REDEMPTION else None),
         release=given_back[0] if given_back is not None else 0,
+        clerk=tags[tlv.CLERK].decode("ascii", "replace") if tlv.CLERK in tags else "",
+        offline=not reversal and fields["25"] == "06",
     )
 
 

@@ -15,43 +15,43 @@ MESSAGES = {
     ("0200", "0210"): "accrual, redemption",
     ("0220/0221", "0230"): "advice of an offline approval; 0221 repeats",
     ("0420/0421", "0430"): "reversal; 0421 repeats",
+    ("0320/0321", "0330"): "upload of a batch; 0321 repeats",
+    ("0500/0501", "0510"): "totals of a batch; 0501 repeats",
 }
 # In the profile, spelt by the codec, sent by no terminal of this cut.
 LATER = {
     ("0120/0121", "0130"): "enrolment advice; 0121 repeats",
-    ("0320/0321", "0330"): "upload of a batch; 0321 repeats",
     ("0400/0401", "0410"): "reversal as a request, for a host that wants one",
-    ("0500/0501", "0510"): "totals of a batch; 0501 repeats",
 }
 
 # DE -> per column of MESSAGES, request then answer: M mandatory, E echoed, A of an approval, B of a known member.
 _PRESENCE: str = """
-  2  - -  - -  - -  - -  - -
-  3  - -  M E  M E  M E  M E
-  4  - -  - -  M E  M E  M E
-  7  M E  M E  M E  M E  M E
- 11  M E  M E  M E  M E  M E
- 12  - -  M E  M E  M E  M E
- 13  - -  M E  M E  M E  M E
- 22  - -  M -  M -  M -  M -
- 24  M E  P E  P E  P E  P E
- 25  - -  M -  M -  M -  M -
- 37  - -  M E  M E  M E  M E
- 38  - -  - -  - A  M E  - -
- 39  - M  - M  - M  - M  - M
- 41  M E  M E  M E  M E  M E
- 42  M E  P E  P E  P E  P E
- 48  M M  M M  M M  M M  M M
- 49  - -  M E  M E  M E  M E
- 54  - -  - B  - B  - B  - -
- 60  - -  - -  - -  - -  - -
- 62  - -  - -  - -  - -  - -
- 63  - -  - -  - -  - -  - -
- 64  - -  M M  M M  M M  - M
- 70  M E  - -  - -  - -  - -
- 90  - -  - -  - -  - -  M -
- 95  - -  - -  - -  - -  - -
-128  M M  - -  - -  - -  M -
+  2  - -  - -  - -  - -  - -  - -  - -
+  3  - -  M E  M E  M E  M E  M E  M E
+  4  - -  - -  M E  M E  M E  M E  - -
+  7  M E  M E  M E  M E  M E  M E  M E
+ 11  M E  M E  M E  M E  M E  M E  M E
+ 12  - -  M E  M E  M E  M E  M E  - -
+ 13  - -  M E  M E  M E  M E  M E  - -
+ 22  - -  M -  M -  M -  M -  M -  - -
+ 24  M E  P E  P E  P E  P E  P E  P E
+ 25  - -  M -  M -  M -  M -  M -  - -
+ 37  - -  M E  M E  M E  M E  M E  - -
+ 38  - -  - -  - A  M E  - -  M -  - -
+ 39  - M  - M  - M  - M  - M  - M  - M
+ 41  M E  M E  M E  M E  M E  M E  M E
+ 42  M E  P E  P E  P E  P E  P E  P E
+ 48  M M  M M  M M  M M  M M  M M  M M
+ 49  - -  M E  M E  M E  M E  M E  M E
+ 54  - -  - B  - B  - B  - -  - -  - -
+ 60  - -  - -  - -  - -  - -  M E  M M
+ 62  - -  - -  - -  - -  - -  - -  - -
+ 63  - -  - -  - -  - -  - -  - -  M -
+ 64  - -  M M  M M  M M  - M  M M  M M
+ 70  M E  - -  - -  - -  - -  - -  - -
+ 90  - -  - -  - -  - -  M -  - -  - -
+ 95  - -  - -  - -  - -  - -  - -  - -
+128  M M  - -  - -  - -  M -  - -  - -
 """
 PRESENCE: dict[int, list[str]] = {
     int(line.split()[0]): list(line.split()[1:]) for line in _PRESENCE.strip().splitlines()
@@ -84,6 +84,8 @@ TAGS = (
     Tags("0200", "01 02 04 07 09 0A 60", "05 06 08 0B", "01 02 0E 60", _MEMBER, "25 43 70"),
     Tags("0220/0221", "01 02 03 04 07 09 0A 0D 60", "08 0B", "01 02 0E 60", _MEMBER, "25 43 70"),
     Tags("0420/0421", "01 02 04 07 09 0A 60", "0B", "01 0E 60"),
+    Tags("0320/0321", "01 02 04 07 09 0A 60", "03 08 0B 0D", "01 0E 60"),
+    Tags("0500/0501", "01 0A 60 64", "", "01 0E 60"),
 )
 
 

@@ -33,6 +33,7 @@ ADMIN = 0x54
 NAME = 0x44
 KID = 0x60
 FW = 0x61
+CHAIN = 0x64
 TEXT = 0x70
 
 # tag -> (name, shortest, longest, kind of value)
@@ -65,6 +66,7 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     NAME: ("NAME", 0, 60, "t"),
     KID: ("KID", 1, 1, "u"),
     FW: ("FW", 1, 32, "t"),
+    CHAIN: ("CHAIN", 8, 8, "b"),
     TEXT: ("TEXT", 0, 60, "t"),
 }
 UID_LENGTHS = (4, 7, 10)
