@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from firmware.service.provisioned import Start
 
 _START_THRESHOLD = 16 * 1024
+_ONLY_AT_START = (
+    "settings", "service.provisioned", "service.in_force", "service.remote", "service.envelope", "service.zeroise",
+    "core.verify", "store.vault", "store.slots",
+)  # fmt: skip
 
 # Each file starts with Ctrl-C armed again.
 micropython.kbd_intr(-1)
@@ -53,7 +57,8 @@ def _prompt(display: object, what: str, next_step: str) -> None:
 def _forget(name: str) -> None:
     """A module and what only it holds leave the heap."""
     parent, _, child = name.rpartition(".")
-    del sys.modules[name]
+    if sys.modules.pop(name, None) is None:
+        return  # it was not asked for
     if hasattr(sys.modules[parent], child):
         delattr(sys.modules[parent], child)
 
@@ -66,6 +71,9 @@ def _learn_names() -> None:
         "firmware.service.rights",
         "firmware.service.zeroise",
         "firmware.service.health",
+        "firmware.service.live",
+        "firmware.service.loading",
+        "firmware.service.refresh",
         "firmware.store.export",
         "firmware.store.slots",
         "firmware.store.tries",
@@ -99,7 +107,7 @@ def _provisioned(board: "Board") -> "Start":
             print("# zeroised: keys and members are erased, {} sectors with zeros; the journal stays".format(zeros))
         return provisioned.load()
     finally:
-        for name in ("settings", "service.provisioned", "service.zeroise", "store.vault", "store.slots"):
+        for name in _ONLY_AT_START:
             _forget("firmware." + name)
 
 

@@ -31,8 +31,11 @@ from firmware.screen.signals import Signals
 from firmware.service import faults
 from firmware.service.bad_sectors import JOURNAL, MEMBERS, BadSectors, small_values
 from firmware.service.console import Console
+from firmware.service.downloads import Downloads
+from firmware.service.held import HOTLIST_AT
 from firmware.service.housekeeping import Housekeeping, Quiet
 from firmware.service.supervisor import Policy, Supervisor
+from firmware.store.hotlist import Hotlist
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
 from firmware.switch.forward import Forward
@@ -68,6 +71,7 @@ _LINK_SILENCE_MS = const(90_000)
 _QUEUE_SILENCE_MS = const(60_000)
 
 _START_TURN_MS = const(100)
+_CONFIG = "/config"
 
 
 class App:
@@ -91,6 +95,7 @@ class App:
         self.console.attach_service(self._service, board.reset)
         self._start_number = start.number
         self._key_copies = start.key_copies
+        self.in_force = start.in_force
         self._build_stores(board, settings, start.bad)
         self._build_switch(board, settings, start.ca_der)
         self._build_person(board, display, settings)
@@ -122,7 +127,7 @@ class App:
     def _build_switch(self, board: "Board", settings: "Settings", ca_der: bytes) -> None:
         text, number = settings.text, settings.number
         jitter = jitter_of(text("terminal_id"))
-        identity = Identity(
+        identity = self.identity = Identity(
             text("terminal_id"), text("merchant_id"), number("nii"), number("currency"), number("ruleset"), VERSION
         )
         keys = MacKeys(number("kid"), settings.secret_bytes("mac_out"), settings.secret_bytes("mac_in"))
@@ -177,7 +182,14 @@ class App:
             number("point_value"),
             number("ruleset"),
         )
-        policy = OfflinePolicy(settings.flag("offline_earn"), number("offline_records"), number("offline_review_above"))
+        self.hotlist = Hotlist(_CONFIG + "/refused.dat", self.log)
+        if self.in_force.rows:
+            self.hotlist.use(_CONFIG + "/hotlist.dat", HOTLIST_AT, self.in_force.rows)
+        hot = self.hotlist
+        review_above = number("offline_review_above")
+        policy = OfflinePolicy(
+            settings.flag("offline_earn"), number("offline_records"), review_above, hot.blocked, hot.heard
+        )
         books = Books(self.journal, self.members, self.session, self.clock, rules, policy, self.forward, self.log)
         shop = Shop(text("merchant_name"), text("merchant_id"), text("terminal_id"))
         teller = Teller(self.panel, board.printer(), shop, self.log)
@@ -187,6 +199,7 @@ class App:
         )
         self.desk = Desk(self.counter)
         quiet = Quiet(self.desk.quiet, (self.session.stir, self.reader.stir))
+        self.downloads = Downloads(self, _CONFIG, number("member_refresh_s"), self.desk.quiet)
         journal = self.journal
         works = (journal.idle_work, self.members.idle_work, self._bad_sectors.idle_work)
         self.housekeeping = Housekeeping(quiet, works, books.recover_if_due, self._retire)
@@ -201,6 +214,7 @@ class App:
         supervisor.start("desk", self.desk.run, Policy(_DESK_SILENCE_MS))
         supervisor.start("link", self.session.run, Policy(_LINK_SILENCE_MS))
         supervisor.start("queue", self._run_queue, Policy(_QUEUE_SILENCE_MS))
+        supervisor.start("downloads", self._run_downloads, Policy())
         supervisor.start("housekeeping", self.housekeeping.run, Policy())
         supervisor.start("console", self.console.run, Policy())
         self.log.event("Vafa {} on {}, start took {} ms".format(VERSION, self.board.name, self._age_ms()))
@@ -226,6 +240,13 @@ class App:
             await asyncio.sleep_ms(_START_TURN_MS)
         await self.forward.run(beat)
 
+    async def _run_downloads(self, beat: "Any") -> None:
+        """Nothing is loaded before the journal is: what waits for the switch has to be known."""
+        while not self.counter.books.started:
+            beat()
+            await asyncio.sleep_ms(_START_TURN_MS)
+        await self.downloads.run(beat)
+
     async def _run_reader(self, beat: "Any") -> None:
         self._reader_beat = beat
         await self.reader.run()
@@ -241,6 +262,7 @@ class App:
             "link {} {}".format("online" if now.online else "offline", self.session.fault),
             "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
             "clock quality {}".format(self.clock.quality),
+            "loaded from the switch: {}, {} cards refused here".format(self.downloads.status(), self.hotlist.own()),
             self.reader.status(),
             "keys check value {}, wrapped with the chip's number only".format(self.master.tag(bytes(16))[:3].hex()),
         ]

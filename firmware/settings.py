@@ -115,6 +115,8 @@ def declared_settings() -> "tuple[Setting, ...]":
         Setting("offline_records", "int", 500, 1, 15_000, SWITCH),
         Setting("offline_review_above", "int", 100_000_000, 0, 10**12 - 1, SWITCH),
         Setting("again_within_s", "int", 120, 0, 3600, SWITCH),
+        # the switch's news of members this terminal knows; 0: it does not ask
+        Setting("member_refresh_s", "int", 0, 0, 86_400, SWITCH),
         # times a person waits
         Setting("question_s", "int", 60, 10, 600, SUPERVISOR),
         Setting("card_s", "int", 30, 10, 600, SUPERVISOR),

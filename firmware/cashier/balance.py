@@ -36,6 +36,7 @@ async def _confirmed(counter: "Counter", card: "CardData", title: str) -> "Balan
     except LinkError as error:
         counter.log.error(error, "inquiry")
         return None
+    counter.books.policy.heard(card.uid, reply.rc, counter.clock.now_utc())
     if not is_approved(reply):
         raise Refused(host_refusal(reply.rc))
     counter.books.remember(card.uid, reply)

@@ -72,6 +72,7 @@ class Books:
         self._journal.append_result(Result(intent.seq, state, reply.rc, points, reply.balance, reply.approval))
         self._in_doubt.remove(intent.seq)
         self.remember(intent.uid, reply)
+        self.policy.heard(intent.uid, reply.rc, self._clock.now_utc())
 
     def reverse(self, intent: Transaction) -> None:
         """The outcome of this intent is unknown: undo it, whatever it was. The reversal is in the journal on return."""

@@ -67,6 +67,7 @@ async def _known_to_the_switch(counter: "Counter", card: CardData, title: str) -
     except LinkError as error:
         counter.log.error(error, "redemption inquiry")
         raise Refused(NEEDS_CONNECTION) from None
+    counter.books.policy.heard(card.uid, reply.rc, counter.clock.now_utc())
     if not is_approved(reply) or reply.balance is None:
         raise Refused(host_refusal(reply.rc))
     counter.books.remember(card.uid, reply)

@@ -1,39 +1,109 @@
 """What this terminal may approve without the switch. Pure: numbers in, a decision out.
 
-Earning offline is on by default, spending offline is not part of the programme: a UID can be copied and two terminals
-cannot see each other's spending.
+Earning offline is on by default, spending is off. Where it is on, a card spends what the switch reserved for it at this
+terminal (`allowances`), so two terminals never spend the same point. `risk` spends without: only a business that bears
+the loss sets it. Times in UTC seconds.
 """
 
-from firmware.core.refusals import CARD_BLOCKED, NEEDS_CONNECTION, OFFLINE_NOT_ALLOWED, QUEUE_FULL
-from firmware.core.types import ACCRUAL
+from micropython import const
+
+from firmware.core.refusals import (
+    CARD_BLOCKED,
+    CARD_TO_RENEW,
+    CLOCK_UNSURE,
+    DATA_TOO_OLD,
+    NEEDS_CONNECTION,
+    NOTHING_RESERVED,
+    OFFLINE_LIMIT,
+    OFFLINE_NOT_ALLOWED,
+    QUEUE_FULL,
+    SPENT_ONCE,
+)
+from firmware.core.types import ACCRUAL, AUTH_AES, AUTH_LEGACY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
+    from firmware.core.types import CardData
+
+_RISK_PARTS = const(5)  # a fifth of what the switch last told
+
 
 class Decision:
-    """`code` is "" when approved, else the refusal."""
+    """`code` is "" when approved, else the refusal; `most` the points a redemption may take."""
 
-    def __init__(self, code: str = "") -> None:
+    def __init__(self, code: str = "", most: int = 0) -> None:
         self.code = code
         self.approved = code == ""
+        self.most = most
+
+
+class Spending:
+    """Limits of spending offline: points of one redemption, points of all until they are settled, age of what is known
+    in seconds; whether a legacy card may, and whether without an allowance."""
+
+    def __init__(self, per_redemption: int, in_all: int, age_s: int, legacy: bool = False, risk: bool = False) -> None:
+        self.per_redemption = per_redemption
+        self.in_all = in_all
+        self.age_s = age_s
+        self.legacy = legacy
+        self.risk = risk
+
+
+class Known:
+    """What there is to decide by: points the switch last told and when, the time of the oldest record in the queue (0
+    none) and how many wait, points spent and not settled by this card and by all."""
+
+    def __init__(
+        self,
+        now_utc: int,
+        clock_ok: bool,
+        points: int,
+        told_utc: int,
+        oldest_utc: int,
+        pending_count: int,
+        spent_by_card: int,
+        spent_in_all: int,
+    ) -> None:
+        self.now_utc = now_utc
+        self.clock_ok = clock_ok
+        self.points = points
+        self.told_utc = told_utc
+        self.oldest_utc = oldest_utc
+        self.pending_count = pending_count
+        self.spent_by_card = spent_by_card
+        self.spent_in_all = spent_in_all
 
 
 class OfflinePolicy:
-    """Limits of one terminal. `blocked` answers whether a UID is on the hotlist."""
+    """Limits of one terminal. `blocked` answers whether a UID is on the hotlist, `heard` is told a card's response code
+    and when it came."""
 
     def __init__(
-        self, earn_allowed: bool, queue_limit: int, review_above: int, blocked: "Callable[[bytes], bool] | None" = None
+        self,
+        earn_allowed: bool,
+        queue_limit: int,
+        review_above: int,
+        blocked: "Callable[[bytes], bool] | None" = None,
+        heard: "Callable[[bytes, str, int], object] | None" = None,
+        spending: "Spending | None" = None,
     ) -> None:
         self.earn_allowed = earn_allowed
         self.queue_limit = queue_limit
         self.review_above = review_above
         self._blocked = blocked
+        self._heard = heard
+        self.spending = spending  # None: nobody spends offline
 
     def blocked(self, uid: bytes) -> bool:
         """Whether this card may do nothing at all, online or offline."""
         return self._blocked is not None and self._blocked(uid)
+
+    def heard(self, uid: bytes, rc: str, now_utc: int) -> None:
+        """What the switch answered of a card: it may have to go on the hotlist, or off it."""
+        if self._heard is not None:
+            self._heard(uid, rc, now_utc)
 
     def decide(self, verb: int, uid: bytes, pending_count: int) -> Decision:
         """May a transaction of this verb be approved here and now? Every readable card earns, also an unknown one."""
@@ -46,3 +116,37 @@ class OfflinePolicy:
         if pending_count >= self.queue_limit:
             return Decision(QUEUE_FULL)
         return Decision()
+
+    def may_hold(self, card: "CardData") -> bool:
+        """Whether points may be reserved for this card: a card that may spend here by what it showed this terminal."""
+        spending = self.spending
+        if spending is None or card.suspect or self.blocked(card.uid):
+            return False
+        return card.auth == AUTH_AES or (card.auth == AUTH_LEGACY and spending.legacy)
+
+    def redeem(self, card: "CardData", reserved: int, fewest: int, known: Known) -> Decision:
+        """May this card spend here and now, with `reserved` points of its own, `fewest` or more?"""
+        spending = self.spending
+        if self.blocked(card.uid):
+            return Decision(CARD_BLOCKED)
+        if card.suspect:
+            return Decision(CARD_TO_RENEW)
+        if spending is None or not self.may_hold(card):
+            return Decision(NEEDS_CONNECTION)
+        if known.spent_by_card:
+            return Decision(SPENT_ONCE)
+        if not known.clock_ok:
+            return Decision(CLOCK_UNSURE)
+        if not reserved and spending.risk:
+            reserved = known.points // _RISK_PARTS
+        if min(reserved, spending.per_redemption) < fewest:
+            return Decision(NOTHING_RESERVED)
+        oldest_utc = known.oldest_utc or known.now_utc
+        if known.now_utc - min(known.told_utc, oldest_utc) > spending.age_s:
+            return Decision(DATA_TOO_OLD)
+        if known.pending_count >= self.queue_limit:
+            return Decision(QUEUE_FULL)
+        left = spending.in_all - known.spent_in_all
+        if left < fewest:
+            return Decision(OFFLINE_LIMIT)
+        return Decision("", min(reserved, spending.per_redemption, left))

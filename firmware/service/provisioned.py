@@ -10,6 +10,7 @@ import os
 from micropython import const
 
 from firmware.core.errors import SettingsError, StoreError, StoreSealed
+from firmware.core.verify import SIGNATURE
 from firmware.service.bad_sectors import JOURNAL, MEMBERS
 from firmware.settings import Secret, Settings, check, check_together, declared_keys, declared_settings, undeclared
 from firmware.store.vault import VaultDamaged
@@ -18,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
+    from firmware.service.held import InForce
     from firmware.settings import Setting
     from firmware.store.slots import Slots
     from firmware.store.vault import Vault
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _PIECE = const(160)  # what one value of the small cells holds
 _PIECES_MAX = const(12)
 _MASTER = "tmk"
+_SIGNERS = "config-keys.bin"
 _STARTS = "starts"
 _DAMAGED = ": damaged"
 
@@ -37,7 +40,8 @@ class MasterKeyChanged(SettingsError):
 
 class Start:
     """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log; the bad
-    sectors of journal and members as they were kept; how many sectors hold the keys, of two."""
+    sectors of journal and members as they were kept; what was loaded from the switch; how many sectors hold the keys,
+    of two."""
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Start:
         number: int,
         told: "list[str]",
         bad: "tuple[bytes, bytes]",
+        in_force: "InForce",
         key_copies: int = 2,
     ) -> None:
         self.settings = settings
@@ -53,6 +58,7 @@ class Start:
         self.number = number
         self.told = told
         self.bad = bad
+        self.in_force = in_force
         self.key_copies = key_copies
 
 
@@ -106,13 +112,14 @@ class Provisioned:
         check_together(values)
         self._copy_to_cells("settings.json", plain)
         self._copy_to_cells("ca.der", ca_der)
+        in_force = self._in_force(values)
         number = int.from_bytes(self._slots.get(_STARTS) or b"", "big") + 1
         self._slots.put(_STARTS, number.to_bytes(4, "big"))
         settings = Settings(values, undeclared(of_plain, given) + unknown)
         bad = (self._slots.get(JOURNAL) or b"", self._slots.get(MEMBERS) or b"")
         if self._vault.copies < 2:
             self._told.append("keys stand in one sector only, the other fails: replace the terminal")
-        return Start(settings, ca_der, number, self._told, bad, self._vault.copies)
+        return Start(settings, ca_der, number, self._told, bad, in_force, self._vault.copies)
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
@@ -152,6 +159,22 @@ class Provisioned:
             return None, path + ": missing"
         except ValueError:
             return None, path + _DAMAGED
+
+    # --- what was loaded from the switch ------------------------------------------------------------------------------
+
+    def _in_force(self, values: "dict[str, object]") -> "InForce":
+        """Put it over the settings. Whose signature counts stands in config-keys.bin; without it nothing does."""
+        from firmware.service.held import Owner
+        from firmware.service.in_force import at_start
+
+        keys = self._file(_SIGNERS) or b""
+        if keys and len(keys) in (SIGNATURE, 2 * SIGNATURE):
+            self._copy_to_cells(_SIGNERS, keys)
+        elif keys:
+            self._told.append("{}: one or two keys of {} bytes".format(_SIGNERS, SIGNATURE))
+            keys = b""
+        owner = Owner(str(values["merchant_id"]), str(values["terminal_id"]), keys)
+        return at_start(self._folder, owner, values, self._told.append)
 
     # --- settings and CA ----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A file from the switch, a chunk an exchange: which is asked for next, and what an answer may add (docs/lt87.md 12).
+"""A file from the switch, a chunk an exchange: which is asked for next, and what an answer may add (docs/lt87.md 14).
 
 Version, total and digest of the first chunk are pinned: an answer that names others begins anew, one that adds up to
 nothing sensible is refused. Knows messages, not where the bytes go and not what they mean. Sizes in bytes.

@@ -189,6 +189,14 @@ L10: Bad message | Try again, note the code
 L11: Undo is refused | Note the code, call support
 L12: Points differ | Note the code, call support
 T01: Switch time odd | Note the code, call support
+U01: Not signed | Note the code, call support
+U02: An older file | Switch must publish a new one
+U03: File not ours | Switch must publish it for us
+U04: File unusable | Read the log, publish it anew
+U05: File not kept | Note the code, call support
+U06: File came late | Switch must publish a new one
+U07: File damaged | It is loaded again by itself
+U08: No file now | It is asked for again
 K01: Not provisioned | Run provision on this terminal
 K02: Wrong switch | Certificate bad. Call support
 K03: Other master key | Empty the store, then restart
@@ -216,6 +224,11 @@ P31: No last sale | Nothing to print
 P32: No paper | Add paper, MENU reprints
 P40: Not rejected | See the list again
 P41: None rejected | Nothing to do
+P50: Nothing reserved | Points are safe. Tap once online
+P51: Used offline now | Again when connected. Earn works
+P52: Offline limit | Connect first. Points are safe
+P53: Data too old | Connect first. Points are safe
+P54: Clock not sure | Connect once. Points are safe
 H12: Not possible | Note the code, call support
 H13: Amount refused | Check the amount
 H14: Card not known | Enrol the card first
@@ -224,11 +237,6 @@ H30: Message refused | Note the code, call support
 H41: Card is lost | Member must call support
 H43: Card is stolen | Member must call support
 H51: Too few points | Choose fewer points
-P50: Nothing reserved | Points are safe. Tap once online
-P51: Used offline now | Again when connected. Earn works
-P52: Offline limit | Connect first. Points are safe
-P53: Data too old | Connect first. Points are safe
-P54: Clock not sure | Connect once. Points are safe
 H54: Card expired | Renew the card
 H57: Card may not | Swap it for a protected card
 H58: Terminal may not | Call support

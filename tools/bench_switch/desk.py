@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tools.bench_switch import batch_messages
+from tools.bench_switch import batch_messages, downloads
 from tools.bench_switch.booking import RC_APPROVED, Standing
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.faults import Fault, FaultScript
@@ -88,6 +88,7 @@ class Desk:
     ) -> None:
         self._ledger = ledger
         self._prover = prover or Prover(None, ledger)
+        self._downloads = downloads.Downloads(ledger, clock)
         self._faults = faults
         self._log = log
         self._clock = clock
@@ -227,6 +228,9 @@ class Desk:
         refused_with: str,
     ) -> _Answer:
         function = request.fields["70"]
+        if function in downloads.FUNCTIONS:
+            rc, found = (refused_with, {}) if refused_with else self._downloads.answer(terminal, function, said)
+            return _Answer(rc, {**base, **found})
         if function not in (SIGN_ON, SIGN_OFF, ECHO):
             raise Refused(RC_INVALID, f"network function {function}")
         ended = released(said)
@@ -235,7 +239,7 @@ class Desk:
         tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == SIGN_ON else base
         if function != SIGN_OFF and not refused_with:
             cleared = self._ledger.letter_order(terminal.terminal_id, letter_done(said), self._clock())
-            tags = {**tags, **letter_tags(cleared)}
+            tags = {**tags, **letter_tags(cleared), **self._downloads.newest(terminal)}
         return _Answer(refused_with or "00", tags)
 
     def _member_tags(self, standing: Standing | None) -> dict[int, bytes]:

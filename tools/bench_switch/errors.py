@@ -32,6 +32,9 @@ CODES = {
     "B60": "a fault that cannot be",
     "B70": "no such allowance",
     "B71": "an allowance that may still be spent",
+    "B90": "rules that cannot be",
+    "B91": "a setting that cannot be",
+    "B92": "nothing to sign with",
     "B61": "a form that cannot be used",
     "B95": "no such batch",
 }

@@ -25,6 +25,7 @@ from tools.bench_switch.inquiry import Asked, Known, inquire
 from tools.bench_switch.lists import Lists
 from tools.bench_switch.office import Office
 from tools.bench_switch.proof import Verdict
+from tools.bench_switch.published import Published
 from tools.bench_switch.schema import (
     AllowanceRow,
     CardRow,
@@ -41,7 +42,7 @@ __all__ = ["Ledger", "LedgerError"]
 _NOT_IN_MEMORY = {"synchronize_session": False}
 
 
-class Ledger(Office, Lists, Batches):
+class Ledger(Office, Lists, Batches, Published):
     """Members, cards, terminals, transactions and postings behind a database URL."""
 
     # What the message desk asks.

@@ -23,6 +23,7 @@ class Programme:
 
     version: int = 1
     rial_per_point: int = 1_000
+    earn_rate: int = 1  # points for each `rial_per_point`
     tier_percent: tuple[int, int, int, int] = (100, 100, 100, 100)
     tier_from_purchases: tuple[int, int, int] = (10_000_000, 50_000_000, 200_000_000)
     redeem_threshold: int = 500
@@ -47,7 +48,7 @@ class Programme:
 
     def accrual_points(self, amount: int, tier: int) -> int:
         """Points for a purchase, rounded down."""
-        points = amount * self.tier_percent[tier] // (self.rial_per_point * 100)
+        points = amount * self.tier_percent[tier] // (self.rial_per_point * 100) * self.earn_rate
         return min(points, POINTS_LIMIT)
 
     def redemption_allowed(self, points: int) -> bool:

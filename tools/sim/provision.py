@@ -17,19 +17,22 @@ from tools.sim import image
 
 @dataclass(frozen=True)
 class Provisioning:
-    """`settings` and `keys` become /config/settings.json and /config/keys.json, `ca_der` /config/ca.der."""
+    """`settings` and `keys` become /config/settings.json and /config/keys.json, `ca_der` /config/ca.der; `signers`, when
+    there are any, /config/config-keys.bin."""
 
     settings: dict[str, object]
     keys: dict[str, object] = field(repr=False)
     ca_der: bytes = field(repr=False)
+    signers: bytes = field(default=b"", repr=False)
 
     def files(self) -> dict[str, bytes]:
         """Path without leading slash -> content."""
-        return {
+        files = {
             "config/settings.json": json.dumps(self.settings, sort_keys=True).encode(),
             "config/keys.json": json.dumps(self.keys, sort_keys=True).encode(),
             "config/ca.der": self.ca_der,
         }
+        return {**files, "config/config-keys.bin": self.signers} if self.signers else files
 
 
 def provision(volume: bytearray, records: Provisioning, *, program_size: int = 32) -> None:
@@ -40,13 +43,17 @@ def provision(volume: bytearray, records: Provisioning, *, program_size: int = 3
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def main(folder: Path) -> None:
-    """Write the demo terminal's three files into FOLDER, to be copied to an unprovisioned simulated terminal."""
+    """Write the demo terminal's files into FOLDER, to be copied to an unprovisioned simulated terminal."""
     from tools.bench_switch.pki import DEFAULT_FOLDER, ensure
     from tools.sim import demo
+    from tools.sim.demo_signer import demo_signer
     from tools.sim.scenario_stage import SWITCH_PORT
 
     records = Provisioning(
-        demo.settings(demo.SWITCH_NAME, SWITCH_PORT), demo.keys(), ensure(DEFAULT_FOLDER).ca_der.read_bytes()
+        demo.settings(demo.SWITCH_NAME, SWITCH_PORT),
+        demo.keys(),
+        ensure(DEFAULT_FOLDER).ca_der.read_bytes(),
+        demo_signer().modulus,
     )
     folder.mkdir(parents=True, exist_ok=True)
     for path, content in records.files().items():

@@ -32,6 +32,12 @@ DISPUTE = 0x53
 ADMIN = 0x54
 NAME = 0x44
 KID = 0x60
+CFG = 0x05
+HOTLIST = 0x06
+DIGEST = 0x66
+SINCE = 0x67
+CHUNK = 0x7E
+BLOB = 0x7F
 FW = 0x61
 CHAIN = 0x64
 TEXT = 0x70
@@ -42,8 +48,8 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     POINTS: ("POINTS", 4, 4, "i"),
     EST: ("EST", 4, 4, "i"),
     RULESET: ("RULESET", 2, 2, "u"),
-    0x05: ("CFG", 2, 2, "u"),
-    0x06: ("HOTLIST", 2, 2, "u"),
+    CFG: ("CFG", 2, 2, "u"),
+    HOTLIST: ("HOTLIST", 2, 2, "u"),
     UID: ("UID", 4, 10, "b"),
     CARD_CTR: ("CARD_CTR", 4, 4, "u"),
     AUTH: ("AUTH", 1, 1, "u"),
@@ -67,7 +73,11 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     KID: ("KID", 1, 1, "u"),
     FW: ("FW", 1, 32, "t"),
     CHAIN: ("CHAIN", 8, 8, "b"),
+    DIGEST: ("DIGEST", 8, 8, "b"),
+    SINCE: ("SINCE", 4, 4, "u"),
     TEXT: ("TEXT", 0, 60, "t"),
+    CHUNK: ("CHUNK", 8, 8, "b"),
+    BLOB: ("BLOB", 1, 255, "z"),
 }
 UID_LENGTHS = (4, 7, 10)
 NO_DATE = b"\x00\x00\x00"
@@ -143,6 +153,8 @@ def readable(tags: dict[int, bytes]) -> dict[str, str | int]:
             continue
         if kind == "b":
             shown[name] = value.hex().upper()
+        elif kind == "z":
+            shown[name] = f"{len(value)} bytes"
         elif kind == "x":
             shown[name] = f"{len(value)} bytes, kind {value[0]}"
         elif kind == "t":

@@ -1,0 +1,195 @@
+"""Loads what the switch has newer: configuration, rules, hotlist, as signed files; and what changed of known members.
+
+One chunk in flight, in the queue's places, and none while a story runs. A file is loaded into NAME.new, verified, and
+taken between two stories by one rename: whenever the power goes, the old file or the new one is in force. What is
+refused is told once and not loaded again until the switch has a newer one. Durations in milliseconds.
+"""
+
+import asyncio
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from firmware.core.errors import BadMessage, LinkError
+from firmware.core.types import CLOCK_OK
+from firmware.switch.download import CONFIG, HOTLIST, MEMBERS, RULES, VERSION_TAGS, newest
+from firmware.switch.session import back_off_ms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from firmware.app import App
+    from firmware.switch.messages import Answer
+
+_TURN_MS = const(500)
+_QUIET_MS = const(1500)  # so long nobody touched the terminal
+_NEWS_MS = const(900_000)  # a line busy with sales carries no echo by itself
+_REST_MS = const(600_000)
+_DEFERRED_MS = const(60_000)
+
+
+class Downloads:
+    """The task. `held` are the versions in force by role, `quiet(for_ms)` whether the desk rests."""
+
+    def __init__(self, app: "App", folder: str, refresh_s: int, quiet: "Callable[[int], bool]") -> None:
+        self.app = app
+        self.folder = folder
+        self.refresh_s = refresh_s
+        self.held = app.in_force.held
+        self._quiet = quiet
+        self._newest = [0, 0, 0, 0]
+        self._refused = [0, 0, 0, 0]
+        self._loading: "Any" = None
+        self._members: "Any" = None
+        self._deferred = 0  # a role whose file is loaded and cannot count yet
+        self._deferred_until = ticks_ms()
+        self._failures = 0
+        self._not_before = ticks_ms()
+        self._news = ticks_ms()
+        self._refresh_at = ticks_ms()
+        app.session.on_network.append(self._hear)
+        app.session.says.append(self._says)
+        self._tell_versions()
+
+    def status(self) -> str:
+        """For the console: versions in force, and what is newer at the switch."""
+        held, new = self.held, self._newest
+        text = "config {} rules {} hotlist {}".format(held[CONFIG], held[RULES], held[HOTLIST])
+        wanted = ["{}: {}".format(role, new[role]) for role in (CONFIG, RULES, HOTLIST) if new[role] > held[role]]
+        return text + (", newer at the switch " + " ".join(wanted) if wanted else "")
+
+    # --- what the switch says -----------------------------------------------------------------------------------------
+
+    def _hear(self, answer: "Answer") -> None:
+        """A sign-on or an echo was answered."""
+        self._news = ticks_ms()
+        for role in (CONFIG, RULES, HOTLIST):
+            told = newest(answer.tags, role)
+            if told:
+                self._newest[role] = told
+
+    def _says(self) -> "list[tuple[int, bytes]]":
+        return self.app.messages.in_force
+
+    def _tell_versions(self) -> None:
+        """CFG and HOTLIST of every message from now on; RULESET is a matter of the rules."""
+        self.app.messages.in_force = [
+            (VERSION_TAGS[role], self.held[role].to_bytes(2, "big")) for role in (CONFIG, HOTLIST) if self.held[role]
+        ]
+
+    # --- the task -----------------------------------------------------------------------------------------------------
+
+    async def run(self, beat: "Callable[[], object]") -> None:
+        """For ever."""
+        while True:
+            beat()
+            role = self._wanted()
+            if not role or not self._quiet(_QUIET_MS):
+                self._ask_for_news()
+                await asyncio.sleep_ms(_TURN_MS)
+                continue
+            try:
+                await self._piece(role, beat)
+                self._failures = 0
+            except LinkError:
+                self._wait(back_off_ms(self._failures, 0))  # told by the session
+                self._failures += 1
+            except BadMessage as error:
+                self.app.log.error(error, "download")
+                self._wait(_REST_MS)
+            except OSError as error:
+                self.app.log.fault("U05", "download: {}".format(error))
+                self._forget_loading()
+                self._wait(_REST_MS)
+            await asyncio.sleep_ms(0)
+
+    def _wanted(self) -> int:
+        """The role of what is to be loaded now, 0 when nothing is."""
+        if not self.app.session.online() or ticks_diff(ticks_ms(), self._not_before) < 0:
+            return 0
+        if self.app.in_force.owner.keys:
+            for role in (CONFIG, RULES, HOTLIST):
+                later = role == self._deferred and ticks_diff(ticks_ms(), self._deferred_until) < 0
+                if self._newest[role] > self.held[role] and self._newest[role] != self._refused[role] and not later:
+                    return role
+        if self.refresh_s and ticks_diff(ticks_ms(), self._refresh_at) >= 0 and self.app.clock.quality == CLOCK_OK:
+            return MEMBERS
+        return 0
+
+    def _ask_for_news(self) -> None:
+        if ticks_diff(ticks_ms(), self._news) >= _NEWS_MS and self.app.session.online():
+            self._news = ticks_ms()
+            self.app.session.probe()
+
+    def _wait(self, ms: int) -> None:
+        self._not_before = ticks_add(ticks_ms(), ms)
+
+    async def _piece(self, role: int, beat: "Callable[[], object]") -> None:
+        """One chunk more, or what comes when all are there."""
+        if role == MEMBERS:
+            await self._refresh()
+            return
+        from firmware.service.envelope import DownloadRefused
+        from firmware.service.loading import Loading
+
+        if self._loading is None or self._loading.role != role:
+            self._forget_loading()
+            self._loading = Loading(self.app, self.folder, role, self.held[role])
+        loading = self._loading
+        try:
+            if not loading.complete():
+                await loading.next_chunk(self._newest[role])
+                return
+            taken = await loading.verified(beat)
+            while not self._quiet(_QUIET_MS):
+                beat()
+                await asyncio.sleep_ms(_TURN_MS)
+            if role == HOTLIST or not self._not_yet(role, taken):
+                self._take(role, taken)
+            else:  # it stays as it is loaded; the others go on
+                self._deferred, self._deferred_until = role, ticks_add(ticks_ms(), _DEFERRED_MS)
+        except DownloadRefused as refusal:
+            self.app.log.fault(refusal.code, "{}: {}".format(loading.name, refusal))
+            self._refused[role] = self._newest[role]
+            loading.drop()
+            self._loading = None
+
+    def _not_yet(self, role: int, taken: "Any") -> bool:
+        from firmware.service import live
+
+        return live.waits(self.app, role, taken.values)
+
+    def _take(self, role: int, taken: "Any") -> None:
+        """Between two stories, and without a pause: the file is in force, and the terminal works by it."""
+        loading, self._loading = self._loading, None
+        loading.take()
+        self.held[role] = taken.version
+        self._tell_versions()
+        self.app.log.event("{} {} is in force".format(loading.name, taken.version))
+        if role == HOTLIST:
+            self.app.hotlist.use(loading.in_force, taken.at, taken.size)
+            self.app.hotlist.covered(taken.made_utc)
+            return
+        from firmware.service import live
+
+        late = live.put(self.app, role, taken.version, taken.values)
+        if late:
+            self.app.log.event("restart for " + " ".join(late))
+            self.app.board.reset()
+
+    def _forget_loading(self) -> None:
+        if self._loading is not None:
+            self._loading.close()
+        self._loading = None
+
+    # --- members ------------------------------------------------------------------------------------------------------
+
+    async def _refresh(self) -> None:
+        """The next chunk of what changed, or all of it into the cache."""
+        from firmware.service.refresh import Refresh
+
+        if self._members is None:
+            self._members = Refresh(self.app)
+        if await self._members.piece():
+            self._refresh_at = ticks_add(ticks_ms(), self.refresh_s * 1000)

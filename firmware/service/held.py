@@ -1,0 +1,40 @@
+"""What a terminal keeps in memory of the files it loaded from the switch, and whom such files must be for.
+
+Apart from those who read and load the files: they leave the heap when their work is done, this stays.
+"""
+
+import sys
+
+from micropython import const
+
+HOTLIST_AT = const(56)  # where the rows of a hotlist file begin: behind what is pinned and the head
+
+
+class Owner:
+    """Whom files must be for: `merchant` 15 and `terminal` 8 characters; `keys`: moduli of who may sign, joined."""
+
+    def __init__(self, merchant: str, terminal: str, keys: bytes) -> None:
+        self.merchant = merchant.encode()
+        self.terminal = terminal.encode()
+        self.keys = keys
+
+
+class InForce:
+    """`held`: versions by role, 0 none; `base` and `now`: the settings the switch may change, without and with its
+    files; `rows`: bytes of the hotlist."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.held = [0, 0, 0, 0]
+        self.base: "dict[str, object]" = {}
+        self.now: "dict[str, object]" = {}
+        self.rows = 0
+
+
+def forget_modules(names: "tuple[str, ...]") -> None:
+    """What is wanted rarely leaves the heap again."""
+    for name in names:
+        parent, _, child = name.rpartition(".")
+        sys.modules.pop(name, None)
+        if hasattr(sys.modules.get(parent), child):
+            delattr(sys.modules[parent], child)
