@@ -65,7 +65,7 @@ class Profile:
     messages: list[OutboxRow]
 
 
-def _card_query() -> Select[CardRow, MemberRow, WayRow | None]:
+def _card_query() -> Select[CardRow, MemberRow, WayRow]:
     return (
         select(CardRow, MemberRow, WayRow)
         .join(MemberRow, CardRow.member_id == MemberRow.id)
@@ -119,7 +119,7 @@ class Lists(Books):
         if blocked:
             query = query.where(CardRow.state != "active")
         with self._session() as session:
-            return [_bound(*found) for found in session.execute(query).tuples()]
+            return [_bound(*found) for found in session.execute(query)]
 
     def profile(self, member_id: int, last: int) -> Profile:
         """A member by the id of the row: nameless members have no other name."""
@@ -134,7 +134,7 @@ class Lists(Books):
             return Profile(
                 standing_of(session, member, self.programme),
                 session.get(ContactRow, member_id),
-                [_bound(*one) for one in session.execute(_card_query().where(MemberRow.id == member_id)).tuples()],
+                [_bound(*one) for one in session.execute(_card_query().where(MemberRow.id == member_id))],
                 rows,
                 {row.transaction_id: row.text for row in session.scalars(why)},
                 list(session.scalars(written.order_by(OutboxRow.id.desc()).limit(last))),

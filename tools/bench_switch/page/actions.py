@@ -133,6 +133,24 @@ def _fault_clear(ledger: Ledger, _form: Form, _now_utc: int) -> str:
     return "no fault waits any more"
 
 
+def _allowance_cancel(ledger: Ledger, form: Form, _now_utc: int) -> str:
+    number = whole(form, "id")
+    ledger.cancel_allowance(number)
+    return f"allowance {number} is given back to its member"
+
+
+def _letter_clear(ledger: Ledger, form: Form, now_utc: int) -> str:
+    terminal, seq = text(form, "terminal"), whole(form, "seq")
+    ledger.clear_letter(terminal, seq, now_utc)
+    return f"terminal {terminal} is told to give SEQ {seq} up"
+
+
+def _letter_reopen(ledger: Ledger, form: Form, now_utc: int) -> str:
+    terminal, seq = text(form, "terminal"), whole(form, "seq")
+    rc = ledger.reopen_letter(terminal, seq, now_utc)
+    return f"SEQ {seq} of terminal {terminal}, refused with {rc}, is decided anew when it comes again"
+
+
 def _who(form: Form) -> str | int:
     """A member as people name one: by number or by name."""
     word = str(whole(form, "member")) if isinstance(form.get("member"), int) else text(form, "member")
@@ -149,6 +167,9 @@ ACTIONS: dict[str, Callable[[Ledger, Form, int], str]] = {
     "card.way": _card_way,
     "terminal.block": _terminal_block,
     "terminal.unblock": _terminal_unblock,
+    "allowance.cancel": _allowance_cancel,
+    "letter.clear": _letter_clear,
+    "letter.reopen": _letter_reopen,
     "fault.set": _fault_set,
     "fault.clear": _fault_clear,
 }

@@ -3,6 +3,8 @@
 
 const $ = (id) => document.getElementById(id);
 const TOKEN_KEY = "vafa-switch-token";
+const LANGUAGE = { fa: "Persian", en: "English" };
+const LANGUAGES = Object.entries(LANGUAGE);
 let known = { faults: {}, tiers: [], ways: [], languages: [], sections: [] };
 let timer = 0, shown = 0;
 
@@ -23,7 +25,7 @@ function el(name, properties, ...children) {
     else if (key === "class") made.className = value;
     else made.setAttribute(key, value === true ? "" : value);
   }
-  for (const child of children.flat()) if (child !== null && child !== undefined && child !== false) made.append(child);
+  for (const child of children.flat(Infinity)) if (child !== null && child !== undefined && child !== false) made.append(child);
   return made;
 }
 const figure = (number) => Number(number).toLocaleString("en-US");
@@ -43,15 +45,17 @@ function span(seconds) {
   return `${Math.floor(seconds / 86400)} days`;
 }
 const empty = (text) => el("p", { class: "empty" }, text);
-// A table; a heading that begins with # is a column of numbers. On a phone each row becomes a card with its headings.
+// A table; a heading that begins with # is a column of numbers, one that ends with ~ is left out on a phone, where each
+// row becomes a card with its headings.
 function table(heads, rows, none) {
   if (!rows.length) return empty(none);
-  const names = heads.map((head) => head.replace("#", ""));
+  const names = heads.map((head) => head.replace(/[#~]/g, ""));
+  const kind = (head) => (head.startsWith("#") ? "num" : "") + (head.endsWith("~") ? " minor" : "");
   return el("div", { class: "scroll" }, el("table", { class: "cards" },
-    el("thead", {}, el("tr", {}, heads.map((head, at) => el("th", { scope: "col", class: head.startsWith("#") ? "num" : "" }, names[at])))),
+    el("thead", {}, el("tr", {}, heads.map((head, at) => el("th", { scope: "col", class: kind(head) }, names[at])))),
     el("tbody", {}, rows.map((cells) => el("tr", {}, cells.map((cell, at) => {
       const actions = Array.isArray(cell);
-      return el("td", { "data-label": names[at], class: actions ? "acts" : (heads[at].startsWith("#") ? "num" : "") + (cell === "" || cell === null ? " none" : "") }, actions ? cell : cell ?? "");
+      return el("td", { "data-label": names[at], class: actions ? (cell.length ? "acts" : "acts none") : kind(heads[at]) + (cell === "" || cell === null ? " none" : "") }, actions ? cell : cell ?? "");
     }))))));
 }
 function field(label, name, properties, size) {
@@ -94,13 +98,13 @@ async function act(action, body) {
 }
 
 // --- lists that more than one section shows
-function bookings(rows, withMember) {
-  return table(["#id", "when", "where", "#SEQ", "what", "card", "#amount", "#points", "code", "why"], rows.map((row) => [
+function bookings(rows) {
+  return table(["#id~", "when", "where", "#SEQ", "what", "card~", "#amount", "#points", "code", "why"], rows.map((row) => [
     figure(row.id), when(row.at), row.terminal ? mono(row.terminal) : "office", row.seq ? figure(row.seq) : "", row.verb + (row.mti ? ` ${row.mti}` : ""), row.uid ? mono(row.uid) : "",
     row.amount ? figure(row.amount) : "", signed(row.points), row.mti ? el("span", { class: row.rc === "00" ? "tag good" : "tag bad" }, row.rc) : "", row.reason]), "Nothing is booked yet.");
 }
 function texts(rows) {
-  return table(["#id", "written", "to", "about", "state", "text"], rows.map((row) => [
+  return table(["#id~", "written", "to", "about", "state", "text"], rows.map((row) => [
     figure(row.id), when(row.at), mono(row.to), row.kind, el("span", { class: row.state === "queued" ? "tag" : "tag off" }, row.state), el("span", { class: "sms", dir: "auto", lang: row.language }, row.text)]), "No message was written yet.");
 }
 function stateTag(state) { return el("span", { class: state === "active" ? "tag good" : "tag bad" }, state); }
@@ -125,27 +129,28 @@ const SECTIONS = {
       form("member.add", {}, "Add member", [
         field("Name", "name", { required: true, maxlength: 60 }, "wide"), field("Number", "number", { inputmode: "numeric", placeholder: "next free" }, "narrow"),
         field("Opening points", "points", { inputmode: "numeric", placeholder: "0" }, "narrow"), field("Tier", "tier", { options: known.tiers }, "narrow"),
-        field("Mobile", "mobile", { inputmode: "tel", placeholder: "none" }), field("Language", "language", { options: [["fa", "Persian"], ["en", "English"]] }, "narrow")]));
+        field("Mobile", "mobile", { inputmode: "tel", placeholder: "none" }), field("Language", "language", { options: LANGUAGES }, "narrow")]));
     return async () => {
       const { members } = await read("members", { q: word });
-      list.replaceChildren(table(["#number", "name", "cards", "#points"], members.map((one) => [
+      list.replaceChildren(table(["number", "name", "cards", "#points"], members.map((one) => [
         one.number ? figure(one.number).replaceAll(",", "") : "–", memberLink(one.id, one.name || "(nameless)"), one.cards.length ? mono(one.cards.join(", ")) : "none", figure(one.points)]),
       word ? "Nobody fits." : "There are no members yet."));
     };
   } },
   member: { hidden: true, draw(main, id) {
-    const head = el("div"), cards = el("div"), booked = el("div"), written = el("div"), forms = el("div");
+    const head = el("div"), cards = el("div"), booked = el("div"), written = el("div"), forms = el("div", { class: "forms" });
     main.append(el("p", {}, el("a", { href: "#/members" }, "← All members")), head, cards, forms, el("h3", {}, "Last bookings"), booked, el("h3", {}, "Text messages"), written);
     return async () => {
       const one = await read("member", { id });
       document.title = `${one.name || "nameless"} – Vafa switch`;
-      const facts = { points: figure(one.points), tier: one.tier, visits: figure(one.visits), "last visit": one.last_visit || "never", "spent (rial)": figure(one.purchases), messages: one.contact ? `${one.contact.mobile} ${one.contact.language}` : "no number" };
+      const facts = { points: figure(one.points), tier: one.tier, visits: figure(one.visits), "last visit": one.last_visit || "never", "spent (rial)": figure(one.purchases), messages: one.contact ? `${one.contact.mobile} ${LANGUAGE[one.contact.language]}` : "no number" };
+      if (one.reserved) facts["of them reserved"] = figure(one.reserved);
       head.replaceChildren(el("h2", {}, one.name || "(nameless)", one.number ? ` · ${one.number}` : ""), el("dl", { class: "figures" }, Object.entries(facts).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
       cards.replaceChildren(el("h3", {}, "Cards"), table(["UID", "way", "state", ""], one.cards.map((card) => [mono(card.uid), card.way, stateTag(card.state), cardActions(card)]), "No card yet."));
       if (!forms.childElementCount && one.number) forms.append(
-        el("h3", {}, "Give or take points"), form("member.points", { member: one.number }, "Book", [field("Points (−50 takes)", "points", { required: true, inputmode: "text" }, "narrow"), field("Reason", "reason", { required: true, maxlength: 120 }, "wide")]),
-        el("h3", {}, "Bind a card"), form("card.bind", { member: one.number }, "Bind", [field("UID in hex", "uid", { required: true, maxlength: 20, class: "mono" }), field("Way", "way", { options: known.ways }, "narrow")]),
-        el("h3", {}, "Where messages go"), form("member.contact", { member: one.number }, "Save", [field("Mobile (empty: no messages)", "mobile", { inputmode: "tel" }), field("Language", "language", { options: [["fa", "Persian"], ["en", "English"]] }, "narrow")]));
+        el("section", {}, el("h3", {}, "Give or take points"), form("member.points", { member: one.number }, "Book", [field("Points, −50 takes", "points", { required: true }, "narrow"), field("Reason", "reason", { required: true, maxlength: 120 })])),
+        el("section", {}, el("h3", {}, "Bind a card"), form("card.bind", { member: one.number }, "Bind", [field("UID in hex", "uid", { required: true, maxlength: 20, class: "mono" }), field("Way", "way", { options: known.ways }, "narrow")])),
+        el("section", {}, el("h3", {}, "Where messages go"), form("member.contact", { member: one.number }, "Save", [field("Mobile, empty: no messages", "mobile", { inputmode: "tel" }), field("Language", "language", { options: LANGUAGES }, "narrow")])));
       booked.replaceChildren(bookings(one.bookings));
       written.replaceChildren(texts(one.messages));
     };
@@ -204,7 +209,7 @@ const SECTIONS = {
     return async () => {
       const { accounts, bookings: rows } = await read("books");
       const total = Object.values(accounts).reduce((sum, points) => sum + points, 0);
-      sums.replaceChildren(el("dl", { class: "figures" }, [...Object.entries(accounts), ["together", total]].map(([name, points]) => el("div", {}, el("dt", {}, name), el("dd", {}, signed(points))))));
+      sums.replaceChildren(el("dl", { class: "figures" }, [...Object.entries(accounts), ["together", total]].map(([name, points]) => el("div", {}, el("dt", {}, name), el("dd", {}, points < 0 ? `−${figure(-points)}` : figure(points))))));
       list.replaceChildren(bookings(rows));
     };
   } },
@@ -222,13 +227,33 @@ const SECTIONS = {
     choose(kinds[0]);
     return async () => {
       const { faults } = await read("faults");
-      list.replaceChildren(table(["what", "#times left", "message", "terminal"], faults.map((one) => [one.kind, figure(one.count), one.mti || "any", one.terminal || "any"]), "No fault waits."), faults.length ? button("Clear all", () => act("fault.clear", {}), "danger") : "");
+      list.replaceChildren(table(["what", "#times left", "message", "terminal"], faults.map((one) => [one.kind, figure(one.count), one.mti || "any", one.terminal || "any"]), "No fault waits."), faults.length ? el("p", {}, button("Clear all", () => act("fault.clear", {}), "danger")) : "");
     };
   } },
   sms: { title: "SMS outbox", every: 3000, draw(main) {
     const list = el("div");
     main.append(el("p", { class: "hint" }, "Written with what they tell, sent by nobody here. A member without a number gets none."), list);
     return async () => { list.replaceChildren(texts((await read("sms")).messages)); };
+  } },
+  allowances: { title: "Allowances", every: 5000, draw(main) {
+    const list = el("div"), closed = el("input", { type: "checkbox", id: "closed", onchange: () => refresh() });
+    main.append(el("p", { class: "hint" }, "Points reserved for one card at one terminal, to be spent there without a line. One of a blocked terminal can be given back to its member."), el("div", { class: "bar" }, closed, el("label", { for: "closed" }, "also those that ended")), list);
+    return async () => {
+      const { allowances } = await read("allowances", { closed: closed.checked ? 1 : 0 });
+      list.replaceChildren(table(["#id", "terminal", "card", "#points", "granted~", "until", "state", "#SEQ", ""], allowances.map((one) => [
+        figure(one.id), mono(one.terminal), mono(one.uid), figure(one.points), when(one.granted), when(one.until), el("span", { class: one.state === "open" ? "tag good" : "tag" }, one.state), one.seq ? figure(one.seq) : "",
+        one.state === "open" ? [button("Give back", () => act("allowance.cancel", { id: one.id }), "danger")] : []]), "Nothing is reserved."));
+    };
+  } },
+  letters: { title: "Rejected", every: 5000, draw(main) {
+    const list = el("div");
+    main.append(el("p", { class: "hint" }, "What this switch refused for good of what terminals sent later. “Give up”: the terminal is told at its next sign-on or echo that the office has dealt with it. “Decide anew”: the next try counts as the first."), list);
+    return async () => {
+      const { letters } = await read("letters");
+      list.replaceChildren(table(["terminal", "#SEQ", "what", "card", "#amount", "code", "state", ""], letters.map((one) => [
+        mono(one.terminal_id), figure(one.seq), one.verb, mono(one.uid), one.amount ? figure(one.amount) : "", el("span", { class: "tag bad" }, one.rc || "–"), one.state,
+        one.state === "refused" ? [button("Give up", () => act("letter.clear", { terminal: one.terminal_id, seq: one.seq }), "danger"), button("Decide anew", () => act("letter.reopen", { terminal: one.terminal_id, seq: one.seq }))] : []]), "Nothing was rejected."));
+    };
   } },
 };
 function messageLine(one) {

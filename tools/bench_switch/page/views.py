@@ -21,6 +21,7 @@ from tools.bench_switch.programme import TIER_NAMES
 from tools.bench_switch.schema import OutboxRow, TransactionRow
 
 LAST = 30
+MOST = 200  # rows of one list
 Query = dict[str, str]
 
 
@@ -53,6 +54,7 @@ def _member(source: Source, query: Query) -> dict[str, Any]:
         "number": standing.member_no,
         "name": standing.name,
         "points": standing.balance,
+        "reserved": standing.elsewhere,
         "tier": TIER_NAMES[standing.tier],
         "visits": standing.visits,
         "last_visit": standing.last_visit.isoformat() if standing.last_visit else None,
@@ -144,6 +146,29 @@ def _sms(source: Source, _query: Query) -> dict[str, Any]:
     return {"messages": [_message(row) for row in source.ledger.messages(last=100)]}
 
 
+def _allowances(source: Source, query: Query) -> dict[str, Any]:
+    rows = source.ledger.allowances(closed=query.get("closed") == "1")
+    return {
+        "allowances": [
+            {
+                "id": row.id,
+                "terminal": row.terminal_id,
+                "uid": row.uid,
+                "points": row.points,
+                "granted": row.granted_utc,
+                "until": row.valid_until_utc,
+                "state": row.state,
+                "seq": row.used_seq,
+            }
+            for row in rows[-MOST:][::-1]
+        ]
+    }
+
+
+def _letters(source: Source, _query: Query) -> dict[str, Any]:
+    return {"letters": [vars(one) for one in source.ledger.letters()[-MOST:]]}
+
+
 VIEWS: dict[str, Callable[[Source, Query], dict[str, Any]]] = {
     "start": _start,
     "members": _members,
@@ -155,4 +180,6 @@ VIEWS: dict[str, Callable[[Source, Query], dict[str, Any]]] = {
     "check": _check,
     "faults": _faults,
     "sms": _sms,
+    "allowances": _allowances,
+    "letters": _letters,
 }
