@@ -185,3 +185,17 @@ def screenshot(stage: Stage, step: Step) -> None:
 def note(stage: Stage, step: Step) -> None:
     """A line for the one who watches."""
     stage.note(step.one("TEXT"))
+
+def publish(stage: Stage, step: Step) -> None:
+    """Something new at the switch."""
+    wanted = dict(word.split("=", 1) for word in step.all("WANTED"))
+    what = next(word for word in ("config", "rules", "hotlist") if word in step.words)
+    try:
+        stage.publish(what, wanted)
+    except ValueError as error:
+        raise ScenarioError(step.where, str(error)) from error
+
+
+def block_card(stage: Stage, step: Step) -> None:
+    """A card is reported, or found."""
+    stage.block_card(_card(stage, step, step.one("NAME")), next(iter(step.words & {"lost", "stolen", "active"})))

@@ -107,6 +107,7 @@ KINDS: dict[str, tuple[Callable[[Word], bool], str]] = {
     "UID": (lambda w: bool(re.fullmatch(r"([0-9A-Fa-f]{2}){4,10}", w.text)), "a UID in hex"),
     "TEXT": (lambda w: w.quoted, "a text in quotes"),
     "VALUE": (lambda w: True, "a value"),
+    "WANTED": (lambda w: bool(re.fullmatch(r"[a-z_]+=.*", w.text)), "NAME=VALUE"),
     "FILE": (lambda w: True, "a file name"),
     "SETTING": (lambda w: not w.quoted and bool(re.fullmatch(r"[a-z][a-z0-9_]*", w.text)), "the name of a setting"),
 }

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from tools.bench_switch import BenchSwitch
 from tools.bench_switch.answers import digits_for
+from tools.bench_switch.publisher import Publisher
+from tools.bench_switch.rules_file import programme_of, source_of
 from tools.sim import demo, onhost
 from tools.sim.cards import Card, IsoDepCard, Noise, make_card
 from tools.sim.cards.personal import personalise
 from tools.sim.chips.nor import Nor, NorPartition, Torn
 from tools.sim.clock import SimClock
+from tools.sim.demo_signer import demo_signer
 from tools.sim.ocr import screen_lines, to_png
 from tools.sim.provision import Provisioning
 from tools.sim.scenario_parser import ScenarioError, Step
@@ -73,6 +76,7 @@ def provisioning(switch: BenchSwitch, **settings: Any) -> Provisioning:
         settings=demo.settings(demo.SWITCH_NAME, SWITCH_PORT, **settings),
         keys=demo.keys(),
         ca_der=switch.identity.ca_der.read_bytes(),
+        signers=demo_signer().modulus,
     )
 
 
@@ -283,6 +287,23 @@ class Stage:
     def switch_fault(self, kind: str, times: int, mti: str, rc: str, ms: int) -> None:
         name, when = _FAULTS.get(kind, (kind, "after"))
         self.switch.faults.next(name, times, mti or None, when=when, rc=rc or "96", ms=ms)
+
+    def publish(self, what: str, wanted: dict[str, str]) -> None:
+        """The switch's office publishes configuration, rules or a hotlist; terminals hear of it at an echo."""
+        ledger = self.switch.ledger
+        publisher = Publisher(ledger, demo_signer(), self._now_utc)
+        if what == "config":
+            publisher.set_config(dict(wanted))
+        elif what == "rules":
+            now = source_of(ledger.programme)
+            changed = {name: int(value) for name, value in wanted.items()}
+            publisher.publish_rules(programme_of({**now, "version": ledger.programme.version + 1, **changed}))
+        else:
+            publisher.publish_hotlist()
+
+    def block_card(self, name: str, state: str) -> None:
+        """The office says that a card is lost, stolen or found again."""
+        self.switch.ledger.set_card(self.start.cards[name].uid, state)
 
     def switch_replaced(self) -> None:
         """Another server, with another authority's certificate for the same name, takes the switch's address."""
