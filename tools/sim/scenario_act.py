@@ -161,7 +161,29 @@ def printer(stage: Stage, step: Step) -> None:
 
 def console(stage: Stage, step: Step) -> None:
     """A line on the serial console."""
-    stage.console(step.one("TEXT"))
+    text = step.one("TEXT")
+    stage.console(text.replace("{dead}", str(_dead(stage, step))) if "{dead}" in text else text)
+
+
+def _dead(stage: Stage, step: Step) -> int:
+    seq = stage.dead_letter()
+    if not seq:
+        raise ScenarioError(step.where, "no transaction is rejected")
+    return seq
+
+
+def keypad_right(stage: Stage, step: Step) -> None:
+    """A right at the keys, with the switch's word."""
+    digits = stage.answer_on_screen(step.one("NAME"))
+    if not digits:
+        raise ScenarioError(step.where, f"no number on the screen: {stage.screen_lines()}")
+    for key in [*digits, "OK"]:
+        stage.press(key)
+
+
+def office(stage: Stage, step: Step) -> None:
+    """The switch's office resolves what it refused."""
+    stage.office_resolves(_dead(stage, step), clear="clear" in step.words)
 
 
 def console_right(stage: Stage, step: Step) -> None:

@@ -265,6 +265,25 @@ class Stage:
             self.console(f"answer {digits_for(demo.TMK, found[-1], name)}")
         return bool(found)
 
+    def answer_on_screen(self, name: str) -> str:
+        """The switch's digits for the number that stands on the screen; "" when none does."""
+        self.run_until(lambda: self.drawn(_QUIET_MS), _REDRAW_MS)
+        found = re.findall(r"^\s*([0-9A-F]{8})\s*$", "\n".join(self.screen_lines()), re.MULTILINE)
+        return digits_for(demo.TMK, found[0], name) if found else ""
+
+    def dead_letter(self) -> int:
+        """SEQ of the oldest rejected transaction, 0 when there is none."""
+        letters = journal_copy(self.terminal.nor, self.terminal).dead()
+        return next((transaction.seq for transaction, _ in letters), 0)
+
+    def office_resolves(self, seq: int, *, clear: bool) -> None:
+        """Have a rejected transaction given up, or decided anew."""
+        ledger, now_utc = self.switch.ledger, self._now_utc()
+        if clear:
+            ledger.clear_letter(demo.TERMINAL_ID, seq, now_utc)
+        else:
+            ledger.reopen_letter(demo.TERMINAL_ID, seq, now_utc)
+
     def provision(self) -> None:
         """Put the three files into the terminal, which is off."""
         self.terminal.provision(provisioning(self.switch, **self.start.settings))
