@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_batches import batch
+from tools.bench_switch.cli_downloads import config, hotlist, published, rules, serving_rules
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
 from tools.bench_switch.cli_letters import letters
 from tools.bench_switch.cli_office import card, member
@@ -60,6 +61,19 @@ def main(context: click.Context, database: str) -> None:
     help="The card office's key file; without it no card can prove itself.",
 )
 @click.option("--passphrase-env", metavar="NAME", help="Take its passphrase from this environment variable.")
+@click.option(
+    "--rules",
+    "rules_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Compute by this rules file (TOML or JSON) instead of the defaults.",
+)
+@click.option(
+    "--config-key",
+    "key_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Publish it with this private key file first, so that terminals load it.",
+)
+@click.option("--config-passphrase-env", metavar="NAME", help="Take that file's passphrase from this variable.")
 @click.option("--workers", default=1, show_default=True, help="Processes on the port; more than 1 needs PostgreSQL.")
 @click.option(
     "--page",
@@ -80,6 +94,9 @@ def serve(
     name: str,
     issuer_file: Path | None,
     passphrase_env: str | None,
+    rules_path: Path | None,
+    key_file: Path | None,
+    config_passphrase_env: str | None,
     workers: int,
     page_port: int | None,
     quiet: bool,
@@ -90,9 +107,12 @@ def serve(
     with plain_errors():
         make_folder(database)
         keys = issuer_keys(issuer_file, passphrase_env)
+        programme = serving_rules(database, rules_path, key_file, config_passphrase_env, workers)
         switch: BenchSwitch | Workers
         if workers == 1:
-            switch = BenchSwitch(database, pki_folder, host, port, switch_name=name, issuer_keys=keys)
+            switch = BenchSwitch(
+                database, pki_folder, host, port, switch_name=name, programme=programme, issuer_keys=keys
+            )
         else:
             switch = Workers(database, workers, pki_folder, host, port, switch_name=name, issuer_keys=keys)
         if not quiet:
@@ -147,9 +167,12 @@ main.add_command(member)
 main.add_command(card)
 main.add_command(terminal)
 main.add_command(batch)
-main.add_command(batch)
 main.add_command(letters)
 main.add_command(sms)
+main.add_command(config)
+main.add_command(rules)
+main.add_command(hotlist)
+main.add_command(published)
 main.add_command(answer)
 
 

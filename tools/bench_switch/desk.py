@@ -172,6 +172,7 @@ class Desk:
         fault: Fault | None,
     ) -> _Answer:
         refused_with = fault.rc if fault is not None and fault.kind == "refuse" else ""
+        self._downloads.follow()
         if request.mti == "0800":
             return self._manage(request, terminal, tags, base, refused_with)
         if request.mti == "0100":

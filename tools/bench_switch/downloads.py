@@ -6,7 +6,6 @@ seconds, or at once when it was published through these very books; the rules th
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -37,6 +36,11 @@ class Downloads:
         self._read_at: int | None = None
         self._changed = -1
         self._files: OrderedDict[int, bytes] = OrderedDict()
+
+    def follow(self) -> None:
+        """Let the books compute by the newest rules there are."""
+        with self._lock:
+            self._refresh()
 
     def newest(self, terminal: TerminalRow) -> dict[int, bytes]:
         """Tags of the newest versions there are for a terminal."""
@@ -88,7 +92,7 @@ class Downloads:
         self._list, self._read_at, self._changed = self._ledger.publications(), now, changed
         rules = [one for one in self._list if one.role == RULES]
         if rules:
-            programme = rules_file.programme_of(json.loads(max(rules, key=lambda one: one.version).source))
+            programme = rules_file.of_source(max(rules, key=lambda one: one.version).source)
             if programme.version >= self._ledger.programme.version:
                 self._ledger.programme = programme
 

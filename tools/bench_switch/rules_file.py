@@ -75,6 +75,11 @@ def names() -> list[str]:
     return [*_NAMES, *own]
 
 
+def of_source(text: str) -> Programme:
+    """The programme of what was kept of a publication."""
+    return programme_of(json.loads(text))
+
+
 def source_of(programme: Programme) -> dict[str, object]:
     """Names and values that give this programme again, to be kept as JSON."""
     back = {field: name for name, field in _NAMES.items()}
