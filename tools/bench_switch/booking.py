@@ -161,19 +161,25 @@ def balance_of(session: Session, member_id: int) -> int:
     return int(session.execute(_balance_query(), {"member": member_id}).scalar_one())
 
 
+def visits_of(session: Session, member_id: int) -> tuple[int, str | None, int]:
+    """Visits, the day of the last, money spent: counted anew each time."""
+    visits, last_day, purchases = session.execute(_visits_query(), {"member": member_id}).one()
+    return visits, last_day, int(purchases)
+
+
 def standing_of(
     session: Session, member: MemberRow, programme: Programme, at: tuple[str, str] | None = None
 ) -> Standing:
     """Balance, tier and visits, each derived from what is booked and not reversed; `at` says who is told."""
-    visits, last_day, purchases = session.execute(_visits_query(), {"member": member.id}).one()
+    visits, last_day, purchases = visits_of(session, member.id)
     return Standing(
         member_no=member.member_no,
         name=member.name,
         balance=balance_of(session, member.id),
-        tier=programme.tier(int(purchases), member.tier_floor),
+        tier=programme.tier(purchases, member.tier_floor),
         visits=member.visits_before + visits,
         last_visit=datetime.date.fromisoformat(last_day) if last_day else None,
-        purchases=int(purchases),
+        purchases=purchases,
         elsewhere=allowances.held(session, member.id, at),
     )
 

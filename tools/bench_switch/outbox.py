@@ -130,3 +130,24 @@ def told(session: Session, row: TransactionRow, wanted: tuple[str, ...]) -> int:
 def withdraw(session: Session, transaction_id: int) -> None:
     """What this transaction's message tells was undone: it must not go any more."""
     session.execute(update(OutboxRow).where(OutboxRow.transaction_id == transaction_id).values(state=WITHDRAWN))
+
+
+def audit(session: Session, rows: dict[int, TransactionRow]) -> list[str]:
+    """What is wrong with the messages, beside all transactions there are."""
+    problems: list[str] = []
+    undone = {row.original_id for row in rows.values()}
+    causes: dict[int, int] = {}
+    for message in session.scalars(select(OutboxRow).order_by(OutboxRow.id)):
+        name = f"message {message.id}"
+        row = rows.get(message.transaction_id or 0)
+        if row is None:
+            problems.append(f"{name} tells of transaction {message.transaction_id}, which is not there")
+            continue
+        if row.id in causes:
+            problems.append(f"{name} tells of transaction {row.id}, as message {causes[row.id]} does")
+        causes[row.id] = message.id
+        if message.kind != kind_of(row, KINDS) or message.member_id != row.member_id:
+            problems.append(f"{name} is not what transaction {row.id} has to tell its member")
+        if message.state != (WITHDRAWN if row.id in undone else QUEUED):
+            problems.append(f"{name} of transaction {row.id} is {message.state}")
+    return problems
