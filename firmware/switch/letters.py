@@ -69,6 +69,7 @@ class Letters:
         self._sending = False
         self.on_its_way: "asyncio.Task[None] | None" = None  # kept by who sends one and does not wait
         self._cleared = 0  # SEQ the switch had cleared, to be said in the next 0800
+        self._said = 0  # the last one that was said so
 
     def all(self) -> "Iterator[tuple[Transaction, str]]":
         """Each letter and the response code it was refused with, oldest first."""
@@ -135,8 +136,8 @@ class Letters:
     # --- the switch's own word ----------------------------------------------------------------------------------------
 
     def hear(self, answer: "Answer") -> None:
-        """An 0810: tag 54 with 1 clears the dead letter that tag 53 names. Said back in the next 0800, which comes
-        soon, also when there is no such letter: else the switch would say it for ever."""
+        """An 0810: tag 54 with 1 clears the dead letter that tag 53 names. Said back in the next 0800, also when there
+        is no such letter: else the switch would say it for ever. It comes soon, but once only for each letter."""
         tags = answer.tags
         if answer.rc != "00" or TAG_DISPUTE not in tags or tags.get(TAG_ADMIN) != bytes([_CLEAR]):
             return
@@ -149,10 +150,12 @@ class Letters:
             self._log.error(error, "switch clears SEQ {}".format(seq))
             return
         self._cleared = seq
-        self._session.probe()
+        if seq != self._said:
+            self._session.probe()
 
     def says(self) -> "list[tuple[int, bytes]]":
         """Tags of the next sign-on or echo: the letter that was cleared. An 0800 that gets lost is no matter: the
         switch names the letter again."""
         seq, self._cleared = self._cleared, 0
+        self._said = seq or self._said
         return [(TAG_DISPUTE, tlv.from_unsigned(seq, 4)), (TAG_ADMIN, bytes([_CLEAR]))] if seq else []
