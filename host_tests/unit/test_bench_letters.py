@@ -1,4 +1,4 @@
-"""What the switch refused for good: cleared at the terminal and then never booked, or decided anew; on both databases."""
+"""What the switch refused for good: cleared at the terminal and never booked, or decided anew; on both databases."""
 
 import pytest
 from click.testing import CliRunner
