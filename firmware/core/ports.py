@@ -131,6 +131,10 @@ if TYPE_CHECKING:
 
         def pending_count(self) -> int: ...
         def dead_count(self) -> int: ...
+        def pending_of(self, uid: bytes, reversals: bool = False) -> Iterator[Transaction]:
+            """What the switch still has to hear of this card: advices, or reversals."""
+            ...
+
         def oldest_pending_utc(self) -> int:
             """Time of the oldest pending transaction, 0 when none."""
             ...
@@ -156,7 +160,11 @@ if TYPE_CHECKING:
 
         def open(self) -> None: ...
         def get(self, uid: bytes) -> Member | None: ...
-        def put(self, member: Member) -> None: ...
+        def put(self, member: Member, now: bool = False) -> bool:
+            """Keep this state, on the flash `now`. False: it is not kept."""
+            ...
+
+        def forget(self, uid: bytes) -> None: ...
 
     class Switch(Protocol):
         """The session with the loyalty switch."""
@@ -165,8 +173,17 @@ if TYPE_CHECKING:
             """Signed on and, as far as known, reachable."""
             ...
 
-        async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> Reply:
-            """0100/0110, processing code 31; `sun` is offered as proof. Raises LinkError."""
+        async def inquire(
+            self,
+            uid: bytes,
+            auth: int,
+            member_no: int,
+            counter: int = 0,
+            sun: bytes = b"",
+            allowance: tuple[int, int] | None = None,
+        ) -> Reply:
+            """0100/0110, processing code 31; `sun` is offered as proof; `allowance` is (number, points) to name, (0, 0)
+            none held, when one is asked for. Raises LinkError."""
             ...
 
         async def relay(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
@@ -176,8 +193,9 @@ if TYPE_CHECKING:
             """
             ...
 
-        async def request(self, transaction: Transaction) -> Reply:
-            """0200/0210 for an ONLINE transaction in the journal; sent once, never repeated. Raises LinkError."""
+        async def request(self, transaction: Transaction, allowance: tuple[int, int] | None = None) -> Reply:
+            """0200/0210 for an ONLINE transaction in the journal; sent once, never repeated. An accrual asks for an
+            allowance as an inquiry does, a redemption gives it back. Raises LinkError."""
             ...
 
         def value_stopped(self) -> bool:

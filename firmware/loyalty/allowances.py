@@ -59,12 +59,10 @@ class Allowances:
         """Find what waits for the switch, and drop what it spent: a cut may have come before. To be run to its end
         before anything is sent or spent; each step is short."""
         self._unsettled = {}
-        count = 0
-        for transaction in self._journal.pending():
+        for count, transaction in enumerate(self._journal.pending()):
             if transaction.verb == REDEMPTION and transaction.mode == OFFLINE:
                 self.spent(transaction)
-            count += 1
-            if count % _SLICE == 0:
+            if count % _SLICE == _SLICE - 1:
                 yield count
         self._recalled = True
 

@@ -16,7 +16,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 
 from firmware.core.errors import BadMessage, LinkDown, StoreError
-from firmware.core.types import ACCRUAL, REVERSAL
+from firmware.core.types import REVERSAL
 from firmware.switch.messages import booked_points, reversal_of
 from firmware.switch.profile import (
     KEEP,
@@ -32,7 +32,7 @@ from firmware.switch.session import back_off_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Iterable, Protocol
 
     from firmware.core.clock import Clock
     from firmware.core.log import Log
@@ -41,6 +41,13 @@ if TYPE_CHECKING:
     from firmware.switch.exchange import Flight
     from firmware.switch.messages import Answer, Messages, Outgoing
     from firmware.switch.session import Session
+
+    class Spends(Protocol):
+        """Who keeps account of offline redemptions: told before they are settled, and when they left the queue."""
+
+        def settling(self, seqs: Iterable[int]) -> None: ...
+        def left(self, seqs: Iterable[int]) -> None: ...
+
 
 _SLICE_MS = const(100)
 _BATCH = const(20)  # acknowledgements written together at most
@@ -94,6 +101,7 @@ class Forward:
         self._not_before = ticks_ms()
         self._sign_ons = 0
         self.paused = False  # the switch refused our MAC; ends with the next sign-on
+        self.spends: "Spends | None" = None  # what offline redemptions leave behind
         session.before_answer = self._before_answer
 
     def start(self) -> int:
@@ -149,12 +157,23 @@ class Forward:
         done = self._queue.acknowledged
         if not done:
             return
+        if self.spends is not None:
+            self.spends.settling(done)
         self._journal.settle_all(done)
+        self._left(done)
         self._queue.acknowledged = []
         members, self._members = self._members, {}
         if self._on_member is not None:
             for member in members.values():
                 self._on_member(member)
+
+    def _bury(self, seq: int, rc: str) -> None:
+        self._journal.bury(seq, rc)
+        self._left((seq,))
+
+    def _left(self, seqs: "Iterable[int]") -> None:
+        if self.spends is not None:
+            self.spends.left(seqs)
 
     def _before_answer(self) -> None:
         """A flow is about to hear from the switch, and may tell the member cache: what came before is settled first."""
@@ -254,10 +273,10 @@ class Forward:
             if entry is not None:
                 return self._messages.reversal(transaction, entry.transaction, self._clock.now_utc(), repeat)
             self._log.fault(StoreError.code, "original of SEQ {} is gone".format(transaction.seq))
-            self._journal.bury(transaction.seq, RC_ORIGINAL_UNKNOWN)
+            self._bury(transaction.seq, RC_ORIGINAL_UNKNOWN)
         except BadMessage as error:
             self._log.error(error, "SEQ {}".format(transaction.seq))
-            self._journal.bury(transaction.seq, "30")
+            self._bury(transaction.seq, "30")
         return None
 
     def _conclude(self, sent: _Sent, answer: "Answer") -> None:
@@ -276,10 +295,10 @@ class Forward:
             return
         if end != SETTLE:
             self._log.fault("H" + answer.rc, "the switch refuses SEQ {} for good".format(seq))
-            self._journal.bury(seq, answer.rc)
+            self._bury(seq, answer.rc)
         elif transaction.verb != REVERSAL and booked_points(answer) != transaction.points:
             self._log.fault(POINTS_DIFFER, "SEQ {} is acknowledged with other points".format(seq))
-            self._journal.bury(seq, answer.rc)
+            self._bury(seq, answer.rc)
         else:
             self._acknowledge(transaction, answer)
         self._tried.discard(seq)
@@ -297,7 +316,7 @@ class Forward:
         if not self._queue.acknowledged:
             self._first_done = ticks_ms()
         self._queue.acknowledged.append(transaction.seq)
-        if self._on_member is None or transaction.verb != ACCRUAL or not approved(answer.rc):
+        if self._on_member is None or transaction.verb == REVERSAL or not approved(answer.rc):
             return
         try:
             reply = self._messages.reply(answer, transaction.uid, transaction.member_no)

@@ -22,7 +22,7 @@ from firmware.core.types import (
     Reply,
     Transaction,
 )
-from firmware.switch import iso8583, tlv
+from firmware.switch import iso8583, reserve, tlv
 from firmware.switch.profile import (
     ACCOUNT_POINTS,
     AMOUNT_AVAILABLE,
@@ -165,27 +165,35 @@ class Messages:
         sun: bytes = b"",
         step: bytes = b"",
     ) -> Outgoing:
-        """0100: who is this card and what has it. `sun` or `step` is what it proves itself with (tags 32, 33)."""
+        """0100: who is this card and what has it. `sun` or `step` is what it proves itself with (tags 32, 33);
+        `allowance` asks for one and names what is held."""
         seq = session_number | SESSION_BIT
         fields = self._card_fields(CODE_INQUIRY, seq, sent_utc, auth, "00")
         tags = self._card_tags(uid, auth, clock, self._identity.ruleset, counter) + self.in_force
         if sun:
             tags.append((TAG_SDM, sun))
         if step:
+        allowance: "tuple[int, int] | None" = None,
             tags.append((TAG_EV2, step))
         return self.finish("0100", fields, seq, sent_utc, tags)
 
-    def request(self, transaction: Transaction) -> Outgoing:
-        """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it."""
+    def request(self, transaction: Transaction, allowance: "tuple[int, int] | None" = None) -> Outgoing:
+        """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it. An
+        accrual asks for an `allowance`, a redemption gives it back."""
         fields, tags = self.value_parts(transaction, transaction, "00")
         tags += self.in_force
         return self.finish("0200", fields, transaction.seq, transaction.time_utc, tags)
 
+        if allowance is not None:
+            tags.append(reserve.named(allowance))
     def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
         """0220, or 0221 as `repeat`, of an OFFLINE accrual."""
         fields, tags = self.value_parts(transaction, transaction, "06")
         fields[38] = "F{:05d}".format(transaction.seq % 100_000)
         tags.append((TAG_EST, tlv.from_signed32(transaction.points)))
+        if allowance is not None:
+            says = reserve.given_back if transaction.verb == REDEMPTION else reserve.named
+            tags.append(says(allowance))
         tags.append((TAG_OFFLINE, bytes([transaction.offline_reason])))
         return self.finish("0221" if repeat else "0220", fields, transaction.seq, sent_utc, tags)
 
@@ -195,6 +203,8 @@ class Messages:
         fields[90] = "0200{:06d}{}".format(stan_of(original.seq), _de7(original.time_utc)) + "0" * 22
         return self.finish("0421" if repeat else "0420", fields, transaction.seq, sent_utc, tags)
 
+        if transaction.allowance:
+            tags.append(reserve.named((transaction.allowance, -transaction.points)))
     def value_parts(
         self, record: Transaction, booked: Transaction, condition: str
     ) -> "tuple[dict[int, iso8583.Value], list[tuple[int, bytes]]]":
@@ -322,6 +332,7 @@ def _pad(text: str, width: int) -> str:
 
 
 def _de7(utc: int) -> str:
+            reserve.told(answer),
     """MMDDhhmmss in UTC (DE 7)."""
     _, month, day, hour, minute, second = from_utc(utc)
     return "{:02d}{:02d}{:02d}{:02d}{:02d}".format(month, day, hour, minute, second)

@@ -116,25 +116,43 @@ class Session:
         """-1 while an answer is awaited, else a number that changes with every message that arrives."""
         return -1 if self._exchange.awaiting() else self._exchange.came
 
-    async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> "Reply":
-        """0100/0110; `sun` is offered as proof. Raises LinkDown, NoAnswer, BadAnswer."""
-        return (await self._ask(uid, auth, member_no, counter, sun, b""))[1]
+    async def inquire(
+        self,
+        uid: bytes,
+        auth: int,
+        member_no: int,
+        counter: int = 0,
+        sun: bytes = b"",
+        allowance: "tuple[int, int] | None" = None,
+    ) -> "Reply":
+        """0100/0110; `sun` is offered as proof, `allowance` asked for. Raises LinkDown, NoAnswer, BadAnswer."""
+        return (await self._ask(uid, auth, member_no, counter, sun, b"", allowance))[1]
 
     async def relay(self, uid: bytes, step: bytes) -> "tuple[bytes, Reply]":
         """0100/0110 with a step of the switch's EV2First: (its tag 33 or b"", what it said). Raises as above."""
         return await self._ask(uid, AUTH_UID, 0, 0, b"", step)
 
     async def _ask(
-        self, uid: bytes, auth: int, member_no: int, counter: int, sun: bytes, step: bytes
+        self,
+        uid: bytes,
+        auth: int,
+        member_no: int,
+        counter: int,
+        sun: bytes,
+        step: bytes,
+        allowance: "tuple[int, int] | None" = None,
     ) -> "tuple[bytes, Reply]":
         number, now_utc, quality = self._session_number(), self._clock.now_utc(), self._clock.quality
-        answer = await self._live(self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step))
+        outgoing = self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step, allowance)
+        answer = await self._live(outgoing, timeout_ms)
         reply = self._reply(answer, uid, member_no)
         return answer.tags.get(TAG_EV2, b""), reply
 
-    async def request(self, transaction: "Transaction") -> "Reply":
-        """0200/0210 of an ONLINE transaction in the journal; sent once. Raises LinkDown, NoAnswer, BadAnswer."""
-        answer = await self._live(self._messages.request(transaction))
+    async def request(self, transaction: "Transaction", allowance: "tuple[int, int] | None" = None) -> "Reply":
+        """0200/0210 of an ONLINE transaction in the journal; sent once. An accrual asks for an `allowance`, a
+        redemption gives it back. Raises LinkDown, NoAnswer, BadAnswer."""
+        timeout_ms = await self._after_proof()
+        answer = await self._live(self._messages.request(transaction, allowance), timeout_ms)
         reply = self._reply(answer, transaction.uid, transaction.member_no)
         if approved(reply.rc):
             self._check_approval(transaction, booked_points(answer), reply.approval)
