@@ -74,6 +74,8 @@ def _learn_names() -> None:
         "firmware.service.live",
         "firmware.service.loading",
         "firmware.service.refresh",
+        "firmware.cashier.shift",
+        "firmware.store.history",
         "firmware.store.export",
         "firmware.store.slots",
         "firmware.store.tries",

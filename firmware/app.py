@@ -82,6 +82,7 @@ class App:
         self.board = board
         self._started = ticks_ms()
         self._custody: "Any" = None
+        self._shift: "Any" = None
         self._letters: "Any" = None
         self._recorded: "list[str]" = []
         source, sink, readable = board.serial()
@@ -305,6 +306,23 @@ class App:
             self._letters = Letters(self.journal, self.session, self.messages, self.clock, self.log, self.members.put)
             self.session.says.append(self._letters.says)
         return self._letters
+
+    def shift(self) -> "Any":
+        """What ends a shift; loaded when the first one ends."""
+        if self._shift is None:
+            gc.collect()
+            gc.threshold(_LOADING_THRESHOLD)
+            try:
+                from firmware.cashier.shift import Shift
+                from firmware.switch.batch import Closing
+            finally:
+                gc.threshold(-1)
+            closing = Closing(self.journal, self.session, self.messages, self.clock, self.log, self._session_number)
+            self._shift = Shift(lambda: small_values(self.board, self.sector), closing)
+        return self._shift
+
+    def _session_number(self) -> int:
+        return self.board.random_number(31)
 
     def _hear(self, answer: "Answer") -> None:
         if TAG_ADMIN in answer.tags:

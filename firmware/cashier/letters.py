@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Iterator, Protocol
 
     from firmware.cashier.counter import Counter
+    from firmware.cashier.shift import Shift
     from firmware.core.types import Transaction
     from firmware.switch.letters import Letters
 
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
         def stands(self, right: str) -> bool: ...
 
     class Office(Protocol):
-        """What resolves letters: loaded when the first is looked at."""
+        """What is wanted seldom: it resolves letters, ends a shift. Loaded when the first is looked at."""
 
         def letters(self) -> Letters: ...
         def rights(self) -> Rights: ...
+        def shift(self) -> Shift: ...
 
 
 RIGHT = "letters"

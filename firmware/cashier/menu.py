@@ -1,4 +1,4 @@
-"""MENU: print the last receipt again, send what waits now, what support asks for, what the switch rejected."""
+"""MENU: print the last receipt again, send what waits, what support asks for, what was rejected, end of shift."""
 
 from firmware.core.errors import Refused
 from firmware.core.refusals import NOTHING_TO_REPRINT, PRINTER_NOT_READY
@@ -16,6 +16,7 @@ async def menu(counter: "Counter") -> int:
     while True:
         rejected = text.get("menu_rejected", counter.journal.dead_count())
         items = [text.get("menu_reprint"), text.get("menu_send"), text.get("menu_info"), rejected]
+        items.append(text.get("menu_shift"))
         chosen = await counter.panel.choice(items, note)
         if chosen == 1:
             reprint(counter)
@@ -23,6 +24,11 @@ async def menu(counter: "Counter") -> int:
         elif chosen == 2:
             counter.switch.wake()
             note = text.get("menu_sent")
+        elif chosen == 5:
+            shift = counter.office.shift()  # loads what it takes, once
+            from firmware.cashier.shift import end_shift
+
+            return await end_shift(counter, shift)
         elif chosen == 4:
             from firmware.cashier.letters import letters  # seldom, and it takes heap
 

@@ -31,6 +31,11 @@ OFFLINE_LIMIT = "P52"
 DATA_TOO_OLD = "P53"
 CLOCK_UNSURE = "P54"
 
+# The end of a shift.
+NOT_ALL_SENT = "P60"
+NOT_RECONCILED = "P61"
+TOTALS_DISPUTED = "L20"  # the switch's word, so the link's letter
+
 # Outcomes and the machine around a flow.
 NOTHING_TO_REPRINT = "P31"
 PRINTER_NOT_READY = "P32"
@@ -57,6 +62,9 @@ LOCAL_REFUSALS = (
     CLOCK_UNSURE,
     NOTHING_TO_REPRINT,
     PRINTER_NOT_READY,
+    NOT_ALL_SENT,
+    NOT_RECONCILED,
+    TOTALS_DISPUTED,
     NOTHING_REJECTED,
 )
 

@@ -126,7 +126,7 @@ def menu(text: "Catalogue", items: "list[str]", note: str) -> "list[Line]":
     """Numbered items."""
     lines = [(TITLE, text.get("title_menu"))] + [(TEXT, item) for item in items]
     if note:
-        lines += [(GAP, ""), (NOTE, note)]
+        lines += [(GAP, "")] * (len(items) < 5) + [(NOTE, note)]
     return lines + [(HINT, text.get("hint_cancel"))]
 
 

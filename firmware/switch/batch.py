@@ -75,15 +75,18 @@ class Batch:
 
 class Closed:
     """A batch that the switch has closed as AGREED or DISPUTED; `uploaded` records were compared one by one, of which
-    it has `differing` otherwise. `whole`: the journal still had its beginning."""
+    it has `differing` otherwise. `whole`: the journal still had its beginning. `more`: the next one has records."""
 
-    def __init__(self, batch: Batch, outcome: int, totals: Totals, whole: bool, uploaded: int, differing: int) -> None:
+    def __init__(
+        self, batch: Batch, outcome: int, totals: Totals, whole: bool, uploaded: int, differing: int, more: bool
+    ) -> None:
         self.batch = batch
         self.outcome = outcome
         self.totals = totals
         self.whole = whole
         self.uploaded = uploaded
         self.differing = differing
+        self.more = more
 
     def next(self) -> Batch:
         """The batch that follows it."""
@@ -161,7 +164,6 @@ class Closing:
         clock: "Clock",
         log: "Log",
         session_number: "Callable[[], int]",
-        currency: int,
     ) -> None:
         self._journal = journal
         self._session = session
@@ -169,7 +171,6 @@ class Closing:
         self._clock = clock
         self._log = log
         self._session_number = session_number
-        self._currency = "{:03d}".format(currency)
         self._uploaded = 0
         self._differing = 0
 
@@ -196,11 +197,12 @@ class Closing:
         number, low, high = _range(said)
         if number != batch.number or low != totals.low or not low - 1 <= high <= totals.high:
             raise BadAnswer("another batch is answered")
-        if high != totals.high:  # it closed this batch before, and what came after is another's
+        more = high != totals.high
+        if more:  # it closed this batch before, and what came after is another's
             totals, whole = await added_up(self._journal, batch, watch, high)
             totals.low, totals.high = low, high
         outcome = AGREED if said.rc == "00" else DISPUTED
-        return Closed(batch, outcome, totals, whole, self._uploaded, self._differing)
+        return Closed(batch, outcome, totals, whole, self._uploaded, self._differing, more)
 
     def _renumbered(self, said: "Answer", totals: Totals) -> Batch:
         number, low, _ = _range(said)
@@ -213,7 +215,7 @@ class Closing:
 
         def build(repeat: bool) -> "Outgoing":
             fields = totals_fields(code, batch.number, totals, whole, chain[1])
-            fields[49] = self._currency
+            fields[49] = self._messages.currency
             seq = self._session_number() | SESSION_BIT
             tags = [(TAG_CLOCK, bytes([self._clock.quality])), (TAG_CHAIN, chain[0])]
             return self._messages.finish("0501" if repeat else "0500", fields, seq, self._clock.now_utc(), tags)

@@ -140,6 +140,7 @@ class Messages:
         self._identity = identity
         self._keys = keys
         self._packed = packed
+        self.currency = identity.currency
         self.in_force: "list[tuple[int, bytes]]" = []  # CFG and HOTLIST, of what was loaded from the switch
 
     # --- terminal to switch -------------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ big_not_used: NOT USED
 big_not_done: NOT DONE
 big_checking: CHECKING
 big_voided: VOIDED
+big_agreed: AGREED
+big_disputed: DISPUTED
+big_open: NOT SENT
 big_ready: READY
 big_tap: TAP CARD
 big_cards: {} CARDS
@@ -114,6 +117,24 @@ help_points: Compare points
 help_support: Call support
 start_risk: OFFLINE AT RISK
 start_risk_next: Points unsecured
+menu_shift: 5 End shift
+title_end_shift: END SHIFT?
+title_shift: END OF SHIFT
+shift_batch: Batch
+shift_ask_1: Sends the totals
+shift_ask_2: prints a report
+shift_to_send: {} to be sent
+shift_compared: {} of {}
+shift_adding: Adding up
+shift_accruals: Accruals
+shift_redemptions: Redeemed
+shift_offline_accruals: Offline accruals
+shift_offline_redemptions: Offline redeemed
+shift_reversals: Reversals
+shift_voids: Voided, not sent
+shift_rejected: Rejected
+shift_clerk: Clerk {}
+shift_count: Count
 start_maintenance: Maintenance
 start_maintenance_next: Python prompt
 starting: Starting
@@ -147,6 +168,30 @@ r_unknown: OUTCOME BEING CHECKED
 r_rejected: REJECTED LATER: ask supervisor
 r_voided: VOIDED: nothing was booked
 r_rejected_list: REJECTED TRANSACTIONS: {}
+r_shift: SHIFT REPORT, BATCH {}
+r_agreed: AGREED WITH THE SWITCH
+r_disputed: DISPUTED
+r_open: NOT RECONCILED, batch stays open
+r_shift_code: {} {}
+r_beginning_lost: BEGINNING LOST: not all is here
+r_uploaded: Compared: {}, not the same: {}
+r_waiting: Not sent yet: {}
+r_seqs: SEQ {} to {}
+r_chain: {}@{}
+r_clerk: CLERK {}
+r_no_clerk: WITHOUT CLERK
+r_accruals: Accruals: {}
+r_redemptions: Redemptions: {}
+r_offline_accruals: Offline accruals: {}
+r_offline_redemptions: Offline redemptions: {}
+r_reversals: Reversals: {}
+r_voids: Voided before send: {}
+r_dead_letters: Rejected: {}
+r_sum:  {} {}
+r_sum_points: {} points
+r_nothing: Nothing happened
+r_rejected_now: Rejected and not resolved: {}
+r_rejected_one: SEQ {}: {} {}
 r_reprint: *** REPRINT ***
 r_thanks_earn: Thank you for your visit
 r_thanks_redeem: Enjoy your reward
@@ -188,6 +233,7 @@ L09: Bad answer | Points are safe. Try again
 L10: Bad message | Try again, note the code
 L11: Undo is refused | Note the code, call support
 L12: Points differ | Note the code, call support
+L20: Totals differ | Batch disputed. Call support
 T01: Switch time odd | Note the code, call support
 U01: Not signed | Note the code, call support
 U02: An older file | Switch must publish a new one
@@ -229,6 +275,8 @@ P51: Used offline now | Again when connected. Earn works
 P52: Offline limit | Connect first. Points are safe
 P53: Data too old | Connect first. Points are safe
 P54: Clock not sure | Connect once. Points are safe
+P60: Not all is sent | Connect, wait, then end shift
+P61: Not reconciled | Connect, then end shift again
 H12: Not possible | Note the code, call support
 H13: Amount refused | Check the amount
 H14: Card not known | Enrol the card first
