@@ -165,6 +165,7 @@ class Messages:
         counter: int = 0,
         sun: bytes = b"",
         step: bytes = b"",
+        allowance: "tuple[int, int] | None" = None,
     ) -> Outgoing:
         """0100: who is this card and what has it. `sun` or `step` is what it proves itself with (tags 32, 33);
         `allowance` asks for one and names what is held."""
@@ -174,28 +175,29 @@ class Messages:
         if sun:
             tags.append((TAG_SDM, sun))
         if step:
-        allowance: "tuple[int, int] | None" = None,
             tags.append((TAG_EV2, step))
+        if allowance is not None:
+            tags.append(reserve.named(allowance))
         return self.finish("0100", fields, seq, sent_utc, tags)
 
     def request(self, transaction: Transaction, allowance: "tuple[int, int] | None" = None) -> Outgoing:
         """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it. An
         accrual asks for an `allowance`, a redemption gives it back."""
         fields, tags = self.value_parts(transaction, transaction, "00")
-        tags += self.in_force
-        return self.finish("0200", fields, transaction.seq, transaction.time_utc, tags)
-
-        if allowance is not None:
-            tags.append(reserve.named(allowance))
-    def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
-        """0220, or 0221 as `repeat`, of an OFFLINE accrual."""
-        fields, tags = self.value_parts(transaction, transaction, "06")
-        fields[38] = "F{:05d}".format(transaction.seq % 100_000)
-        tags.append((TAG_EST, tlv.from_signed32(transaction.points)))
         if allowance is not None:
             says = reserve.given_back if transaction.verb == REDEMPTION else reserve.named
             tags.append(says(allowance))
+        tags += self.in_force
+        return self.finish("0200", fields, transaction.seq, transaction.time_utc, tags)
+
+    def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
+        """0220, or 0221 as `repeat`, of an OFFLINE accrual or redemption."""
+        fields, tags = self.value_parts(transaction, transaction, "06")
+        fields[38] = "F{:05d}".format(transaction.seq % 100_000)
+        tags.append((TAG_EST, tlv.from_signed32(transaction.points)))
         tags.append((TAG_OFFLINE, bytes([transaction.offline_reason])))
+        if transaction.allowance:
+            tags.append(reserve.named((transaction.allowance, -transaction.points)))
         return self.finish("0221" if repeat else "0220", fields, transaction.seq, sent_utc, tags)
 
     def reversal(self, transaction: Transaction, original: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
@@ -204,8 +206,6 @@ class Messages:
         fields[90] = "0200{:06d}{}".format(stan_of(original.seq), _de7(original.time_utc)) + "0" * 22
         return self.finish("0421" if repeat else "0420", fields, transaction.seq, sent_utc, tags)
 
-        if transaction.allowance:
-            tags.append(reserve.named((transaction.allowance, -transaction.points)))
     def value_parts(
         self, record: Transaction, booked: Transaction, condition: str
     ) -> "tuple[dict[int, iso8583.Value], list[tuple[int, bytes]]]":
@@ -324,6 +324,7 @@ class Messages:
             tlv.text(tags[TAG_TEXT]) if TAG_TEXT in tags else "",
             auth,
             tlv.unsigned(tags[TAG_CARD_CTR]) if TAG_CARD_CTR in tags else 0,
+            reserve.told(answer),
         )
 
 
@@ -333,7 +334,6 @@ def _pad(text: str, width: int) -> str:
 
 
 def _de7(utc: int) -> str:
-            reserve.told(answer),
     """MMDDhhmmss in UTC (DE 7)."""
     _, month, day, hour, minute, second = from_utc(utc)
     return "{:02d}{:02d}{:02d}{:02d}{:02d}".format(month, day, hour, minute, second)

@@ -143,16 +143,14 @@ class Session:
         allowance: "tuple[int, int] | None" = None,
     ) -> "tuple[bytes, Reply]":
         number, now_utc, quality = self._session_number(), self._clock.now_utc(), self._clock.quality
-        outgoing = self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step, allowance)
-        answer = await self._live(outgoing, timeout_ms)
+        answer = await self._live(self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step))
         reply = self._reply(answer, uid, member_no)
         return answer.tags.get(TAG_EV2, b""), reply
 
     async def request(self, transaction: "Transaction", allowance: "tuple[int, int] | None" = None) -> "Reply":
         """0200/0210 of an ONLINE transaction in the journal; sent once. An accrual asks for an `allowance`, a
         redemption gives it back. Raises LinkDown, NoAnswer, BadAnswer."""
-        timeout_ms = await self._after_proof()
-        answer = await self._live(self._messages.request(transaction, allowance), timeout_ms)
+        answer = await self._live(self._messages.request(transaction, allowance))
         reply = self._reply(answer, transaction.uid, transaction.member_no)
         if approved(reply.rc):
             self._check_approval(transaction, booked_points(answer), reply.approval)
