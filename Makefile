@@ -8,7 +8,7 @@ CODE := boot.py main.py firmware drivers tools host_tests
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench power mutants lint lint-check types layers docs-check lock clean
+.PHONY: help run demo test check bench power soak mutants lint lint-check types layers docs-check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(READY) ## Measure; prints a table, writes build/bench.json
 
 power: $(READY) ## Cut power at every flash operation, the long form
 	@VAFA_POWER=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --timeout 1800 host_tests/power host_tests/terminal/test_power_sweep.py
+
+soak: $(READY) ## Play whole systems for days with every fault: SEEDS=200 FROM=1
+	@$(BIN)/python -m tools.soak --seeds $(or $(SEEDS),200) --from $(or $(FROM),1) --jobs $(JOBS)
 
 mutants: $(READY) ## Break the product in each named way and see its test turn red
 	@$(BIN)/python -m tools.mutants

@@ -1,0 +1,173 @@
+"""The bench switch of a run: its real message desk and its real ledger on SQLite in memory, restored for each run.
+
+Keeps one open database session, since one task at a time asks; what the desk reads and writes is the same. Writes down
+what came and what it answered. Times in whole seconds UTC are the switch's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+
+from sqlalchemy.orm import Session
+
+from tools.bench_switch.codec import tlv, wire
+from tools.bench_switch.desk import Desk, Reaction
+from tools.bench_switch.faults import FaultScript
+from tools.bench_switch.ledger import Ledger
+from tools.bench_switch.log import IN, MessageLog
+from tools.bench_switch.programme import Programme
+from tools.soak import weather
+from tools.soak.evidence import Evidence, Sent
+from tools.soak.weather import Fate
+
+VALUE = ("0200", "0220", "0221", "0420", "0421")
+_MERCHANT = "SOAK-SHOP-00001"
+_SCRIPTED = {
+    weather.REFUSED: "refuse",
+    weather.WRONG_MAC: "wrong_mac",
+    weather.REPLAYED: "replay",
+    weather.WRONG_CLOCK: "wrong_clock",
+}
+
+
+class Books(Ledger):
+    """The ledger with one session for all it is asked: nobody else has the database."""
+
+    def __init__(self) -> None:
+        super().__init__("sqlite://", Programme())
+        self._one = Session(self._engine, expire_on_commit=False, autoflush=True)
+        with self._engine.connect() as connection:
+            connection.connection.driver_connection.execute("PRAGMA synchronous = OFF")  # pyright: ignore[reportOptionalMemberAccess]
+            self._blank = sqlite3.connect(":memory:", check_same_thread=False)
+            connection.connection.driver_connection.backup(self._blank)  # pyright: ignore[reportOptionalMemberAccess]
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[Session]:
+        with self._one.begin():
+            yield self._one
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._one.begin():
+            yield self._one
+
+    def restore(self) -> None:
+        """Empty, as new."""
+        self._one.expunge_all()
+        with self._engine.connect() as connection:
+            self._blank.backup(connection.connection.driver_connection)  # pyright: ignore[reportArgumentType]
+
+
+_books: list[Books] = []
+
+
+def blank_books() -> Books:
+    """The process's one ledger, emptied."""
+    if not _books:
+        _books.append(Books())
+    _books[0].restore()
+    return _books[0]
+
+
+class Switch:
+    """The desk and the books, with what they saw in `evidence`. `up` False: nobody listens."""
+
+    def __init__(self, now_utc: Callable[[], int], evidence: Evidence, heard: Callable[[str, str], None]) -> None:
+        self.ledger = blank_books()
+        self.faults = FaultScript()
+        self.up = True
+        self._evidence = evidence
+        self._heard = heard
+        self._log = _Noted(now_utc)
+        self._desk = Desk(self.ledger, self.faults, self._log, now_utc)
+        self._seen: set[tuple[str, int]] = set()  # (terminal, SEQ) that a decision was made of
+
+    def enrol(self, terminal_id: str, mac_out: bytes, mac_in: bytes, kid: int) -> None:
+        """Make a terminal known."""
+        self.ledger.add_terminal(terminal_id, _MERCHANT, mac_out, mac_in, kid)
+
+    def handle(self, terminal_id: str, raw: bytes, fate: Fate) -> tuple[Reaction, "Answer | None"]:
+        """What the switch does with one message that came from this terminal."""
+        self._log.incoming, self._log.outgoing = None, None
+        if fate.kind in _SCRIPTED and not (fate.kind == weather.REFUSED and self._decided(raw, fate.rc)):
+            rc = fate.rc or "96"
+            self.faults.next(_SCRIPTED[fate.kind], rc=rc, seconds=fate.seconds)
+            self._evidence.counts[f"fault: {fate.kind}"] += 1
+            if fate.rc:
+                self._evidence.counts[f"refused with {rc}"] += 1
+        reaction = self._desk.handle(raw)
+        self.faults.clear()
+        asked, said = self._log.incoming, self._log.outgoing
+        if asked is None:
+            self._heard(terminal_id, f"unreadable, {reaction.reason}")
+            return reaction, None
+        answer = Answer(asked, said)
+        if asked.mti in VALUE and fate.kind != weather.REQUEST_GARBLED:
+            self._evidence.sent.append(Sent(terminal_id, answer.seq, asked.mti, answer.content))
+            self._evidence.codes.setdefault((terminal_id, answer.seq), []).append(answer.rc)
+            if answer.rc and answer.rc not in weather.UNDECIDED and fate.kind != weather.REFUSED:
+                self._seen.add((terminal_id, answer.seq))
+        self._heard(terminal_id, answer.line(reaction.reason))
+        return reaction, answer
+
+    def _decided(self, raw: bytes, rc: str) -> bool:
+        """Whether refusing this would contradict what the switch said of the same SEQ before."""
+        try:
+            message = wire.split(raw)
+            seq = tlv.number(tlv.read(message.de48), tlv.SEQ)
+        except (wire.WireError, tlv.TlvError):
+            return True
+        return rc not in weather.UNDECIDED and (message.fields.get("41", ""), seq) in self._seen
+
+
+class Answer:
+    """One exchange as the switch saw it; `balance` None when the answer says none."""
+
+    def __init__(self, asked: wire.Split, said: wire.Split | None) -> None:
+        self.mti = asked.mti
+        tags = _tags(asked)
+        self.seq = tlv.number(tags, tlv.SEQ) if tlv.SEQ in tags else 0
+        self.uid = tags[tlv.UID].hex().upper() if tlv.UID in tags else ""
+        points = tlv.number(tags, tlv.POINTS) if tlv.POINTS in tags else 0
+        kind = "reversal" if asked.mti in ("0420", "0421") else asked.fields.get("3", "")
+        self.content = f"{kind} {self.uid} {asked.fields.get('4', '')} {points} {asked.fields.get('37', '')}"
+        self.rc = said.fields.get("39", "") if said is not None else ""
+        self.balance = _available(said.fields.get("54", "")) if said is not None else None
+
+    def line(self, reason: str) -> str:
+        """For the run's log."""
+        return f"{self.mti} SEQ {self.seq & 0x7FFFFFFF} {self.content} -> {self.rc or '-'} {reason}".rstrip()
+
+
+class _Noted(MessageLog):
+    """Keeps the last request and answer whole; the lines a person would read are not needed."""
+
+    incoming: wire.Split | None = None
+    outgoing: wire.Split | None = None
+
+    def message(self, direction: str, message: wire.Split, note: str = "") -> None:
+        if direction == IN:
+            self.incoming = message
+        else:
+            self.outgoing = message
+
+    def note(self, text: str, terminal_id: str = "") -> None:
+        """Nobody reads it."""
+
+
+def _tags(message: wire.Split) -> dict[int, bytes]:
+    try:
+        return tlv.read(message.de48)
+    except tlv.TlvError as error:
+        return error.found
+
+
+def _available(amounts: str) -> int | None:
+    """The available balance of DE 54."""
+    for at in range(0, len(amounts) - 19, 20):
+        part = amounts[at : at + 20]
+        if part[2:4] == "02":
+            return (-1 if part[7] == "D" else 1) * int(part[8:])
+    return None
