@@ -23,6 +23,31 @@ def _core() -> "dict[str, object]":
     return answers
 
 
+def _verify() -> "dict[str, object]":
+    from binascii import unhexlify
+
+    from firmware.core import verify
+    from firmware.store.hotlist import key_of
+    from host_tests.parity.signed import CONTENT, MODULUS, ROLE, SIGNATURE
+
+    modulus, right = unhexlify(MODULUS), unhexlify(SIGNATURE)
+    digest = verify.begun(ROLE)
+    digest.update(CONTENT)
+    hashed = digest.digest()
+    n, s = int.from_bytes(modulus, "big"), int.from_bytes(right, "big")
+    answers: "dict[str, object]" = {"verify/right": verify.signers(modulus + modulus, hashed, right)}
+    for bit in (0, 1, 1535, 3071):
+        wrong = bytearray(right)
+        wrong[bit // 8] ^= 0x80 >> bit % 8
+        answers["verify/bit %d" % bit] = verify.signed(modulus, hashed, bytes(wrong))
+    for name, number in (("0", 0), ("1", 1), ("n-1", n - 1), ("n", n), ("s", s)):
+        answers["verify/" + name] = verify.signed(modulus, hashed, number.to_bytes(384, "big"))
+    answers["verify/other digest"] = verify.signed(modulus, bytes(32), right)
+    answers["verify/short"] = verify.signed(modulus, hashed, right[1:])
+    answers["hotlist/key"] = _hex(key_of(b"\x01\x02\x03\x04"))
+    return answers
+
+
 def _transactions() -> "list":
     from firmware.core.types import ACCRUAL, OFFLINE, ONLINE, REDEMPTION, Transaction
 
@@ -154,6 +179,6 @@ def _cards() -> "dict[str, object]":
 def run() -> "dict[str, object]":
     """All answers."""
     answers: "dict[str, object]" = {}
-    for part in (_core, _switch, _store, _people, _cards):
+    for part in (_core, _verify, _switch, _store, _people, _cards):
         answers.update(part())
     return answers
