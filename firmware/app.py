@@ -34,6 +34,7 @@ from firmware.service.console import Console
 from firmware.service.downloads import Downloads
 from firmware.service.held import HOTLIST_AT
 from firmware.service.housekeeping import Housekeeping, Quiet
+from firmware.service.ordered import orders_of
 from firmware.service.supervisor import Policy, Supervisor
 from firmware.store.hotlist import Hotlist
 from firmware.store.journal import Journal
@@ -98,7 +99,7 @@ class App:
         self._key_copies = start.key_copies
         self.in_force = start.in_force
         self._build_stores(board, settings, start.bad)
-        self._build_switch(board, settings, start.ca_der)
+        self._build_switch(board, start)
         self._build_person(board, display, settings)
         self._build_cashier(board, settings)
 
@@ -125,8 +126,8 @@ class App:
         self.clock = Clock(board.rtc(), max(_BUILT_UTC, self.journal.newest_utc()), _BUILT_UTC)
         self.clock.start()
 
-    def _build_switch(self, board: "Board", settings: "Settings", ca_der: bytes) -> None:
-        text, number = settings.text, settings.number
+    def _build_switch(self, board: "Board", start: "Start") -> None:
+        settings, text, number = start.settings, start.settings.text, start.settings.number
         jitter = jitter_of(text("terminal_id"))
         identity = self.identity = Identity(
             text("terminal_id"), text("merchant_id"), number("nii"), number("currency"), number("ruleset"), VERSION
@@ -135,16 +136,25 @@ class App:
         packed = text("wire") == "bcd"
         messages = self.messages = Messages(identity, keys, packed)
         link = Link(
-            text("switch_host"),
-            number("switch_port"),
+            settings.addresses(),
             text("switch_name"),
-            ca_der,
+            start.ca_der,
             text("wifi_ssid"),
             settings.secret_text("wifi_psk"),
             tpdu=tpdu_to(number("nii")) if packed else b"",
+            client=start.client,
         )
+        board.set_time(self.clock.now_utc())  # by which TLS checks certificates
+        orders = orders_of(self, keys, start.halt, start.offered)
         self.session = Session(
-            link, messages, self.clock, self.journal, self.log, lambda: board.random_number(31), jitter=jitter
+            link,
+            messages,
+            self.clock,
+            self.journal,
+            self.log,
+            lambda: board.random_number(31),
+            jitter=jitter,
+            orders=orders,
         )
         self.session.on_network.append(self._hear)
         self.forward = Forward(self.journal, self.session, messages, self.clock, self.log, self.members.put, jitter)

@@ -185,6 +185,15 @@ class Board:
 
         return WDT(timeout=_WATCHDOG_MS)
 
+    def set_time(self, utc: int) -> None:
+        """Tell the processor's own clock, by which TLS checks certificates: after power-on it stands at 2000."""
+        from machine import RTC
+
+        from firmware.core.calendar import from_utc
+
+        year, month, day, hour, minute, second = from_utc(utc)
+        RTC().datetime((year, month, day, 0, hour, minute, second, 0))
+
     def reset(self) -> None:
         """As after power-on, except that the battery clock and the flash keep what they hold."""
         from machine import reset

@@ -17,6 +17,7 @@ SUPERVISOR = const(2)
 SWITCH = const(3)  # remote configuration
 
 _REQUIRED = None
+_HOSTS_MAX = const(3)  # trying all of them must not take longer than the link may be silent
 WIRES = ("ascii", "bcd")
 AES_WAYS = ("off", "sun", "group", "relay")
 
@@ -94,7 +95,7 @@ def declared_settings() -> "tuple[Setting, ...]":
         Setting("language", "text", "en", 2, 2, SUPERVISOR, choices=LANGUAGES),
         # how it reaches the switch
         Setting("wifi_ssid", "text", "", 0, 32),
-        Setting("switch_host", "text", _REQUIRED, 1, 64),
+        Setting("switch_host", "text", _REQUIRED, 1, 200),  # up to three, each with its port if it has one of its own
         Setting("switch_port", "int", _REQUIRED, 1, 65535),
         Setting("switch_name", "text", _REQUIRED, 1, 64),
         Setting("nii", "int", 1, 0, 999),
@@ -159,6 +160,10 @@ class Settings:
         assert isinstance(value, str)
         return value
 
+    def addresses(self) -> "list[tuple[str, int]]":
+        """Where the switch listens, in the order of the setting."""
+        return _addresses(self.text("switch_host"), self.number("switch_port"))
+
     def secret_bytes(self, name: str) -> bytes:
         """A key; hand it to its user and keep no copy."""
         value = self._secret(name)
@@ -195,6 +200,22 @@ def check_together(values: "dict[str, object]") -> None:
     group = values["card_group"]
     if values["aes_way"] == "group" and not (isinstance(group, Secret) and group.reveal()):
         raise SettingsError("aes_way: group reads with card_group, and keys.json had none")
+    hosts, port = values["switch_host"], values["switch_port"]
+    assert isinstance(hosts, str) and isinstance(port, int)
+    _addresses(hosts, port)
+
+
+def _addresses(hosts: str, port: int) -> "list[tuple[str, int]]":
+    """`host`, or `host:port`, and more of them behind commas. Raises SettingsError."""
+    out = []
+    for part in hosts.split(","):
+        host, colon, own = part.strip().partition(":")
+        if not 1 <= len(host) <= 64 or (colon and not own.isdigit()) or not 0 < int(own or port) < 65536:
+            raise SettingsError("switch_host: host or host:port, {} at most".format(_HOSTS_MAX))
+        out.append((host, int(own or port)))
+    if len(out) > _HOSTS_MAX:
+        raise SettingsError("switch_host: {} at most".format(_HOSTS_MAX))
+    return out
 
 
 def undeclared(declared: "tuple[Setting, ...]", given: object) -> "list[str]":

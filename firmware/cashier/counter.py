@@ -64,4 +64,5 @@ class Counter:
             self.journal.dead_count(),
             time,
             self.shop.name,
+            self.switch.halted(),
         )

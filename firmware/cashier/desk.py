@@ -18,6 +18,7 @@ from firmware.core.refusals import WRONG_KEY
 from firmware.core.types import OPEN, REVERSED
 from firmware.screen import keys as key
 from firmware.screen import outcomes, screens
+from firmware.switch.orders import TerminalBlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class Desk:
         return screens.idle(self._counter.panel.text, self._counter.status())
 
     async def _story(self, event: "int | CardData") -> int:
+        halted = self._counter.switch.halted()
+        if halted == TerminalBlocked.code and event not in (key.NO_KEY, key.MENU):
+            raise Refused(halted)  # whoever holds it learns nothing of members either
         if not isinstance(event, int):
             return await balance(self._counter, event)
         if event == key.SALE:

@@ -12,7 +12,6 @@ from firmware.core.refusals import (
     CARD_TO_RENEW,
     NEEDS_CONNECTION,
     TOO_FEW_POINTS,
-    VALUE_STOPPED,
     host_refusal,
 )
 from firmware.core.types import AUTH_AES, AUTH_UID, CardData
@@ -27,7 +26,7 @@ async def redeem(counter: "Counter") -> int:
     """The whole story; returns the key that ended it."""
     panel, books = counter.panel, counter.books
     if counter.switch.value_stopped():
-        raise Refused(VALUE_STOPPED)
+        raise Refused(counter.switch.halted())
     title = panel.text.get("title_redeem")
     card = await panel.card(title, None, prove=True)
     if books.policy.blocked(card.uid):

@@ -2,7 +2,7 @@
 
 from firmware.cashier.books import is_approved
 from firmware.core.errors import LinkDown, LinkError, Refused
-from firmware.core.refusals import CARD_BLOCKED, VALUE_STOPPED
+from firmware.core.refusals import CARD_BLOCKED
 from firmware.core.types import ACCRUAL, OFFLINE, OFFLINE_LINK_DOWN, OFFLINE_NO_ANSWER, OFFLINE_SWITCH_DOWN, ONLINE
 from firmware.screen import screens
 from firmware.switch.session import SwitchUnable
@@ -17,7 +17,7 @@ async def sale(counter: "Counter", first_key: int) -> int:
     """The whole story; returns the key that ended it."""
     panel, books = counter.panel, counter.books
     if counter.switch.value_stopped():
-        raise Refused(VALUE_STOPPED)
+        raise Refused(counter.switch.halted())
     amount = await panel.amount(first_key, counter.limits.max_amount)
     card = await panel.card(panel.text.get("title_sale"), amount)
     if books.policy.blocked(card.uid):

@@ -143,6 +143,24 @@ class CertificateRefused(LinkError):
     code = "K02"
 
 
+class CertificateName(CertificateRefused):
+    """The switch's certificate is for another name."""
+
+    code = "K22"
+
+
+class CertificateExpired(CertificateRefused):
+    """The switch's certificate is not valid any more, by this terminal's clock."""
+
+    code = "K23"
+
+
+class CertificateEarly(CertificateRefused):
+    """The switch's certificate is not valid yet, by this terminal's clock."""
+
+    code = "K24"
+
+
 class SignOnRefused(LinkError):
     """The switch does not take this terminal."""
 

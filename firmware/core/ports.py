@@ -199,7 +199,11 @@ if TYPE_CHECKING:
             ...
 
         def value_stopped(self) -> bool:
-            """The switch refused our MAC three times in a row: no value until a sign-on succeeds."""
+            """Whether no value may be moved; see `halted`."""
+            ...
+
+        def halted(self) -> str:
+            """Code of what forbids value: keys refused, terminal blocked, stopped; "" when nothing does."""
             ...
 
         def wake(self) -> None:

@@ -13,7 +13,14 @@ class Status:
     """What the idle screen tells of the terminal; times are Tehran's, None while the clock was never set."""
 
     def __init__(
-        self, online: bool, waiting: int, oldest_age_s: int, rejected: int, time: "tuple[int, int] | None", name: str
+        self,
+        online: bool,
+        waiting: int,
+        oldest_age_s: int,
+        rejected: int,
+        time: "tuple[int, int] | None",
+        name: str,
+        halted: str = "",
     ) -> None:
         self.online = online
         self.waiting = waiting
@@ -21,10 +28,13 @@ class Status:
         self.rejected = rejected
         self.time = time
         self.name = name
+        self.halted = halted  # code of what forbids value, "" when nothing does
 
 
 def idle(text: "Catalogue", status: Status) -> "list[Line]":
-    """Ready for a sale or a card."""
+    """Ready for a sale or a card, or what forbids both."""
+    if status.halted:
+        return halted(text, status)
     time = digits.clock_time(*status.time) if status.time is not None else text.get("idle_no_time")
     name = (status.name or text.get("idle_name"))[:10]
     lines = [
@@ -44,6 +54,14 @@ def idle(text: "Catalogue", status: Status) -> "list[Line]":
     else:
         lines.append((HINT, text.get("idle_settled")))
     return lines
+
+
+def halted(text: "Catalogue", status: Status) -> "list[Line]":
+    """No value here: what happened, what to do, and how many sales the terminal keeps meanwhile."""
+    what, next_step = text.error(status.halted)
+    waiting = text.get("idle_kept", digits.plain(status.waiting)) if status.waiting else ""
+    lines = [(BIG, text.get("big_stopped")), (NOTE, what)] + [(TEXT, row) for row in wrap(next_step)[:2]]
+    return lines + [(TEXT, waiting), (HINT, pair("", status.halted))]
 
 
 def amount(text: "Catalogue", keyed: str, note: str) -> "list[Line]":

@@ -29,6 +29,8 @@ _PIECES_MAX = const(12)
 _MASTER = "tmk"
 _SIGNERS = "config-keys.bin"
 _STARTS = "starts"
+_HALT = "halt"  # see switch.orders
+_OFFERED = "next"  # see switch.keychange
 _DAMAGED = ": damaged"
 
 
@@ -41,7 +43,11 @@ class MasterKeyChanged(SettingsError):
 class Start:
     """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log; the bad
     sectors of journal and members as they were kept; what was loaded from the switch; how many sectors hold the keys,
-    of two."""
+    of two; whether value is stopped and keys are on offer (`orders`); the terminal's own certificate and its key."""
+
+    halt = b""
+    offered = b""
+    client: "tuple[bytes, bytes] | None" = None
 
     def __init__(
         self,
@@ -70,6 +76,7 @@ class Provisioned:
         self._slots = slots
         self._folder = folder
         self._told: "list[str]" = []
+        self._offered = b""
 
     def open(self) -> None:
         """Open the small values. Those of another board are started anew when the keys come from keys.json: they hold
@@ -119,7 +126,11 @@ class Provisioned:
         bad = (self._slots.get(JOURNAL) or b"", self._slots.get(MEMBERS) or b"")
         if self._vault.copies < 2:
             self._told.append("keys stand in one sector only, the other fails: replace the terminal")
-        return Start(settings, ca_der, number, self._told, bad, in_force, self._vault.copies)
+        start = Start(settings, ca_der, number, self._told, bad, in_force, self._vault.copies)
+        start.halt = self._slots.get(_HALT) or b""
+        start.offered = self._offered
+        start.client = self._client(settings.secret_bytes("tmk"))
+        return start
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
@@ -130,6 +141,7 @@ class Provisioned:
             kept = self._vault.load()
             if kept is None:
                 raise SettingsError(trouble)
+            self._offered = kept.get(_OFFERED, b"")
             if trouble.endswith(_DAMAGED):
                 self._told.append("keys.json is damaged and was not taken: copy it again")
             return check(declared, _from_bytes(declared, kept)), []
@@ -191,6 +203,22 @@ class Provisioned:
         if kept is not None:
             self._told.append("{} is missing or damaged: its copy is used".format(name))
         return kept
+
+    def _client(self, master: bytes) -> "tuple[bytes, bytes] | None":
+        """The certificate to show the switch and its key, which lies there wrapped under the master key."""
+        files = [self._file(name) for name in ("client.der", "client.key")]
+        certificate, wrapped = files
+        if certificate is None or wrapped is None:
+            return None
+        from firmware.core.keywrap import KeyDamaged, unwrap_padded
+
+        self._copy_to_cells("client.der", certificate)
+        self._copy_to_cells("client.key", wrapped)
+        try:
+            return certificate, unwrap_padded(master, wrapped)
+        except KeyDamaged:
+            self._told.append("client.key does not open under this terminal's master key: no certificate is shown")
+            return None
 
     def _copy(self, name: str) -> "bytes | None":
         count = self._slots.get(name)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KIND = const(4)
 _RECORD = const(8)  # frame type
 _SEED = const(0x59454B56)  # "VKEY"
-_MAX_FIELDS = const(208)
+_MAX_FIELDS = const(238)  # with their length a multiple of 16, in the longest frame there is
 
 
 class VaultDamaged(StoreError):

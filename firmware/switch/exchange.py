@@ -24,6 +24,8 @@ _KEPT = const(1)  # of them, for a request a person waits for
 _PLACE_MS = const(20)
 
 TIME_IMPOSSIBLE = "T01"
+TIME_LEAPS = "T03"
+_LEAP_S = const(3600)
 
 
 class Flight:
@@ -51,6 +53,7 @@ class Exchange:
         self._send_lock = asyncio.Lock()
         self._flights: "dict[tuple[str, str, str, str, int], Flight]" = {}
         self._odd_time = False
+        self._timed = False  # this connection has told the time
         self._in_line = 0  # asked for a place that no person waits for
         self.landing = asyncio.Event()
         self.error: "LinkError | None" = None  # what the connection ended by
@@ -62,11 +65,12 @@ class Exchange:
         """Believe in this connection from now on."""
         self.lost = False
         self.error = None
+        self._timed = False
         self._connection = connection
 
     def awaiting(self) -> bool:
-        """Whether an answer is awaited."""
-        return bool(self._flights)
+        """Whether an answer is awaited, or somebody waits for a place."""
+        return bool(self._flights) or self._in_line > 0
 
     def room(self) -> bool:
         """Whether one more may go that no person waits for."""
@@ -216,11 +220,14 @@ class Exchange:
         self.heard = ticks_ms()
 
     def _set_clock(self, answer: "Answer") -> None:
-        """Take HOST_TIME, unless it is impossible."""
-        if self._clock.set_from_switch(answer.host_utc) is not None:
+        """Take HOST_TIME, unless it is impossible or far behind what the same connection said before."""
+        back = self._timed and self._clock.now_utc() - answer.host_utc > _LEAP_S
+        if not back and self._clock.set_from_switch(answer.host_utc) is not None:
             self._odd_time = False
+            self._timed = True
             return
         if not self._odd_time:  # once: it comes with every answer
-            self._log.fault(TIME_IMPOSSIBLE, "HOST_TIME {} is not believed".format(answer.host_utc))
+            code = TIME_LEAPS if back else TIME_IMPOSSIBLE
+            self._log.fault(code, "HOST_TIME {} is not believed".format(answer.host_utc))
         self._odd_time = True
         answer.host_utc = self._clock.now_utc()  # the rest of the answer is right; it is as new as our own clock says

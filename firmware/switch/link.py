@@ -13,7 +13,13 @@ from time import ticks_add, ticks_diff, ticks_ms
 import tls
 from micropython import const
 
-from firmware.core.errors import CertificateRefused, LinkDown
+from firmware.core.errors import (
+    CertificateEarly,
+    CertificateExpired,
+    CertificateName,
+    CertificateRefused,
+    LinkDown,
+)
 from firmware.switch import names
 from firmware.switch.profile import MESSAGE_MAX, MESSAGE_MIN
 
@@ -72,6 +78,12 @@ class LinkClosed(LinkDown):
     code = "L03"
 
 
+class ClientRefused(LinkDown):
+    """The terminal's own certificate or its key cannot be used."""
+
+    code = "K26"
+
+
 def tpdu_to(nii: int) -> bytes:
     """The head of a packed message: 60, the network it is for in BCD, and no address of ours."""
     return unhexlify("60{:04d}0000".format(nii))
@@ -93,7 +105,7 @@ class Connection:
             await self._writer.drain()
             self._shaken = True
         except ValueError as error:
-            refusal = CertificateRefused(_reason(error))
+            refusal = _of_certificate(error)
         except OSError as error:
             refusal = self._failure(error)
         else:
@@ -114,7 +126,7 @@ class Connection:
             else:
                 refusal = LinkClosed("a frame of {} bytes".format(length))
         except ValueError as error:
-            refusal = CertificateRefused(_reason(error))
+            refusal = _of_certificate(error)
         except (OSError, EOFError) as error:
             refusal = LinkClosed(_reason(error))
         raise refusal
@@ -136,12 +148,14 @@ class Connection:
 
 
 class Link:
-    """Makes connections. `wlan` is the station interface; without one it is created at the first use."""
+    """Makes connections, to the first of `addresses` (host, port) that lets us in: they take turns, and the one that
+    did last is tried first. All are the same switch: one name, one CA. `client` is the terminal's own certificate and
+    its key, DER, for a switch that asks for one. `wlan` is the station interface; without one it is created when it is
+    needed."""
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        addresses: "list[tuple[str, int]]",
         name: str,
         ca_der: bytes,
         ssid: str,
@@ -151,9 +165,11 @@ class Link:
         connect_ms: int = _CONNECT_MS,
         dns_port: int = _DNS_PORT,
         tpdu: bytes = b"",
+        client: "tuple[bytes, bytes] | None" = None,
     ) -> None:
-        self._host = host
-        self._port = port
+        self._addresses = addresses
+        self._turn = 0  # of the address to try next
+        self._kept = True  # nothing speaks against it
         self._name = name
         self._ca_der = ca_der
         self._ssid = ssid
@@ -163,28 +179,47 @@ class Link:
         self._connect_ms = connect_ms
         self._dns_port = dns_port
         self._tpdu = tpdu
-        self._address = ""  # where the switch was last, "" when unknown
+        self._client = client
+        self._found = [""] * len(addresses)  # where the switch was last, "" when unknown
         self._context: "tls.SSLContext | None" = None
 
     def up(self) -> bool:
         """Whether the Wi-Fi is joined, as far as the radio knows; cheap."""
         return self._station().isconnected()
 
+    def keep(self) -> None:
+        """The switch at this address let us in: the next connection goes there, too."""
+        self._kept = True
+
     async def connect(self) -> Connection:
-        """Join if need be, resolve, connect, prepare TLS. Raises a LinkError that names the step."""
+        """Join if need be, resolve, connect, prepare TLS. Raises a LinkError that names the step at the last address.
+
+        An address whose connection came to nothing waits for its next turn.
+        """
         await self._join()
         context = self._tls()
-        address = await self._resolve()
+        for _ in self._addresses:
+            if not self._kept:
+                self._turn = (self._turn + 1) % len(self._addresses)
+            self._kept = False
+            try:
+                return await self._connect_to(self._turn, context)
+            except LinkDown as error:
+                last = error
+        raise last
+
+    async def _connect_to(self, number: int, context: "tls.SSLContext") -> Connection:
+        address = await self._resolve(number)
         try:
             reader, writer = await asyncio.wait_for_ms(
-                asyncio.open_connection(address, self._port, ssl=context, server_hostname=self._name),
+                asyncio.open_connection(address, self._addresses[number][1], ssl=context, server_hostname=self._name),
                 self._connect_ms,
             )
             return Connection(reader, writer, self._tpdu)
         except asyncio.TimeoutError:
             refusal = ConnectionRefused("no answer in {} ms".format(self._connect_ms))
         except ValueError as error:
-            refusal = CertificateRefused(_reason(error))
+            refusal = _of_certificate(error)
         except OSError as error:
             # Resolvers report outside errno: a negative number, or a text on the unix port.
             number = error.errno
@@ -218,28 +253,29 @@ class Link:
             refusal = WifiDown("not joined in {} ms".format(self._join_ms))
         raise refusal
 
-    async def _resolve(self) -> str:
+    async def _resolve(self, number: int) -> str:
         """The switch's address, always a number: `open_connection` of a name stands still in the board's resolver.
 
         When the name server says nothing, the address it gave last is tried.
         """
-        if names.is_address(self._host):
-            return self._host
+        host = self._addresses[number][0]
+        if names.is_address(host):
+            return host
         try:
-            found = await self._ask()
+            found = await self._ask(host)
         except OSError as error:
             reason = _reason(error)
         else:
             reason = "no address for the name" if found == "" else "the name server does not answer"
-            self._address = found or self._address
-        if self._address == "":
+            self._found[number] = found or self._found[number]
+        if self._found[number] == "":
             raise NameUnknown(reason)
-        return self._address
+        return self._found[number]
 
-    async def _ask(self) -> "str | None":
+    async def _ask(self, host: str) -> "str | None":
         """Ask the network's first name server; "" when it knows no address, None when it says nothing in time."""
         server = socket.getaddrinfo(self._station().ifconfig()[3], self._dns_port, 0, socket.SOCK_DGRAM)[0][-1]
-        asked = names.question(self._host, ticks_diff(ticks_ms(), 0) & 0xFFFF)
+        asked = names.question(host, ticks_diff(ticks_ms(), 0) & 0xFFFF)
         line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             line.setblocking(False)
@@ -268,10 +304,38 @@ class Link:
             except (ValueError, OSError) as error:
                 refusal = CertificateRefused("pinned CA: " + _reason(error))
             else:
+                self._show(context)
                 self._context = context
                 return context
             raise refusal
         return self._context
+
+    def _show(self, context: "tls.SSLContext") -> None:
+        """The certificate this terminal shows when it is asked for one."""
+        if self._client is None:
+            return
+        try:
+            context.load_cert_chain(*self._client)
+        except (ValueError, OSError) as error:
+            refusal = ClientRefused(_reason(error))
+        else:
+            return
+        raise refusal
+
+
+def _of_certificate(error: Exception) -> CertificateRefused:
+    """Which of its faults a certificate was refused for, by the words of Mbed TLS (mbedtls_x509_crt_verify_info). Who
+    signed it comes first: of a stranger's certificate nothing else is worth telling."""
+    text = str(error).lower()
+    kind = CertificateRefused
+    if "not correctly signed" not in text:
+        if "match" in text:
+            kind = CertificateName
+        elif "expired" in text:
+            kind = CertificateExpired
+        elif "future" in text or "not yet valid" in text:
+            kind = CertificateEarly
+    return kind(_reason(error))
 
 
 def _reason(error: Exception) -> str:

@@ -32,6 +32,8 @@ from firmware.switch.profile import (
     CODE_REDEMPTION,
     INSISTED,
     INSISTED_TAGS,
+    PROFILE_MAJOR,
+    PROFILE_MINOR,
     SESSION_BIT,
     SIGN_ON,
     TAG_AUTH,
@@ -48,6 +50,7 @@ from firmware.switch.profile import (
     TAG_NAME,
     TAG_OFFLINE,
     TAG_POINTS,
+    TAG_PROFILE,
     TAG_RULESET,
     TAG_SDM,
     TAG_SEQ,
@@ -143,6 +146,10 @@ class Messages:
         self.currency = identity.currency
         self.in_force: "list[tuple[int, bytes]]" = []  # CFG and HOTLIST, of what was loaded from the switch
 
+    def under(self, keys: "MacKeys") -> "Messages":
+        """The same terminal's messages under other keys."""
+        return Messages(self._identity, keys, self._packed)
+
     # --- terminal to switch -------------------------------------------------------------------------------------------
 
     def network(
@@ -153,6 +160,7 @@ class Messages:
         tags.extend(more)
         if function == SIGN_ON:
             tags.append((TAG_FW, self._identity.firmware.encode()))
+            tags.append((TAG_PROFILE, bytes((PROFILE_MAJOR, PROFILE_MINOR))))
         return self.finish("0800", {70: "{:03d}".format(function)}, session_number | SESSION_BIT, sent_utc, tags)
 
     def inquiry(
@@ -270,7 +278,8 @@ class Messages:
 
     def read_answer(self, raw: "bytes | memoryview") -> Answer:
         """Check the MAC on raw bytes, then parse. Raises BadAnswer (not authentic), BadMessage (not the profile)."""
-        if not self._keys.authentic(raw):
+        kid = self._keys.authentic(raw)
+        if kid is None:
             raise BadAnswer("MAC is wrong")
         mti, fields = iso8583.decode(raw, self._packed)
         for de in INSISTED:
@@ -280,7 +289,7 @@ class Messages:
         for tag in INSISTED_TAGS:
             if tag not in tags:
                 raise BadMessage("tag {:02X} is missing".format(tag))
-        if tags[TAG_KID][0] != self._keys.kid:
+        if tags[TAG_KID][0] != kid:
             raise BadAnswer("KID is not ours")
         key = (mti, _string(fields, 7), _string(fields, 11), _string(fields, 41), tlv.unsigned(tags[TAG_SEQ]))
         return Answer(key, _string(fields, 39), tlv.unsigned(tags[TAG_HOST_TIME]), fields, tags)

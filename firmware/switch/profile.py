@@ -82,9 +82,13 @@ TAG_DISPUTE = const(0x53)
 TAG_ADMIN = const(0x54)
 TAG_KID = const(0x60)
 TAG_FW = const(0x61)
+TAG_DIAG = const(0x62)
+TAG_NEWKEY = const(0x63)
+TAG_MINBUILD = const(0x65)
 TAG_CHAIN = const(0x64)
 TAG_DIGEST = const(0x66)
 TAG_SINCE = const(0x67)
+TAG_PROFILE = const(0x68)
 TAG_TEXT = const(0x70)
 TAG_CHUNK = const(0x7E)
 TAG_BLOB = const(0x7F)
@@ -149,6 +153,7 @@ TAGS = (
     b"\x65\x04\x04"  # MINBUILD
     b"\x66\x08\x08"  # DIGEST
     b"\x67\x04\x04"  # SINCE
+    b"\x68\x02\x02"  # PROFILE
     b"\x70\x00\x3c"  # TEXT
     b"\x7e\x08\x08"  # CHUNK
     b"\x7f\x01\xff"  # BLOB
@@ -158,11 +163,20 @@ REPEATING = b"\x17\x20"
 # DE 70.
 SIGN_ON = const(1)
 SIGN_OFF = const(2)
+NEW_KEYS = const(101)
 ECHO = const(301)
 GET_CONFIG = const(901)
 GET_RULES = const(902)
 GET_HOTLIST = const(903)
 GET_MEMBERS = const(904)
+
+# ADMIN (tag 54): what the switch orders in a 0810; 1 belongs to a dead letter, 4 to an update.
+ADMIN_ZEROISE = const(2)
+ADMIN_STOP_VALUE = const(3)
+
+# PROFILE (tag 68): this page's version. Another first number is another protocol, another second one is not.
+PROFILE_MAJOR = const(1)
+PROFILE_MINOR = const(0)
 
 # DE 3.
 CODE_INQUIRY = "319100"
@@ -196,14 +210,15 @@ RESPONSE_ROW = const(5)
 RESPONSES = (
     b"00dss10dss94dss"
     b"25rbs"
-    b"51rbk14rbk54rbk41rbk43rbk62rbk61rbk65rbk57rbk58rbk59rbk12rbk13rbk30rbk95rbk"
-    b"63xpp"
+    b"51rbk14rbk54rbk41rbk43rbk62rbk61rbk65rbk57rbk59rbk12rbk13rbk30rbk95rbk"
+    b"58rlk63xpp"
     b"68ull91ull96ull"
     b"??rbk"
 )
 RC_ORIGINAL_UNKNOWN = "25"
 RC_RENUMBERED = "94"  # to an 0500: the batch goes on as DE 60 of the answer says
 RC_TOTALS_DIFFER = "95"
+BLOCKED = "58"
 
 
 def answer_mti(mti: str) -> str:

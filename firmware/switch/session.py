@@ -10,11 +10,22 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer, SignOnRefused, StoreError
-from firmware.core.types import AUTH_UID, REDEMPTION
+from firmware.core.errors import (
+    BadAnswer,
+    BadMessage,
+    CertificateEarly,
+    LinkDown,
+    LinkError,
+    NoAnswer,
+    SignOnRefused,
+    StoreError,
+)
+from firmware.core.types import AUTH_UID, CLOCK_NEVER_SET, REDEMPTION
 from firmware.switch.exchange import Exchange
+from firmware.switch.management import Management
 from firmware.switch.messages import booked_points
-from firmware.switch.profile import ECHO, SECURITY, SIGN_OFF, SIGN_ON, TAG_EV2, UNKNOWN, approved, verdict
+from firmware.switch.orders import TerminalBlocked
+from firmware.switch.profile import BLOCKED, SECURITY, TAG_EV2, UNKNOWN, approved, verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,12 +38,15 @@ if TYPE_CHECKING:
     from firmware.switch.exchange import Flight
     from firmware.switch.link import Link
     from firmware.switch.messages import Answer, Messages, Outgoing
+    from firmware.switch.orders import Orders
 
 _BACK_OFF_MS = (5000, 15000, 45000, 120000)
+CLOCK_UNKNOWN = "T02"
 _SLICE_MS = const(250)
+_TURN_MS = const(20)
 _SIGN_ON_MS = const(10000)  # holds a full TLS handshake on a slow board
-_MAC_REFUSALS = const(3)
 
+_BLOCKED_MS = const(600_000)
 _WORKED_MS = const(5000)  # a session that lasted this long is worth another try at once
 
 
@@ -70,9 +84,11 @@ class Session:
         echo_after_ms: int = 300_000,
         jitter: int = 0,
         sign_on_ms: int = _SIGN_ON_MS,
+        orders: "Orders | None" = None,
     ) -> None:
         self._link = link
         self._exchange = Exchange(messages, clock, log)
+        self._management = Management(self._exchange, messages, clock, log, session_number, timeout_ms, orders)
         self._messages = messages
         self._clock = clock
         self._journal = journal
@@ -84,13 +100,11 @@ class Session:
         self._sign_on_ms = sign_on_ms
         self._signed_on = False
         self._probe = False
-        self._mac_refusals = 0
-        self._refused = 0  # MAC refusals counted since the start
         self.landing = self._exchange.landing  # set when something posted has ended
         self.before_answer: "Callable[[], object] | None" = None  # called before a person's answer is handed over
         self.queued = True  # set by `wake` and by every sign-on, cleared by store-and-forward before it looks
-        self.on_network: "list[Callable[[Answer], object]]" = []  # each hears every 0810 to a sign-on or an echo
-        self.says: "list[Callable[[], list[tuple[int, bytes]]]]" = []  # tags a sign-on or an echo carries besides
+        self.on_network = self._management.on_network  # each hears every 0810 to a sign-on or an echo
+        self.says = self._management.says  # tags a sign-on or an echo carries besides
         self.sign_ons = 0
         self.fault = ""  # code of what keeps the terminal offline, "" when nothing does
 
@@ -101,8 +115,12 @@ class Session:
         return self._signed_on and not self._exchange.lost and self._link.up()
 
     def value_stopped(self) -> bool:
-        """The switch refused our MAC three times in a row: no value until a sign-on succeeds."""
-        return self._mac_refusals >= _MAC_REFUSALS
+        """The switch refused our MAC three times in a row, until a sign-on succeeds; or it wants no value from here."""
+        return self.halted() != ""
+
+    def halted(self) -> str:
+        """Code of what forbids value, "" when nothing does."""
+        return self._management.halted()
 
     def wake(self) -> None:
         """Something was appended to the queue."""
@@ -142,15 +160,18 @@ class Session:
         step: bytes,
         allowance: "tuple[int, int] | None" = None,
     ) -> "tuple[bytes, Reply]":
+        timeout_ms = await self._after_proof()
         number, now_utc, quality = self._session_number(), self._clock.now_utc(), self._clock.quality
-        answer = await self._live(self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step))
+        outgoing = self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step, allowance)
+        answer = await self._live(outgoing, timeout_ms)
         reply = self._reply(answer, uid, member_no)
         return answer.tags.get(TAG_EV2, b""), reply
 
     async def request(self, transaction: "Transaction", allowance: "tuple[int, int] | None" = None) -> "Reply":
         """0200/0210 of an ONLINE transaction in the journal; sent once. An accrual asks for an `allowance`, a
         redemption gives it back. Raises LinkDown, NoAnswer, BadAnswer."""
-        answer = await self._live(self._messages.request(transaction, allowance))
+        timeout_ms = await self._after_proof()
+        answer = await self._live(self._messages.request(transaction, allowance), timeout_ms)
         reply = self._reply(answer, transaction.uid, transaction.member_no)
         if approved(reply.rc):
             self._check_approval(transaction, booked_points(answer), reply.approval)
@@ -167,13 +188,13 @@ class Session:
         self._need_online()
         await self._exchange.place(timeout_ms)
         self._need_online()
-        refused = self._refused
+        refused = self._management.refused
         try:
             answer = await self._exchange.ask(outgoing, timeout_ms)
         except NoAnswer:
             self._probe = self._probe or not self._exchange.lost
             raise
-        if verdict(answer.rc) != SECURITY or refused == self._refused:
+        if verdict(answer.rc) != SECURITY or refused == self._management.refused:
             self._count_security(answer.rc)
         return answer
 
@@ -181,13 +202,13 @@ class Session:
 
     def room(self) -> bool:
         """Whether one more queued message may go: a place is always kept for a person's request."""
-        return self._exchange.room()
+        return not self._management.proving and self._exchange.room()
 
     async def post(self, outgoing: "Outgoing") -> "Flight":
         """Send one queued message; `landed` tells when it has ended. Raises LinkDown when nothing was sent."""
         self._need_online()
         flight = await self._exchange.post(outgoing, self._timeout_ms)
-        flight.refusals = self._refused
+        flight.refusals = self._management.refused
         return flight
 
     def landed(self, flight: "Flight") -> bool:
@@ -200,7 +221,7 @@ class Session:
         answer = flight.answer
         if answer is None:
             self._probe = self._probe or not flight.lost
-        elif verdict(answer.rc) != SECURITY or flight.refusals == self._refused:
+        elif verdict(answer.rc) != SECURITY or flight.refusals == self._management.refused:
             self._count_security(answer.rc)  # of several refused together one counts: the next was sent unknowing
         return True
 
@@ -214,7 +235,7 @@ class Session:
         """Connect, sign on, watch, reconnect; for ever. `alive` is called often, at least every 40 s."""
         failures = 0
         while True:
-            signed_on = None
+            signed_on, least_ms = None, 0
             try:
                 await self._open(alive)
                 signed_on = ticks_ms()
@@ -222,6 +243,11 @@ class Session:
             except LinkError as error:
                 self._log.error(error, "session")
                 self.fault = error.code
+                if isinstance(error, CertificateEarly) and self._clock.quality == CLOCK_NEVER_SET:
+                    self.fault = CLOCK_UNKNOWN
+                    self._log.fault(CLOCK_UNKNOWN, "the clock was never set: it may be this terminal that is early")
+                if isinstance(error, TerminalBlocked):
+                    signed_on, least_ms = None, _BLOCKED_MS + _BLOCKED_MS // 1000 * self._jitter
             except BadMessage as error:
                 self._log.error(error, "sign-on")
                 self.fault = error.code
@@ -231,7 +257,7 @@ class Session:
                 failures = 0
                 wait_ms = _SLICE_MS + 20 * self._jitter  # the jitter keeps a town from coming back in one moment
             else:
-                wait_ms = back_off_ms(failures, self._jitter)
+                wait_ms = max(least_ms, back_off_ms(failures, self._jitter))
                 failures += 1
             if await self._rest(wait_ms, alive):
                 failures = 0
@@ -241,21 +267,10 @@ class Session:
         if not self.online():
             return
         try:
-            await self._exchange.ask(self._network(SIGN_OFF), self._timeout_ms)
+            await self._management.sign_off()
         except LinkError as error:
             self._log.error(error, "sign-off")
         self._drop()
-
-    def _network(self, function: int) -> "Outgoing":
-        more: "list[tuple[int, bytes]]" = []
-        for says in self.says if function != SIGN_OFF else ():
-            more.extend(says())
-        now_utc, quality = self._clock.now_utc(), self._clock.quality
-        return self._messages.network(function, self._session_number(), now_utc, quality, more)
-
-    def _hear(self, answer: "Answer") -> None:
-        for hears in self.on_network:
-            hears(answer)
 
     async def _open(self, alive: "Callable[[], object] | None") -> None:
         """A connection with a successful sign-on, or LinkError."""
@@ -264,26 +279,23 @@ class Session:
         self._exchange.begin(await self._link.connect())
         self._probe = False
         try:
-            answer = await self._exchange.ask(self._network(SIGN_ON), self._sign_on_ms)
+            answer = await self._management.sign_on(self._sign_on_ms)
         except LinkError:
             self._raise_cause()
             raise
-        self._count_security(answer.rc)
-        if answer.rc != "00":
-            raise SignOnRefused("response code " + answer.rc)
         high_seq = self._messages.high_seq(answer)
         try:
             self._journal.continue_above(high_seq)
         except StoreError as error:
             self._log.error(error, "HIGH_SEQ")
             raise SignOnRefused("the store does not take HIGH_SEQ") from error
-        self._mac_refusals = 0
+        self._link.keep()
         self._signed_on = True
         self.sign_ons += 1
         self.fault = ""
         self._log.event("signed on")
         self.queued = True
-        self._hear(answer)
+        self._management.signed_on(answer)
 
     async def _watch(self, alive: "Callable[[], object] | None") -> None:
         """Ends by a LinkError when the connection is lost or proves dead."""
@@ -293,10 +305,13 @@ class Session:
                 alive()
             if not self._link.up():
                 raise LinkDown("Wi-Fi lost")
+            self._management.turn()
+            if await self._management.change_keys():
+                continue
             silent = self._probe or ticks_diff(ticks_ms(), exchange.heard) >= self._echo_after_ms
             if silent and exchange.room():  # else the queue fills the line, and its answers tell
                 self._probe = False
-                self._hear(await exchange.ask(self._network(ECHO), self._timeout_ms))
+                await self._management.echo()
             await asyncio.sleep_ms(_SLICE_MS)
         self._raise_cause()
 
@@ -312,6 +327,7 @@ class Session:
         while (left := ticks_diff(deadline, ticks_ms())) > 0:
             if alive is not None:
                 alive()
+            self._management.turn()
             await asyncio.sleep_ms(min(left, _SLICE_MS))
             is_up = self._link.up()
             if is_up and not was_up:
@@ -331,14 +347,21 @@ class Session:
     # --- one exchange -------------------------------------------------------------------------------------------------
 
     def _need_online(self) -> None:
-        if not self.online():
-            raise LinkDown("not signed on")
+        if self._management.proving or not self.online():
+            raise LinkDown("not signed on, or keys are being changed")
 
-    async def _live(self, outgoing: "Outgoing") -> "Answer":
+    async def _after_proof(self) -> int:
+        """A change of keys is one round trip, and what is sent after it is sealed anew; what is left of the time."""
+        begun = ticks_ms()
+        while self._management.proving:
+            await asyncio.sleep_ms(_TURN_MS)
+        return self._timeout_ms - ticks_diff(ticks_ms(), begun)
+
+    async def _live(self, outgoing: "Outgoing", timeout_ms: int) -> "Answer":
         """An exchange a person waits for: silence is taken for a dead line, so the next sale goes offline at once."""
         self._need_online()
         try:
-            answer = await self._exchange.ask(outgoing, self._timeout_ms)
+            answer = await self._exchange.ask(outgoing, timeout_ms)
         except NoAnswer:
             self._drop()
             raise
@@ -368,12 +391,8 @@ class Session:
             raise BadAnswer("approved with POINTS {}".format(points))
 
     def _count_security(self, rc: str) -> None:
-        """Response code 63 three times in a row: our key is wrong; only a sign-on can show that it is right again."""
-        if verdict(rc) != SECURITY:
-            self._mac_refusals = 0
-            return
-        self._mac_refusals += 1
-        self._refused += 1
-        self._log.fault(SignOnRefused.code, "the switch refuses our MAC, {} in a row".format(self._mac_refusals))
-        if self._mac_refusals >= _MAC_REFUSALS:
+        """A response code of a value message: of the third 63 in a row only a sign-on heals; a 58 may mean all that
+        this terminal does, which an echo finds out."""
+        if self._management.count(rc):
             self._drop()
+        self._probe = self._probe or rc == BLOCKED

@@ -17,6 +17,7 @@ big_agreed: AGREED
 big_disputed: DISPUTED
 big_open: NOT SENT
 big_ready: READY
+big_stopped: STOPPED
 big_tap: TAP CARD
 big_cards: {} CARDS
 big_wait: WAIT
@@ -29,6 +30,7 @@ idle_settled: nothing waiting
 idle_waiting: {} waiting {}
 idle_waiting_short: {} / {}
 idle_dead: {} rejected
+idle_kept: {} kept
 age_now: now
 age_minutes: {} min
 age_hours: {} h
@@ -234,6 +236,9 @@ L10: Bad message | Try again, note the code
 L11: Undo is refused | Note the code, call support
 L12: Points differ | Note the code, call support
 L20: Totals differ | Batch disputed. Call support
+L30: Terminal blocked | Return it or call support
+L31: Office stopped | Call support
+L32: Other protocol | Switch or terminal is too old
 T01: Switch time odd | Note the code, call support
 U01: Not signed | Note the code, call support
 U02: An older file | Switch must publish a new one
@@ -243,6 +248,8 @@ U05: File not kept | Note the code, call support
 U06: File came late | Switch must publish a new one
 U07: File damaged | It is loaded again by itself
 U08: No file now | It is asked for again
+T02: Clock not set | Check the clock's battery
+T03: Time leaps back | Note the code, call support
 K01: Not provisioned | Run provision on this terminal
 K02: Wrong switch | Certificate bad. Call support
 K03: Other master key | Empty the store, then restart
@@ -250,6 +257,13 @@ K04: Right is missing | Ask for it: right and its name
 K05: Wrong answer | Check nonce and digits
 K06: Answers paused | Wait as the console says
 K07: Other number | See what waits, type its number
+K20: Older key | Note the code, call support
+K21: Key damaged | Note the code, call support
+K22: Switch's name | Check switch_name. Call support
+K23: Switch expired | Its certificate must be renewed
+K24: Switch too early | Check the terminal's clock
+K25: Keys will go | Connect, send what waits
+K26: Own certificate | Provision it again
 P01: Cancelled | Nothing booked
 P02: Time is over | Nothing booked
 P10: Amount is 0 | Key the amount, then OK

@@ -162,6 +162,9 @@ class FakeSwitch:
     def online(self) -> bool:
         return self.up
 
+    def halted(self) -> str:
+        return "P27" if self.value_stopped() else ""
+
     def value_stopped(self) -> bool:
         return self.stopped
 

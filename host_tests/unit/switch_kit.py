@@ -319,9 +319,13 @@ class ScriptedLink:
         self.pipes: list[Pipe] = []
         self.errors: list[Exception] = []
         self.connect_times: list[float] = []
+        self.kept = 0  # how often the session said that this address is good
 
     def up(self) -> bool:
         return self.is_up
+
+    def keep(self) -> None:
+        self.kept += 1
 
     async def connect(self) -> Pipe:
         self.connect_times.append(asyncio.get_running_loop().time())

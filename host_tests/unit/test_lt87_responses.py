@@ -33,7 +33,7 @@ def test_a_live_request_ends_as_the_table_says(rc: str, row: Response):
                 assert reply.rc == rc
             except SwitchUnable as error:
                 assert isinstance(error, BadAnswer) and error.rc == rc
-                ended = "counted" if session._mac_refusals else "no outcome"
+                ended = "counted" if session._management.refused else "no outcome"
         words = {"outcome unknown": "counted", "no outcome: reversal": "no outcome"}
         assert ended == words.get(row.live.split(": reversal;")[0], row.live)
 

@@ -90,7 +90,10 @@ def every_request(packed: bool) -> list[tuple[str, bytes]]:
     pin = download.Pin(8, 1000, bytes(8))
     return [
         ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK, held + cleared).raw),
-        ("0800 sign-off, echo", make.network(ECHO, 5, NOW, CLOCK_OK, held + cleared).raw),
+        (
+            "0800 sign-off, echo",
+            make.network(ECHO, 5, NOW, CLOCK_OK, held + cleared + [(profile.TAG_DIAG, b"unsettled 3")]).raw,
+        ),
         ("0800 download", download.request(make, download.CONFIG, 5, NOW, CLOCK_OK, 240, pin).raw),
         ("0800 download", download.request(make, download.MEMBERS, 5, NOW, CLOCK_OK, 0, None, 12).raw),
         ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, 61, b"\x01" + bytes(24)).raw),

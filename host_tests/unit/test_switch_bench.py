@@ -47,8 +47,15 @@ class Terminal:
         identity = Identity(TERMINAL, MERCHANT, 1, 364, ruleset=1, firmware="vafa 0.1.0")
         self.messages = Messages(identity, MacKeys(1, mac_out, KEY_IN), packed)
         ca = switch.identity.ca_der.read_bytes()
-        at = (switch.host, switch.port, switch.identity.switch_name)
-        link = Link(*at, ca, "", "", Station(), tpdu=tpdu_to(1) if packed else b"")  # type: ignore[arg-type]
+        link = Link(
+            [(switch.host, switch.port)],
+            switch.identity.switch_name,
+            ca,
+            "",
+            "",
+            Station(),  # type: ignore[arg-type]
+            tpdu=tpdu_to(1) if packed else b"",
+        )
         numbers = itertools.count(1)
         clock = FakeClock()
         self.session = Session(

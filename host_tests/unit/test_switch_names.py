@@ -88,7 +88,7 @@ def linked(monkeypatch: pytest.MonkeyPatch, dns_port: int, host: str = HOST) -> 
     monkeypatch.setattr(link_module.asyncio, "open_connection", open_connection)
     monkeypatch.setattr(link_module.socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(link_module, "_DNS_MS", 200)
-    one = Link(host, 4433, NAME, b"", "", "", Station(), dns_port=dns_port)
+    one = Link([(host, 4433)], NAME, b"", "", "", Station(), dns_port=dns_port)
     monkeypatch.setattr(one, "_tls", lambda: None)
     return one
 

@@ -243,7 +243,7 @@ async def test_a_switch_that_drops_after_sign_on_is_not_hammered():
 async def test_a_refused_certificate_and_a_refused_sign_on_are_told_apart():
     bench = Bench()
     bench.link.errors = [CertificateRefused("wrong CA")]
-    bench.on_network = lambda raw: [(20, answer(raw, "58"))]
+    bench.on_network = lambda raw: [(20, answer(raw, "12"))]
     async with bench.running(signed_on=False) as session:
         await until(lambda: session.fault != "")
         assert session.fault == "K02" and not session.online()

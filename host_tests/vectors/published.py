@@ -1,6 +1,6 @@
 """Published test vectors, and the product's answers to them: one list for CPython and for the device's interpreter.
 
-Keep to the subset of Python both have. Sources: RFC 4493 section 4; NXP AN10922 rev. 2.2; AN10957; ISO/IEC 14443-3;
+Keep to the subset of Python both have. Sources: RFC 4493 section 4; RFC 3394 section 4; NXP AN10922 rev. 2.2; AN10957; ISO/IEC 14443-3;
 AN12196 rev. 2.0, by section and table. Each vector is (name, what came out, what was published), in hex.
 """
 
@@ -9,6 +9,7 @@ from firmware.cards import card_office
 from firmware.cards.aes_card import AesCard
 from firmware.cards.ev2 import FULL, AuthKey, Session
 from firmware.cards.sun import sun_data
+from firmware.core import keywrap
 from firmware.core.cmac import Cmac
 
 TYPE_CHECKING = False
@@ -225,11 +226,32 @@ def sun() -> "list[tuple[str, str, str]]":
     ]
 
 
+def key_wrap() -> "list[tuple[str, str, str]]":
+    kek = bytes(range(32))
+    plain = "00112233445566778899aabbccddeeff"
+    longest = plain + "000102030405060708090a0b0c0d0e0f"
+    rows = (
+        ("4.1", 16, plain, "1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5"),
+        ("4.3", 32, plain, "64e8c3f9ce0f5ba263e9777905818a2a93c8191e7d6e8ae7"),
+        (
+            "4.6",
+            32,
+            longest,
+            "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21",
+        ),
+    )
+    return [
+        ("RFC 3394 " + name, keywrap.unwrap(kek[:size], bytes.fromhex(wrapped)).hex(), expected)
+        for name, size, expected, wrapped in rows
+    ]
+
+
 def vectors() -> "list[tuple[str, str, str]]":
     """All of them."""
     out: "list[tuple[str, str, str]]" = []
     for part in (
         cmac,
+        key_wrap,
         diversification,
         frame_check,
         first_with_key_0,

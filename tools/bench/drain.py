@@ -68,7 +68,7 @@ class Wire(Connection):
         """Nothing is held."""
 
     def _answer(self, raw: bytes) -> bytes:
-        if not self._keys.authentic(raw):
+        if self._keys.authentic(raw) is None:
             raise ValueError("MAC")
         mti, fields = iso8583.decode(raw)
         content = fields[48]

@@ -45,7 +45,7 @@ def _figures(keys: MacKeys, fields: "dict[int, str | bytes]", tags: "list[tuple[
     raw = send()
 
     def read() -> object:
-        if not keys.authentic(raw):
+        if keys.authentic(raw) is None:
             raise ValueError
         return tlv.parse(iso8583.decode(raw, packed)[1][48])
 

@@ -1,0 +1,162 @@
+"""What the switch says of the terminal itself in a 0810: new keys, value stopped, blocked, keys out.
+
+docs/lt87.md section 16. Knows answers, not the line; the session asks and hands over. Being halted outlives a restart: a terminal that was
+blocked does not sell because somebody pulled its plug and its antenna. Orders count only in answers to questions of
+this moment (a session number is never used twice), so none can be replayed.
+"""
+
+from firmware.core.errors import SignOnRefused, VafaError
+from firmware.switch.profile import (
+    ADMIN_STOP_VALUE,
+    ADMIN_ZEROISE,
+    BLOCKED,
+    ECHO,
+    TAG_ADMIN,
+    TAG_DIAG,
+    TAG_KID,
+    TAG_MINBUILD,
+    TAG_NEWKEY,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from firmware.core.log import Log
+    from firmware.store.vault import Vault
+    from firmware.switch.keychange import KeyChange
+    from firmware.switch.mac import MacKeys
+    from firmware.switch.messages import Answer, Messages, Outgoing
+
+HALT = "halt"  # name of the small value
+FREE, HALT_BLOCKED, HALT_STOPPED, HALT_WARNED = b"", b"B", b"S", b"Z"
+
+STOPPED = "L31"
+KEYS_GO = "K25"
+
+
+class TerminalBlocked(SignOnRefused):
+    """The switch does not want this terminal: stolen, lost, or withdrawn."""
+
+    code = "L30"
+
+
+class Orders:
+    """`vault` makes the key store, `keep` writes the small value down, `unsettled` counts what the switch does not have
+    for good (-1: not known yet), `erase` takes the keys out, False while somebody stands at the till. `halt` is the
+    small value as it was kept, `offered` the key store's pair on offer."""
+
+    def __init__(
+        self,
+        messages: "Messages",
+        keys: "MacKeys",
+        log: "Log",
+        vault: "Callable[[], Vault]",
+        keep: "Callable[[bytes], None]",
+        unsettled: "Callable[[], int]",
+        erase: "Callable[[], bool]",
+        halt: bytes = FREE,
+        offered: bytes = b"",
+    ) -> None:
+        self._messages = messages
+        self._keys = keys
+        self._log = log
+        self._vault = vault
+        self._keep = keep
+        self._unsettled = unsettled
+        self._erase = erase
+        self._halt = halt
+        self._change: "KeyChange | None" = None
+        self._erase_due = False
+        self.minimum_build = 0  # for updates
+        self.report: "list[tuple[int, bytes]]" = []  # tags the switch has to be told with the next echo
+        self.proof_due = True  # the pair on offer was not tried since the sign-on or the announcement
+        if offered:
+            from firmware.switch.keychange import pair_of
+
+            keys.offered = pair_of(offered)
+
+    def halted(self) -> str:
+        """Code of what forbids value, "" when nothing does."""
+        if self._halt == HALT_BLOCKED:
+            return TerminalBlocked.code
+        return STOPPED if self._halt else ""
+
+    def heed(self, answer: "Answer") -> None:
+        """An authentic 0810, whatever its response code."""
+        order = answer.tags[TAG_ADMIN][0] if TAG_ADMIN in answer.tags else 0
+        if order == ADMIN_ZEROISE:
+            self._erase_due = True
+            self.report = [(TAG_ADMIN, bytes((order,))), (TAG_DIAG, "unsettled {}".format(self._unsettled()).encode())]
+            if self._halt != HALT_WARNED:
+                self._set(HALT_STOPPED)
+        elif answer.rc == BLOCKED:
+            self._set(HALT_BLOCKED)
+        elif order == ADMIN_STOP_VALUE:
+            self._set(HALT_STOPPED)
+        elif answer.rc == "00":
+            self._set(FREE)
+        if TAG_MINBUILD in answer.tags:
+            self.minimum_build = int.from_bytes(answer.tags[TAG_MINBUILD], "big")
+        if TAG_NEWKEY in answer.tags:
+            try:
+                self._changing().announced(answer.tags[TAG_NEWKEY])
+                self.proof_due = True
+            except VafaError as error:
+                self._log.error(error, "new keys")
+
+    def turn(self) -> None:
+        """Often: take the keys out when that was ordered. What waits for the switch would be lost with them: while
+        something does, the order after this one counts."""
+        count = self._unsettled() if self._erase_due else -1
+        if count < 0:
+            return
+        if count and self._halt != HALT_WARNED:
+            self._erase_due = False
+            self._log.fault(KEYS_GO, "{} transactions not settled: the keys go at the next order".format(count))
+            self._set(HALT_WARNED)
+        elif self._erase():
+            self._erase_due = False
+
+    # --- keys ---------------------------------------------------------------------------------------------------------
+
+    def offer(self) -> bool:
+        """Whether a pair of keys is on offer."""
+        return self._keys.offered is not None
+
+    def proof(self, number: int, sent_utc: int, clock: int) -> "Outgoing":
+        """An echo under the pair on offer."""
+        offered = self._keys.offered
+        assert offered is not None
+        self.proof_due = False
+        return self._messages.under(offered).network(ECHO, number, sent_utc, clock)
+
+    def proved(self, answer: "Answer") -> bool:
+        """Whether the answer to it puts the new pair in force. Its code under the old pair forgets the new one."""
+        offered = self._keys.offered
+        assert offered is not None
+        if answer.tags[TAG_KID][0] != offered.kid:
+            self._log.fault(SignOnRefused.code, "the switch does not know KID {}".format(offered.kid))
+            self._changing().withdrawn()
+            return False
+        if answer.rc not in ("00", BLOCKED):
+            return False
+        self._changing().proved()
+        return True
+
+    def _changing(self) -> "KeyChange":
+        if self._change is None:
+            from firmware.switch.keychange import KeyChange
+
+            self._change = KeyChange(self._keys, self._vault, self._log)
+        return self._change
+
+    def _set(self, halt: bytes) -> None:
+        if halt == self._halt:
+            return
+        self._halt = halt
+        self._log.fault(self.halted() or "I00", "value {}".format("stopped" if halt else "allowed again"))
+        try:
+            self._keep(halt)
+        except VafaError as error:
+            self._log.error(error, "small values")  # until the next start it counts all the same
