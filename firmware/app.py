@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
     from firmware.board import Board
     from firmware.core.types import Reply
+    from firmware.loyalty.allowances import Allowances
+    from firmware.loyalty.offline import Spending
     from firmware.service.provisioned import Start
     from firmware.settings import Settings
     from firmware.switch.messages import Answer
@@ -197,11 +199,15 @@ class App:
         if self.in_force.rows:
             self.hotlist.use(_CONFIG + "/hotlist.dat", HOTLIST_AT, self.in_force.rows)
         hot = self.hotlist
+        self.forward.on_refused = lambda uid, rc: hot.heard(uid, rc, self.clock.now_utc())
         review_above = number("offline_review_above")
+        spending, allowances = self._spending(board, settings)
         policy = OfflinePolicy(
-            settings.flag("offline_earn"), number("offline_records"), review_above, hot.blocked, hot.heard
+            settings.flag("offline_earn"), number("offline_records"), review_above, hot.blocked, hot.heard, spending
         )
-        books = Books(self.journal, self.members, self.session, self.clock, rules, policy, self.forward, self.log)
+        books = Books(
+            self.journal, self.members, self.session, self.clock, rules, policy, self.forward, self.log, allowances
+        )
         shop = Shop(text("merchant_name"), text("merchant_id"), text("terminal_id"))
         teller = Teller(self.panel, board.printer(), shop, self.log)
         limits = Limits(number("max_amount"), number("again_within_s"))
@@ -214,6 +220,28 @@ class App:
         journal = self.journal
         works = (journal.idle_work, self.members.idle_work, self._bad_sectors.idle_work)
         self.housekeeping = Housekeeping(quiet, works, books.recover_if_due, self._retire)
+
+    def _spending(self, board: "Board", settings: "Settings") -> "tuple[Spending | None, Allowances | None]":
+        """What spending without the switch needs, where it is wanted."""
+        number, flag = settings.number, settings.flag
+        if not flag("offline_redeem"):
+            return None, None
+        from firmware.loyalty.allowances import Allowances  # some KB of heap that not every shop needs
+        from firmware.loyalty.offline import Spending
+        from firmware.switch.reserve import ended
+
+        complete = self.members.working if board.little_memory else self.members.complete
+        allowances = Allowances(self.members, self.journal, self.clock, complete)
+        self.session.says.append(lambda: ended(allowances.ended_utc()))
+        self.forward.spends = allowances
+        spending = Spending(
+            number("offline_redeem_max"),
+            number("offline_redeem_total"),
+            number("offline_redeem_age_h") * 3600,
+            flag("offline_redeem_legacy"),
+            flag("offline_redeem_risk"),
+        )
+        return spending, allowances
 
     async def run(self) -> None:
         """Sell, for ever."""
@@ -273,6 +301,7 @@ class App:
             "link {} {}".format("online" if now.online else "offline", self.session.fault),
             "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
             "clock quality {}".format(self.clock.quality),
+            "spending offline {}".format(self.counter.books.policy.spends()),
             "loaded from the switch: {}, {} cards refused here".format(self.downloads.status(), self.hotlist.own()),
             self.reader.status(),
             "keys check value {}, wrapped with the chip's number only".format(self.master.tag(bytes(16))[:3].hex()),

@@ -115,6 +115,13 @@ def declared_settings() -> "tuple[Setting, ...]":
         Setting("offline_earn", "bool", True, 0, 1, SWITCH),
         Setting("offline_records", "int", 500, 1, 15_000, SWITCH),
         Setting("offline_review_above", "int", 100_000_000, 0, 10**12 - 1, SWITCH),
+        # spending without the switch: what it reserved; points of one redemption, points of all until it heard of them
+        Setting("offline_redeem", "bool", False, 0, 1, SWITCH),
+        Setting("offline_redeem_legacy", "bool", False, 0, 1, SWITCH),
+        Setting("offline_redeem_max", "int", 5_000, 1, 10**9, SWITCH),
+        Setting("offline_redeem_total", "int", 50_000, 1, 10**9, SWITCH),
+        Setting("offline_redeem_age_h", "int", 24, 1, 72, SWITCH),
+        Setting("offline_redeem_risk", "bool", False, 0, 1, SWITCH),  # a fifth of what is known, without reserve
         Setting("again_within_s", "int", 120, 0, 3600, SWITCH),
         # the switch's news of members this terminal knows; 0: it does not ask
         Setting("member_refresh_s", "int", 0, 0, 86_400, SWITCH),

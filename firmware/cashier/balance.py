@@ -30,14 +30,19 @@ async def _confirmed(counter: "Counter", card: "CardData", title: str) -> "Balan
     """The switch's figure, or None when it cannot be had now. Raises Refused when the switch refuses the card."""
     if not counter.switch.online():
         return None
+    books = counter.books
     counter.panel.show(screens.waiting(counter.panel.text, title, None))
+    asked = books.asks(card)
     try:
-        reply = await counter.switch.inquire(card.uid, card.auth, counter.books.member_no(card), card.counter)
+        reply = await counter.switch.inquire(card.uid, card.auth, books.member_no(card), card.counter, allowance=asked)
     except LinkError as error:
         counter.log.error(error, "inquiry")
         return None
     counter.books.policy.heard(card.uid, reply.rc, counter.clock.now_utc())
     if not is_approved(reply):
         raise Refused(host_refusal(reply.rc))
-    counter.books.remember(card.uid, reply)
-    return Balance(reply.balance, True, 0) if reply.balance is not None else None
+    books.remember(card.uid, reply, asked)
+    if reply.balance is None:
+        return None
+    spent = books.spent_offline(card.uid)  # of which the switch has not heard: its figure is not the last word
+    return Balance(reply.balance - spent, not spent, 0)

@@ -3,8 +3,21 @@
 No function here awaits, so between a decision and its record no other task runs. Knows no screen and no key.
 """
 
-from firmware.core.errors import StoreError
-from firmware.core.types import ACCRUAL, APPROVED, ONLINE, REDEMPTION, REFUSED, Member, Result, Transaction
+from firmware.core.errors import Refused, StoreError
+from firmware.core.refusals import NEEDS_CONNECTION
+from firmware.core.types import (
+    ACCRUAL,
+    APPROVED,
+    CLOCK_OK,
+    OFFLINE,
+    ONLINE,
+    REDEMPTION,
+    REFUSED,
+    Member,
+    Result,
+    Transaction,
+)
+from firmware.loyalty.offline import Known
 from firmware.loyalty.outcome import counts_as_sale, estimated_balance, outcome_of
 from firmware.switch.profile import approved
 
@@ -13,8 +26,9 @@ if TYPE_CHECKING:
     from firmware.core.clock import Clock
     from firmware.core.log import Log
     from firmware.core.ports import Journal, Members, Switch
-    from firmware.core.types import CardData, JournalEntry, Reply
-    from firmware.loyalty.offline import OfflinePolicy
+    from firmware.core.types import Allowance, CardData, JournalEntry, Reply
+    from firmware.loyalty.allowances import Allowances
+    from firmware.loyalty.offline import Decision, OfflinePolicy
     from firmware.loyalty.outcome import Balance, Outcome
     from firmware.loyalty.rules import Rules
     from firmware.switch.forward import Forward
@@ -40,6 +54,7 @@ class Books:
         policy: "OfflinePolicy",
         forward: "Forward",
         log: "Log",
+        allowances: "Allowances | None" = None,
     ) -> None:
         self._journal = journal
         self._members = members
@@ -49,6 +64,7 @@ class Books:
         self._log = log
         self.rules = rules
         self.policy = policy
+        self.allowances = allowances  # None: this terminal spends nothing offline
         self._recent: "list[tuple[bytes, int, int]]" = []
         self._in_doubt: "list[int]" = []  # SEQ of intents sent and neither answered nor reversed yet
         self._recovered = False
@@ -65,13 +81,36 @@ class Books:
         """Append the intent to spend points."""
         return self._append(REDEMPTION, ONLINE, card, self.rules.worth(points), -points, 0)
 
-    def answer(self, intent: Transaction, reply: "Reply") -> None:
-        """Write down what the switch decided."""
+    def release(self, card: "CardData") -> "tuple[int, int] | None":
+        """Before points are spent online: give up what is reserved for spending offline. It goes back to the switch
+        with the message; a cut before that leaves it reserved there, and the next tap brings it back."""
+        return self.allowances.release(card.uid) if self.allowances is not None else None
+
+    def offline_redemption(self, card: "CardData", points: int, reason: int) -> Transaction:
+        """Append the redemption of points this terminal may give away itself. Raises Refused.
+
+        First the journal, which names the allowance, then the cache lets go of it: cut between the two, the journal
+        alone forbids a second use.
+        """
+        decision = self.may_spend_offline(card)
+        if not decision.approved:
+            raise Refused(decision.code)
+        if points > decision.most or self.allowances is None:
+            raise Refused(NEEDS_CONNECTION)
+        held = self._usable(card.uid)
+        number = held.number if held is not None else 0
+        worth = self.rules.worth(points)
+        transaction = self._append(REDEMPTION, OFFLINE, card, worth, -points, reason, number)
+        self.allowances.spent(transaction)
+        return transaction
+
+    def answer(self, intent: Transaction, reply: "Reply", asked: "tuple[int, int] | None" = None) -> None:
+        """Write down what the switch decided; `asked` for an allowance, keep what it said of one."""
         state = APPROVED if is_approved(reply) else REFUSED
         points = reply.points if state == APPROVED else 0
         self._journal.append_result(Result(intent.seq, state, reply.rc, points, reply.balance, reply.approval))
         self._in_doubt.remove(intent.seq)
-        self.remember(intent.uid, reply)
+        self.remember(intent.uid, reply, asked)
         self.policy.heard(intent.uid, reply.rc, self._clock.now_utc())
 
     def reverse(self, intent: Transaction) -> None:
@@ -113,6 +152,38 @@ class Books:
     def recovery_due(self) -> bool:
         """Whether an intent without an answer may stand in the journal: after a start, and after a flow that failed."""
         return not self._recovered or len(self._in_doubt) > 0
+
+    # --- spending offline ---------------------------------------------------------------------------------------------
+
+    def asks(self, card: "CardData") -> "tuple[int, int] | None":
+        """What to say when the switch may reserve points for this card here, None: nothing."""
+        if self.allowances is None or not self.policy.may_hold(card):
+            return None
+        return self.allowances.asks(card.uid)
+
+    def may_spend_offline(self, card: "CardData") -> "Decision":
+        """Whether this card may spend here and now without the switch, and how many points at most."""
+        uid, allowances, member = card.uid, self.allowances, self._members.get(card.uid)
+        held = self._usable(uid)
+        known = Known(
+            self._clock.now_utc(),
+            self._clock.quality == CLOCK_OK,
+            member.points + self._journal.pending_points(uid) if member is not None else 0,
+            max(member.as_of_utc if member is not None else 0, held.granted_utc if held is not None else 0),
+            self._journal.oldest_pending_utc(),
+            self._journal.pending_count(),
+            self.spent_offline(uid),
+            allowances.spent_in_all() if allowances is not None else 0,
+        )
+        return self.policy.redeem(card, held.points if held is not None else 0, self.rules.fewest(), known)
+
+    def spent_offline(self, uid: bytes) -> int:
+        """Points of this card spent here that the switch has still to hear of."""
+        return self.allowances.spent_by(uid) if self.allowances is not None else 0
+
+    def _usable(self, uid: bytes) -> "Allowance | None":
+        held = self.allowances.get(uid) if self.allowances is not None else None
+        return held if held is not None and self.allowances is not None and self.allowances.usable(held) else None
 
     # --- what is known ------------------------------------------------------------------------------------------------
 
@@ -156,8 +227,10 @@ class Books:
         member = self._members.get(card.uid)
         return member.member_no if member is not None else 0
 
-    def remember(self, uid: bytes, reply: "Reply") -> None:
-        """Keep what an authentic answer said of a member."""
+    def remember(self, uid: bytes, reply: "Reply", asked: "tuple[int, int] | None" = None) -> None:
+        """Keep what an authentic answer said of a member; and of an allowance, if it was asked for one."""
+        if asked is not None and self.allowances is not None:
+            self.allowances.told(uid, reply.allowance)
         if reply.member is not None:
             self._members.put(reply.member)
             return
@@ -194,7 +267,9 @@ class Books:
                 return True
         return False
 
-    def _append(self, verb: int, mode: int, card: "CardData", amount: int, points: int, reason: int) -> Transaction:
+    def _append(
+        self, verb: int, mode: int, card: "CardData", amount: int, points: int, reason: int, allowance: int = 0
+    ) -> Transaction:
         transaction = Transaction(
             self._journal.next_seq(),
             verb,
@@ -209,6 +284,7 @@ class Books:
             reason,
             ruleset=self.rules.ruleset,
             card_counter=card.counter,
+            allowance=allowance,
         )
         self._journal.append(transaction)
         if mode == ONLINE:

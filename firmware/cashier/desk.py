@@ -122,6 +122,10 @@ class Desk:
             pieces += 1
             counter.panel.beat()
             await asyncio.sleep_ms(0)
+        if not counter.books.started and counter.books.allowances is not None:
+            for _ in counter.books.allowances.recall():
+                counter.panel.beat()
+                await asyncio.sleep_ms(0)
         if not counter.books.started:
             counter.books.start()
 
@@ -129,6 +133,10 @@ class Desk:
         """After a start: put the journal right, and tell how the last transaction ended if nobody may have seen it."""
         counter = self._counter
         await self._read_journal()
+        spending = counter.books.policy.spending
+        if spending is not None and spending.risk:
+            text = counter.panel.text
+            await counter.panel.acknowledge(screens.notice(text, text.get("start_risk"), text.get("start_risk_next")))
         reversed_count = counter.books.reversed_at_start
         if counter.books.recovery_due():
             reversed_count += counter.books.recover()

@@ -34,15 +34,16 @@ async def _approved(counter: "Counter", card: "CardData", amount: int) -> int:
     if not counter.switch.online():
         return _offline(counter, card, amount, OFFLINE_LINK_DOWN)
     panel, books = counter.panel, counter.books
+    asked = books.asks(card)
     intent = books.accrual(card, amount, ONLINE)
     panel.show(screens.waiting(panel.text, panel.text.get("title_sale"), amount))
     try:
-        reply = await counter.switch.request(intent)
+        reply = await counter.switch.request(intent, asked)
     except LinkError as error:
         counter.log.error(error, "sale")
         books.reverse(intent)
         return _offline(counter, card, amount, _reason(error))
-    books.answer(intent, reply)
+    books.answer(intent, reply, asked)
     if is_approved(reply):
         books.note_sale(card, amount)
     return intent.seq

@@ -117,6 +117,12 @@ class OfflinePolicy:
             return Decision(QUEUE_FULL)
         return Decision()
 
+    def spends(self) -> str:
+        """Whether anybody spends offline, in a word for a technician."""
+        if self.spending is None:
+            return "off"
+        return "AT RISK, without reserve" if self.spending.risk else "what is reserved"
+
     def may_hold(self, card: "CardData") -> bool:
         """Whether points may be reserved for this card: a card that may spend here by what it showed this terminal."""
         spending = self.spending

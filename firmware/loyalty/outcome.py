@@ -51,6 +51,7 @@ class Outcome:
         self.approval = entry.result.approval if entry.result is not None else ""
         self.balance: "Balance | None" = None
         self.under_review = False
+        self.reserved = False  # points the switch had kept for this, before it hears of it
 
 
 def outcome_of(
@@ -65,10 +66,12 @@ def outcome_of(
     if entry.state == VOIDED:
         outcome = Outcome(entry, TAKEN_BACK, 0, False, "")
     elif transaction.mode == OFFLINE:
-        outcome = Outcome(entry, REJECTED if entry.state == DEAD else DONE, transaction.points, True, "")
+        reserved = transaction.allowance > 0  # the switch keeps these points for it: they are not an estimate
+        outcome = Outcome(entry, REJECTED if entry.state == DEAD else DONE, transaction.points, not reserved, "")
+        outcome.reserved = reserved
         if outcome.kind == DONE:
             outcome.balance = estimated_balance(member, pending_points, now_utc)
-            outcome.under_review = 0 <= review_above < transaction.amount
+            outcome.under_review = not reserved and 0 <= review_above < transaction.amount
     elif entry.state == REVERSED:
         outcome = Outcome(entry, UNDONE, 0, False, "")
     elif result is None or entry.state == OPEN:

@@ -67,6 +67,8 @@ def _body(text: "Catalogue", told: "Outcome") -> "list[str]":
     points = digits.signed(told.points)
     if not told.estimated:
         lines = [text.get("r_points", points)]
+        if told.reserved:
+            lines += [text.get("r_offline"), text.get("r_reserved")]
     else:
         review = "r_under_review" if told.under_review else "r_to_be_confirmed"
         lines = [text.get("r_points_about", points), text.get("r_offline"), text.get(review)]

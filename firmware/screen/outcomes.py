@@ -25,6 +25,8 @@ def outcome(text: "Catalogue", told: "Outcome") -> "list[Line]":
             lines.append((NOTE, text.get("under_review")))
         elif told.estimated:
             lines.append((NOTE, text.get("to_be_confirmed")))
+        elif told.reserved:
+            lines.append((NOTE, text.get("reserved")))
     elif told.kind == DECLINED:
         what, _ = text.error(told.code)
         lines = [(BIG, text.get("big_refused")), (NOTE, what)] + _balance(text, told.balance)

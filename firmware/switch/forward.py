@@ -101,6 +101,7 @@ class Forward:
         self._not_before = ticks_ms()
         self._sign_ons = 0
         self.paused = False  # the switch refused our MAC; ends with the next sign-on
+        self.on_refused: "Callable[[bytes, str], object] | None" = None  # hears UID and code of what was buried
         self.spends: "Spends | None" = None  # what offline redemptions leave behind
         session.before_answer = self._before_answer
 
@@ -296,6 +297,8 @@ class Forward:
         if end != SETTLE:
             self._log.fault("H" + answer.rc, "the switch refuses SEQ {} for good".format(seq))
             self._bury(seq, answer.rc)
+            if self.on_refused is not None:
+                self.on_refused(transaction.uid, answer.rc)
         elif transaction.verb != REVERSAL and booked_points(answer) != transaction.points:
             self._log.fault(POINTS_DIFFER, "SEQ {} is acknowledged with other points".format(seq))
             self._bury(seq, answer.rc)

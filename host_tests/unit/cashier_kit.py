@@ -29,7 +29,8 @@ from firmware.core.types import (
     Result,
     Transaction,
 )
-from firmware.loyalty.offline import OfflinePolicy
+from firmware.loyalty.allowances import Allowances
+from firmware.loyalty.offline import OfflinePolicy, Spending
 from firmware.loyalty.rules import Rules
 from firmware.receipt.content import Shop
 from firmware.screen import keys as key
@@ -123,6 +124,12 @@ class FakeJournal:
     def _pending(self) -> list[Transaction]:
         return [entry.transaction for entry in self.entries.values() if entry.transaction.mode == OFFLINE]
 
+    def pending(self) -> Iterator[Transaction]:
+        return iter(self._pending())
+
+    def pending_of(self, uid: bytes, reversals: bool = False) -> Iterator[Transaction]:
+        return iter([t for t in self._pending() if t.uid == uid and (t.verb == REVERSAL) == reversals])
+
     def pending_count(self) -> int:
         return len(self._pending())
 
@@ -137,14 +144,18 @@ class FakeJournal:
 
 
 class FakeMembers:
-    def __init__(self) -> None:
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
         self.known: dict[bytes, Member] = {}
 
     def get(self, uid: bytes) -> Member | None:
         return self.known.get(uid)
 
-    def put(self, member: Member) -> None:
+    def put(self, member: Member, now: bool = False) -> bool:
+        if member.uid[-1:] == b"A" and len(member.uid) == len(ALI.uid) + 1:
+            self.calls.append(f"hold {member.points}" if member.points else "drop")
         self.known[member.uid] = member
+        return True
 
 
 class FakeSwitch:
@@ -158,6 +169,7 @@ class FakeSwitch:
         self.sent: list[Transaction] = []
         self.takes_ms = 200
         self.counters: list[int] = []
+        self.allowances: list[tuple[int, int] | None] = []  # what each request said of one
 
     def online(self) -> bool:
         return self.up
@@ -171,7 +183,16 @@ class FakeSwitch:
     def wake(self) -> None:
         self.calls.append("wake")
 
-    async def inquire(self, uid: bytes, auth: int, member_no: int, counter: int = 0, sun: bytes = b"") -> Reply:
+    async def inquire(
+        self,
+        uid: bytes,
+        auth: int,
+        member_no: int,
+        counter: int = 0,
+        sun: bytes = b"",
+        allowance: tuple[int, int] | None = None,
+    ) -> Reply:
+        self.allowances.append(allowance)
         self.calls.append("inquire with sun" if sun else "inquire")
         self.counters.append(counter)
         return await self._answer()
@@ -179,7 +200,8 @@ class FakeSwitch:
     async def relay(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
         raise AssertionError("no card of these tests is relayed")
 
-    async def request(self, transaction: Transaction) -> Reply:
+    async def request(self, transaction: Transaction, allowance: tuple[int, int] | None = None) -> Reply:
+        self.allowances.append(allowance)
         self.calls.append("request")
         assert transaction.seq not in [t.seq for t in self.sent], "a 0200 is sent once"
         self.sent.append(transaction)
@@ -302,7 +324,7 @@ class World:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.journal = FakeJournal(self.calls)
-        self.members = FakeMembers()
+        self.members = FakeMembers(self.calls)
         self.switch = FakeSwitch(self.calls)
         self.forward = FakeForward(self.journal)
         self.reader = FakeReader()
@@ -314,6 +336,7 @@ class World:
         self.log = Log(200)
         self.blocked: set[bytes] = set()
         self.queue_limit = 500
+        self.spending: Spending | None = None
         self.beats = 0
         self.desk: Desk
 
@@ -323,11 +346,14 @@ class World:
             signals = Signals(self.sounder, self.lamps)
             text = catalogue.load("en")
             panel = Panel(self.canvas, keys, self.reader, signals, text, Times(60_000, 30_000, 20_000), self.log)  # type: ignore[arg-type]
-            policy = OfflinePolicy(True, self.queue_limit, 100_000_000, self.blocked.__contains__)
-            clock = FakeClock()
+            policy = OfflinePolicy(
+                True, self.queue_limit, 100_000_000, self.blocked.__contains__, spending=self.spending
+            )
+            clock = self.clock = FakeClock()
+            allowances = Allowances(self.members, self.journal, clock) if self.spending is not None else None  # type: ignore[arg-type]
             books = Books(
                 self.journal, self.members, self.switch, clock, Rules(1000, 1, 500, 100, 100), policy,
-                self.forward, self.log,
+                self.forward, self.log, allowances,
             )  # type: ignore[arg-type]  # fmt: skip
             shop = Shop("Corner Shop", "M00000000000001", "T0000001")
             teller = Teller(panel, self.printer, shop, self.log)
