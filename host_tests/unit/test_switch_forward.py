@@ -135,9 +135,12 @@ def test_done_settles_and_the_member_cache_hears_the_balance(code):
 def test_a_hard_refusal_buries_and_the_queue_goes_on(code):
     async def story() -> None:
         post = Post(transaction(seq=7, mode=OFFLINE), transaction(seq=8, mode=OFFLINE), codes=(code, "00"))
+        refused = []
+        post.forward.on_refused = lambda uid, rc: refused.append((uid, rc))
         async with post.running():
             await until(lambda: 8 in post.journal.gone)
             assert post.journal.told == [("bury", 7, code), ("settle", 8)]
+        assert refused == [(UID, code)]  # a card reported lost is on the terminal's own hotlist from now on
 
     onhost.run_virtual(story())
 
