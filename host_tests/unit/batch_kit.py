@@ -9,8 +9,6 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from sqlalchemy import delete
-
 from firmware.cashier.shift import Shift
 from firmware.core.errors import Cancelled, LinkDown, NoAnswer
 from firmware.core.types import APPROVED, OFFLINE, ONLINE, REDEMPTION, REFUSED, Result, Transaction
@@ -24,11 +22,10 @@ from host_tests.unit import bench_client
 from host_tests.unit.bench_client import KEY_IN, KEY_OUT, MERCHANT, NOW, TERMINAL, furnish
 from host_tests.unit.switch_kit import FakeClock, log, transaction
 from tools.bench_switch import Ledger
-from tools.bench_switch.batch_tables import FactRow
+from tools.bench_switch.amnesia import forget
 from tools.bench_switch.desk import Desk
 from tools.bench_switch.faults import FaultScript
 from tools.bench_switch.log import MessageLog
-from tools.bench_switch.schema import PostingRow, TransactionRow
 from tools.sim.chips.nor import Nor, NorPartition
 
 ALI = bytes.fromhex(bench_client.ALI)
@@ -158,11 +155,7 @@ class Till:
 
     def switch_loses(self, seq: int) -> None:
         """As if its books had been put back to an earlier day."""
-        with self.ledger._session() as session:
-            (found,) = session.query(TransactionRow.id).where(TransactionRow.seq == seq).one()
-            for row, column in ((PostingRow, PostingRow.transaction_id), (FactRow, FactRow.transaction_id)):
-                session.execute(delete(row).where(column == found))
-            session.execute(delete(TransactionRow).where(TransactionRow.id == found))
+        forget(self.ledger, TERMINAL, seq=seq)
 
     # --- the end of a shift -------------------------------------------------------------------------------------------
 

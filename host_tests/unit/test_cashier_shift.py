@@ -62,7 +62,7 @@ def test_an_agreed_shift_is_told_and_printed_by_kind_and_clerk(counter):
     ]  # fmt: skip
     assert " 215,000 rial        +215 points" in text
     assert text.index("WITHOUT CLERK") < text.index("CLERK 3")
-    assert "Rejected and not resolved: 1" in text and any(line.endswith("H13: 0") for line in text)
+    assert "Rejected and not resolved: 1" in text and any(line.endswith(": H13 0") for line in text)
     tag, generation = counter.journal.last_tag()
     assert f"{tag.hex()}@{generation}" in text
     assert all(len(line) <= 32 for line in text)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tools.bench_switch.amnesia import forget
+from tools.sim import demo
 from tools.sim.scenario_parser import ScenarioError, Step
 
 if TYPE_CHECKING:
@@ -122,6 +124,10 @@ def switch(stage: Stage, step: Step) -> None:
         return
     if "wrong-certificate" in step.words:
         stage.switch_replaced()
+        return
+    if "forgets" in step.words:
+        verb = next(iter(step.words & {"accrual", "redemption"}))
+        forget(stage.switch.ledger, demo.TERMINAL_ID, verb=verb)
         return
     kind = next(fault for fault in FAULTS if fault in step.words)
     stage.switch_fault(

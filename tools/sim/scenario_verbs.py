@@ -65,6 +65,7 @@ ACT: tuple[Verb, ...] = (
     Verb("switch late MS [ms] [times N] [for MTI]", "answer, but so much later", act.switch),
     Verb("switch silent|deaf|garbage|close|replay|wrong-mac|duplicate [times N] [for MTI]", "misbehave once, or N times; for one message type, or any. silent has booked it, deaf never saw it", act.switch),
     Verb("switch wrong-certificate", "another server answers at the switch's address, with a certificate of its own, until `switch normal`", act.switch),
+    Verb("switch forgets accrual|redemption", "the newest one is gone from its books, as if they had been put back to an earlier moment", act.switch),
     Verb("switch card NAME lost|stolen|active", "the office blocks a card, or lets it work again", act.block_card),
     Verb("publish config|rules WANTED...", "the switch has settings or earning rules to load, each as NAME=VALUE; heard of at the next sign-on or echo", act.publish),
     Verb("publish hotlist", "the same, of the cards that are blocked now", act.publish),
