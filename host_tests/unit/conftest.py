@@ -6,6 +6,7 @@ A machine without PostgreSQL says so in the summary, once for each test that was
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
@@ -68,3 +69,21 @@ def shared_database(request, tmp_path):
     return (
         f"sqlite:///{tmp_path}/books.db" if request.param == "sqlite" else request.getfixturevalue("postgres_database")
     )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request):
+    """A function that opens empty databases one after the other, for a test that makes its own examples."""
+    spare = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+
+    @contextlib.contextmanager
+    def fresh():
+        url = "sqlite://" if spare is None else spare.take()
+        try:
+            yield url
+        finally:
+            if spare is not None:
+                spare.give_back(url)
+
+    fresh.few = spare is not None  # emptying a database costs more than an example
+    return fresh

@@ -39,8 +39,8 @@ SESSIONS = iter(range(0x80000100, 0x80001000))
 
 
 @pytest.fixture
-def desk():
-    ledger = Ledger()
+def desk(database):
+    ledger = Ledger(database)
     furnish(ledger)
     desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
     desk.ledger = ledger

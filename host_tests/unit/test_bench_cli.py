@@ -25,10 +25,17 @@ from tools.issuer import keyfile
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def books_url(request, tmp_path):
+    """An empty database; SQLite's in a folder that is not there yet."""
+    sqlite = f"sqlite:///{tmp_path}/books/switch.db"
+    return sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(books_url):
     def invoke(*arguments, code=0):
-        result = CliRunner().invoke(main, ["--database", f"sqlite:///{tmp_path}/books/switch.db", *arguments])
+        result = CliRunner().invoke(main, ["--database", books_url, *arguments])
         assert result.exit_code == code, result.output
         assert "Traceback" not in result.output
         return result.output
@@ -42,6 +49,7 @@ def keys_file(tmp_path):
     return str(path)
 
 
+@pytest.mark.parametrize("books_url", ["sqlite"], indirect=True)
 def test_help_of_every_command_works(run):
     for command in ([], ["serve"], ["member", "add"], ["card", "block"], ["terminal", "add"], ["fault", "set"]):
         assert "Usage:" in run(*command, "--help")
@@ -85,6 +93,19 @@ def test_a_member_is_shown_with_standing_cards_and_bookings(run):
         assert words in shown
 
 
+def test_points_are_given_and_taken_and_messages_are_listed_masked(run):
+    run("member", "add", "ali", "--points", "600", "--mobile", "09123456789", "--language", "en")
+    assert "-50 points, 550 now" in run("member", "points", "ali", "-50", "--reason", "typing mistake")
+    shown = run("member", "show", "ali")
+    assert "typing mistake" in shown
+    assert "0912***6789" in shown
+    assert "B13" in run("member", "points", "ali", "-551", "--reason", "more than there is", code=1)
+    assert "B15" in run("member", "contact", "ali", "--mobile", "12", code=1)
+    assert "0 messages" in run("sms", "list", "--member", "ali")
+    assert "no messages" in run("member", "contact", "ali")
+    assert "0912" not in run("member", "show", "ali")
+
+
 def test_a_member_list_is_read_in_whole_or_not_at_all_and_again_without_effect(run, tmp_path):
     file = tmp_path / "members.csv"
     file.write_text(
@@ -104,6 +125,7 @@ def test_a_member_list_is_read_in_whole_or_not_at_all_and_again_without_effect(r
     assert "right" in run("ledger", "check")
 
 
+@pytest.mark.parametrize("books_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -184,6 +206,7 @@ def test_every_kind_of_fault_is_on_the_page():
     assert set(KINDS) <= set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
 
 
+@pytest.mark.parametrize("books_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -216,6 +239,7 @@ def test_errors_are_one_line_that_says_what_is_wrong(run, tmp_path, arguments, s
     assert says in output
 
 
+@pytest.mark.parametrize("books_url", ["sqlite"], indirect=True)
 def test_a_bad_key_file_is_named_and_not_quoted(run, tmp_path):
     path = tmp_path / "bad.json"
     path.write_text('{"kid": 1, "mac_out": "00112233445566778899aabbccddeeff"}')
@@ -243,9 +267,9 @@ def test_a_database_that_does_not_work_is_one_line(url):
     assert "pass" not in result.output
 
 
-def test_a_broken_ledger_fails_the_check(run, tmp_path):
+def test_a_broken_ledger_fails_the_check(run, books_url):
     run("member", "add", "ali", "--points", "600")
-    books = Ledger(f"sqlite:///{tmp_path}/books/switch.db")
+    books = Ledger(books_url)
     with books._session() as session:
         session.delete(session.get_one(type(books.postings()[0]), 1))
     books.close()
@@ -253,11 +277,11 @@ def test_a_broken_ledger_fails_the_check(run, tmp_path):
     assert "sum to -600" in output
 
 
-def test_serving_answers_obeys_faults_from_outside_and_stops_on_ctrl_c(run, tmp_path):
+def test_serving_answers_obeys_faults_from_outside_and_stops_on_ctrl_c(run, books_url, tmp_path):
     run("member", "add", "ali")
     run("card", "add", ALI, "ali")
     run("terminal", "add", TERMINAL, "--merchant", "SHOP", "--keys", keys_file(tmp_path))
-    command = [sys.executable, "-m", "tools.bench_switch", "--database", f"sqlite:///{tmp_path}/books/switch.db"]
+    command = [sys.executable, "-m", "tools.bench_switch", "--database", books_url]
     command += ["serve", "--port", "0", "--pki", str(tmp_path / "pki")]
     root = Path(__file__).parents[2]
     with subprocess.Popen(
@@ -284,7 +308,8 @@ def test_serving_answers_obeys_faults_from_outside_and_stops_on_ctrl_c(run, tmp_
     assert "right" in run("ledger", "check")
 
 
-def test_serving_with_issuer_keys_asks_the_environment_and_verifies_cards(run, tmp_path):
+@pytest.mark.parametrize("books_url", ["sqlite"], indirect=True)
+def test_serving_with_issuer_keys_asks_the_environment_and_verifies_cards(run, books_url, tmp_path):
     path = tmp_path / "issuer.json"
     keyfile.save(path, OFFICE, "a long passphrase", cost=1 << 14)
     run("member", "add", "zari", "--points", "600")
@@ -297,7 +322,7 @@ def test_serving_with_issuer_keys_asks_the_environment_and_verifies_cards(run, t
         "-m",
         "tools.bench_switch",
         "--database",
-        f"sqlite:///{tmp_path}/books/switch.db",
+        books_url,
         *serve,
     ]
     command += ["--quiet", "--passphrase-env", "VAFA_OFFICE"]
@@ -329,6 +354,7 @@ class Served:
         self.identity = identity
 
 
+@pytest.mark.parametrize("books_url", ["sqlite"], indirect=True)
 def test_a_new_terminal_may_hold_no_card_key(run, tmp_path):
     path = tmp_path / "new" / "SHOP0001.keys.json"
     run("terminal", "add", "SHOP0001", "--merchant", "MY-SHOP-0000001", "--keys", str(path), "--no-card-key")
@@ -338,6 +364,7 @@ def test_a_new_terminal_may_hold_no_card_key(run, tmp_path):
     assert not (tmp_path / "new" / "card-group.hex").exists()
 
 
+@pytest.mark.parametrize("books_url", ["sqlite"], indirect=True)
 def test_a_new_terminals_keys_are_a_whole_keys_json_and_all_terminals_read_the_same_cards(run, tmp_path):
     made = []
     for terminal in ("SHOP0001", "SHOP0002"):

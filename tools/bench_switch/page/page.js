@@ -245,6 +245,24 @@ const SECTIONS = {
         one.state === "open" ? [button("Give back", () => act("allowance.cancel", { id: one.id }), "danger")] : []]), "Nothing is reserved."));
     };
   } },
+  batches: { title: "Batches", every: 5000, draw(main) {
+    const list = el("div");
+    main.append(el("p", { class: "hint" }, "Shifts of the terminals: totals of both sides. Which records differ: python -m tools.bench_switch batch show TERMINAL NUMBER"), list);
+    return async () => {
+      const { batches } = await read("batches");
+      list.replaceChildren(table(["terminal", "#batch", "#from SEQ", "#to SEQ", "told", "state", "#records that differ"], batches.map((one) => [
+        mono(one.terminal), figure(one.number), figure(one.low), figure(one.high), when(one.told), el("span", { class: one.state === "agreed" ? "tag good" : one.state === "disputed" ? "tag bad" : "tag" }, one.state), one.differ ? figure(one.differ) : ""]), "No shift was closed yet."));
+    };
+  } },
+  downloads: { title: "Downloads", every: 5000, draw(main) {
+    const files = el("div"), wishes = el("div");
+    main.append(el("p", { class: "hint" }, "Signed files for terminals, the newest first. Publishing needs the signing key: python -m tools.bench_switch config, rules, card hotlist"), files, el("h3", {}, "Settings that are wanted"), wishes);
+    return async () => {
+      const said = await read("downloads");
+      files.replaceChildren(table(["what", "#version", "merchant", "terminal"], said.files.map((one) => [one.what, figure(one.version), mono(one.merchant), one.terminal ? mono(one.terminal) : "all"]), "Nothing is published yet."));
+      wishes.replaceChildren(table(["merchant", "terminal", "setting", "value"], said.wishes.map((one) => [mono(one.merchant), one.terminal ? mono(one.terminal) : "all", one.name, one.value]), "None."));
+    };
+  } },
   letters: { title: "Rejected", every: 5000, draw(main) {
     const list = el("div");
     main.append(el("p", { class: "hint" }, "What this switch refused for good of what terminals sent later. “Give up”: the terminal is told at its next sign-on or echo that the office has dealt with it. “Decide anew”: the next try counts as the first."), list);

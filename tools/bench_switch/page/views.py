@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tools.bench_switch.batches import SAME
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import KINDS
 from tools.bench_switch.grants import WAYS
@@ -19,6 +20,7 @@ from tools.bench_switch.outbox import LANGUAGES, masked_mobile
 from tools.bench_switch.page.watch import Heard, Watch
 from tools.bench_switch.programme import TIER_NAMES
 from tools.bench_switch.schema import OutboxRow, TransactionRow
+from tools.release.files import ROLES
 
 LAST = 30
 MOST = 200  # rows of one list
@@ -169,6 +171,44 @@ def _letters(source: Source, _query: Query) -> dict[str, Any]:
     return {"letters": [vars(one) for one in source.ledger.letters()[-MOST:]]}
 
 
+def _batches(source: Source, _query: Query) -> dict[str, Any]:
+    ledger = source.ledger
+    rows = sorted(ledger.batches(), key=lambda row: -row.told_utc)[:MOST]
+    return {
+        "batches": [
+            {
+                "terminal": row.terminal_id,
+                "number": row.number,
+                "low": row.low,
+                "high": row.high,
+                "state": row.state,
+                "told": row.told_utc,
+                "differ": sum(1 for record in ledger.batch_records(row) if record.finding != SAME),
+            }
+            for row in rows
+        ]
+    }
+
+
+def _downloads(source: Source, _query: Query) -> dict[str, Any]:
+    names = {number: name for name, number in ROLES.items()}
+    return {
+        "files": [
+            {
+                "what": names.get(one.role, str(one.role)),
+                "version": one.version,
+                "merchant": one.merchant_id,
+                "terminal": one.terminal_id,
+            }
+            for one in source.ledger.publications()[-MOST:][::-1]
+        ],
+        "wishes": [
+            {"merchant": row.merchant_id, "terminal": row.terminal_id, "name": row.name, "value": row.value}
+            for row in source.ledger.wishes()
+        ],
+    }
+
+
 VIEWS: dict[str, Callable[[Source, Query], dict[str, Any]]] = {
     "start": _start,
     "members": _members,
@@ -182,4 +222,6 @@ VIEWS: dict[str, Callable[[Source, Query], dict[str, Any]]] = {
     "sms": _sms,
     "allowances": _allowances,
     "letters": _letters,
+    "batches": _batches,
+    "downloads": _downloads,
 }
