@@ -34,7 +34,8 @@ def _nonce(_context: click.Context, _parameter: click.Parameter, value: str) -> 
     return value
 
 
-def _master_key(path: Path) -> bytes:
+def master_key(path: Path) -> bytes:
+    """`tmk` of a keys file."""
     try:
         key = bytes.fromhex(json.loads(path.read_text())["tmk"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -56,5 +57,5 @@ def _master_key(path: Path) -> bytes:
 )
 def answer(terminal_id: str, right: str, nonce: str, keys_path: Path | None) -> None:
     """Answer the NONCE a person reads from the console or the screen of a terminal that asks for RIGHT."""
-    key = _master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
+    key = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
     click.echo(f"terminal {terminal_id}, right {right}: answer {digits_for(key, nonce, right)}")

@@ -51,6 +51,10 @@ class Books:
         with self._turn, Session(self._reader, expire_on_commit=False) as session:
             yield session
 
+    def transact(self, work: Callable[[Session], Result]) -> Result:
+        """One database transaction of a module beside the books, tried again as theirs are."""
+        return self._retried(work)
+
     def _retried(self, work: Callable[[Session], Result]) -> Result:
         for left in reversed(range(_TRIES)):
             try:

@@ -16,11 +16,11 @@ from rich.markup import escape
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_batches import batch
 from tools.bench_switch.cli_downloads import config, hotlist, published, rules, serving_rules
+from tools.bench_switch.cli_keychange import terminal
 from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
 from tools.bench_switch.cli_letters import letters
 from tools.bench_switch.cli_office import card, member
 from tools.bench_switch.cli_sms import sms
-from tools.bench_switch.cli_terminals import terminal
 from tools.bench_switch.database import is_shared
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import KINDS, Fault

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tools.bench_switch import batch_messages, downloads
+from tools.bench_switch import batch_messages, downloads, keychange
 from tools.bench_switch.booking import RC_APPROVED, Standing
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.faults import Fault, FaultScript
@@ -89,6 +89,7 @@ class Desk:
         self._ledger = ledger
         self._prover = prover or Prover(None, ledger)
         self._downloads = downloads.Downloads(ledger, clock)
+        self._keys = keychange.KeyDesk(ledger, log)
         self._faults = faults
         self._log = log
         self._clock = clock
@@ -113,6 +114,10 @@ class Desk:
         self._log.message(IN, request, f"fault: {fault.kind}" if fault else "")
         if fault is not None and fault.kind in ("silent", "close") and not fault.books:
             return self._without_answer(fault)
+        try:
+            terminal = self._keys.speaking(request, terminal, salvage(request)[0])
+        except SQLAlchemyError as error:
+            return self._hang_up(f"database: {type(error).__name__}")
         answer = self._answer(request, terminal, fault)
         if fault is not None and fault.kind in ("silent", "close"):
             return self._without_answer(fault)
@@ -150,9 +155,11 @@ class Desk:
         kid_known = tags.get(tlv.KID, base[tlv.KID]) == base[tlv.KID]
         if not (kid_known and request.mac_right(bytes.fromhex(terminal.mac_out))):
             self._log.note("MAC wrong" if kid_known else "KID unknown", terminal.terminal_id)
-            return _Answer(RC_SECURITY, nothing_booked)
+            asks = request.mti == "0800" and request.fields.get("70") == keychange.NEW_KEYS
+            return _Answer(RC_SECURITY, nothing_booked | (self._keys.announced(terminal) if asks else {}))
         if terminal.blocked:
-            return _Answer(RC_BLOCKED, nothing_booked)
+            ordered = self._keys.ordered(terminal, tags) if request.mti == "0800" else {}
+            return _Answer(RC_BLOCKED, nothing_booked | ordered)
         try:
             demand_complete(request, tags, tlv_fault)
             return self._process(request, terminal, tags, base, fault)
@@ -232,15 +239,28 @@ class Desk:
         if function in downloads.FUNCTIONS:
             rc, found = (refused_with, {}) if refused_with else self._downloads.answer(terminal, function, said)
             return _Answer(rc, {**base, **found})
-        if function not in (SIGN_ON, SIGN_OFF, ECHO):
+        if function not in (SIGN_ON, SIGN_OFF, ECHO, keychange.NEW_KEYS):
             raise Refused(RC_INVALID, f"network function {function}")
         ended = released(said)
         if ended is not None and ended[0] == 0 and not refused_with:
             self._ledger.release_ended(terminal.terminal_id, ended[1], self._clock())
+        version, spoken = keychange.profile_tags(function, said)
+        base = base | version
+        if not spoken:
+            return _Answer(RC_INVALID, base)
         tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == SIGN_ON else base
         if function != SIGN_OFF and not refused_with:
             cleared = self._ledger.letter_order(terminal.terminal_id, letter_done(said), self._clock())
-            tags = {**tags, **letter_tags(cleared), **self._downloads.newest(terminal)}
+            tags = {
+                **tags,
+                **letter_tags(cleared),
+                **self._downloads.newest(terminal),
+                **self._keys.announced(terminal),
+            }
+            ordered = self._keys.ordered(terminal, said)
+            if ordered:
+                tags.pop(tlv.DISPUTE, None)  # one order at a time; a dead letter can wait
+            tags = tags | ordered
         return _Answer(refused_with or "00", tags)
 
     def _member_tags(self, standing: Standing | None) -> dict[int, bytes]:

@@ -203,6 +203,28 @@ class ReopenRow(Base):
     reopened_utc: Mapped[int] = mapped_column(BigInteger)
 
 
+class KeyChangeRow(Base):
+    """A pair of MAC keys that is announced and not in force yet; `newkey` is tag 63 as it travels, in hex."""
+
+    __tablename__ = "key_changes"
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"), primary_key=True)
+    kid: Mapped[int] = mapped_column(Integer)
+    mac_out: Mapped[str] = mapped_column(String(32))
+    mac_in: Mapped[str] = mapped_column(String(32))
+    newkey: Mapped[str] = mapped_column(String(82))
+    made_utc: Mapped[int] = mapped_column(BigInteger)
+
+
+class OrderRow(Base):
+    """What a terminal is ordered to do to itself (tag 54, 2 or 3), and how many of its transactions were not settled
+    when it heard of it (-1 not counted yet)."""
+
+    __tablename__ = "terminal_orders"
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"), primary_key=True)
+    admin: Mapped[int] = mapped_column(Integer)
+    unsettled: Mapped[int | None] = mapped_column(Integer)
+
+
 class ChallengeRow(Base):
     """The open challenge of a relayed card, whose second step may come to another worker than its first."""
 

@@ -39,6 +39,9 @@ SINCE = 0x67
 CHUNK = 0x7E
 BLOB = 0x7F
 FW = 0x61
+DIAG = 0x62
+NEWKEY = 0x63
+PROFILE = 0x68
 CHAIN = 0x64
 TEXT = 0x70
 
@@ -72,6 +75,9 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     NAME: ("NAME", 0, 60, "t"),
     KID: ("KID", 1, 1, "u"),
     FW: ("FW", 1, 32, "t"),
+    DIAG: ("DIAG", 0, 200, "t"),
+    NEWKEY: ("NEWKEY", 41, 41, "x"),
+    PROFILE: ("PROFILE", 2, 2, "b"),
     CHAIN: ("CHAIN", 8, 8, "b"),
     DIGEST: ("DIGEST", 8, 8, "b"),
     SINCE: ("SINCE", 4, 4, "u"),

@@ -1,0 +1,107 @@
+"""`terminal rekey`, `stop`, `zeroise`: new keys for a terminal and orders to it, on the command line.
+
+A terminal's master key is read from its keys file, where it stays; a key is only ever shown by its check value.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import click
+
+from tools.bench_switch import keychange
+from tools.bench_switch.answers import master_key
+from tools.bench_switch.cli_kit import books_of, check_value
+from tools.bench_switch.cli_terminals import terminal
+from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.schema import KeyChangeRow, TerminalRow
+
+
+def _pair(row: TerminalRow | KeyChangeRow) -> str:
+    return f"KID {row.kid}, check values {check_value(row.mac_out)} {check_value(row.mac_in)}"
+
+
+def _keep(path: Path, row: TerminalRow | KeyChangeRow) -> None:
+    """A terminal that is provisioned from this file later begins with this pair."""
+    keys = json.loads(path.read_text())
+    keys |= {"kid": row.kid, "mac_out": row.mac_out, "mac_in": row.mac_in}
+    new = path.with_name(path.name + ".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(json.dumps(keys, indent=1))
+    os.replace(new, path)
+
+
+@terminal.command("rekey")
+@click.argument("terminal_id")
+@click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The terminal's keys.json, for its tmk; the new pair is written into it. "
+    "[default: build/terminals/ID.keys.json]",
+)
+@click.option("--show", is_flag=True, help="Only tell how far it is.")
+@click.option("--cancel", is_flag=True, help="Announce the new keys no more.")
+@click.pass_obj
+def terminal_rekey(database: str, terminal_id: str, keys_path: Path | None, *, show: bool, cancel: bool) -> None:
+    """Give a terminal new MAC keys: announced at its next sign-on or echo, in force when it has proved them."""
+    path = keys_path or Path("build/terminals") / f"{terminal_id}.keys.json"
+    with books_of(database) as ledger:
+        row = ledger.terminal(terminal_id)
+        if row is None:
+            raise LedgerError("B30", f"no terminal {terminal_id!r}")
+        if cancel:
+            keychange.cancel(ledger, terminal_id)
+            if path.exists():
+                _keep(path, row)
+        elif not show:
+            made = keychange.rekey(ledger, terminal_id, master_key(path), int(time.time()))
+            _keep(path, made)
+        change = keychange.waiting(ledger, terminal_id)
+    click.echo(f"terminal {terminal_id} in force: {_pair(row)}")
+    click.echo(f"announced, waits for the terminal: {_pair(change)}" if change is not None else "nothing is announced")
+
+
+def _order(database: str, terminal_id: str, order: int, told: str) -> None:
+    with books_of(database) as ledger:
+        keychange.give_order(ledger, terminal_id, order)
+    click.echo(f"terminal {terminal_id}: {told}")
+
+
+@terminal.command("stop")
+@click.argument("terminal_id")
+@click.option("--off", is_flag=True, help="Let it sell again.")
+@click.pass_obj
+def terminal_stop(database: str, terminal_id: str, *, off: bool) -> None:
+    """Order a terminal to move no value; what waits in it is still sent."""
+    _order(database, terminal_id, 0 if off else keychange.STOP_VALUE, "may sell" if off else "ordered to stop value")
+
+
+@terminal.command("zeroise")
+@click.argument("terminal_id")
+@click.option("--off", is_flag=True, help="Take the order back, if it was not carried out.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def terminal_zeroise(database: str, terminal_id: str, *, off: bool, yes: bool) -> None:
+    """Order a terminal to erase its keys and members; afterwards it has to be provisioned again."""
+    if not off and not yes:
+        click.confirm(f"Erase the keys of {terminal_id}?", abort=True)
+    _order(database, terminal_id, 0 if off else keychange.ZEROISE, "no order" if off else "ordered to erase its keys")
+
+
+@terminal.command("orders")
+@click.pass_obj
+def terminal_orders(database: str) -> None:
+    """List what terminals are ordered to do, and what they said of it."""
+    with books_of(database) as ledger:
+        standing = keychange.orders(ledger)
+    for terminal_id, row in sorted(standing.items()):
+        what = "zeroise" if row.admin == keychange.ZEROISE else "stop value"
+        heard = "" if row.unsettled is None else f", heard with {row.unsettled} transactions not settled"
+        click.echo(f"{terminal_id}: {what}{heard}")
+    if not standing:
+        click.echo("none")
