@@ -48,6 +48,7 @@ class Eyes:
         self.lines: list[tuple[int, str]] = []
         self.kind = self.before = DARK
         self.since_us = 0
+        self.busy = 0  # screens that were not the idle one
         self.changed = asyncio.Event()
 
     def draw(self, lines: Lines) -> None:
@@ -56,6 +57,7 @@ class Eyes:
             return
         self.lines, self.since_us = list(lines), self._now_us()
         self.before, self.kind = self.kind, _kind(self.lines)
+        self.busy += self.kind != READY
         self.changed.set()
         self._see(self)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tools.soak.world import World
 
 _AMOUNTS = (1_000, 12_500, 125_000, 640_000, 1_999_999, 15_000_000)
-_CLOSED_US = 86_400_000_000
+_CLOSED_S = 86_400
 _STARTS = 6  # power may fail in so many starts in a row, then it stays
 
 
@@ -53,7 +53,7 @@ class Life:
             self.world.count(f"end: {end or 'given up'}")
             if not terminal.powered:
                 await self._start()
-        terminal.pace.rest_until_us = self.world.timeline.now_us + _CLOSED_US
+        terminal.rest(_CLOSED_S)
 
     async def evening(self) -> None:
         """Switched off, mostly in order."""
@@ -99,9 +99,9 @@ class Life:
 
     async def _rest(self, seconds: int) -> None:
         """Nobody is at the terminal."""
-        self.terminal.pace.rest_until_us = self.world.timeline.now_us + seconds * 1_000_000
+        self.terminal.rest(seconds)
         await asyncio.sleep(seconds)
-        self.terminal.pace.rest_until_us = 0
+        self.terminal.rest(0)
 
     # --- what people want ---------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from tools.soak.terminal import Terminal
 
 SALE, REDEEM, BALANCE, SEND = "sale", "redeem", "balance", "send"
 _DIGITS = {digit: index for digit, index in zip("1234567890", (4, 5, 6, 8, 9, 10, 12, 13, 14, 17), strict=True)}
+_STANDING = (*eyes.ENDS, eyes.AMOUNT, eyes.MENU)
 _STEPS = 60
 _PATIENCE_S = 30
 _READING_MS = 400
@@ -49,8 +50,8 @@ class Person:
         if not await self._ready():
             return ""
         terminal.story = errand.card.uid.hex().upper()
+        idle = terminal.eyes.busy
         await self._begin(errand)
-        taken = False  # the terminal has begun the story
         for _ in range(_STEPS):
             await self._look()
             if not terminal.powered:
@@ -60,9 +61,8 @@ class Person:
                 await self._leave()
                 return kind
             if kind != eyes.READY:
-                taken = True
                 await self._act(kind, errand)
-            elif taken:
+            elif terminal.eyes.busy > idle:
                 return kind
         return ""
 
@@ -135,10 +135,15 @@ class Person:
 
     async def _look(self, patience_s: int = _PATIENCE_S) -> None:
         """Until the screen changes."""
-        seen = self._terminal.eyes
+        terminal = self._terminal
+        seen = terminal.eyes
         seen.changed.clear()
+        if seen.kind in _STANDING:  # until its own time-out: nothing else will happen
+            terminal.rest(patience_s)
         try:
             async with asyncio.timeout(patience_s):
                 await seen.changed.wait()
         except TimeoutError:
             return
+        finally:
+            terminal.rest(0)

@@ -18,6 +18,7 @@ from tools.bench_switch.faults import FaultScript
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.log import IN, MessageLog
 from tools.bench_switch.programme import Programme
+from tools.bench_switch.schema import TerminalRow
 from tools.soak import weather
 from tools.soak.evidence import Evidence, Sent
 from tools.soak.weather import Fate
@@ -52,6 +53,11 @@ class Books(Ledger):
     def _reading(self) -> Iterator[Session]:
         with self._one.begin():
             yield self._one
+
+    def caller(self, terminal_id: str) -> tuple[TerminalRow | None, bool]:
+        """Who sends; no other process scripts faults here."""
+        with self._session() as session:
+            return session.get(TerminalRow, terminal_id, populate_existing=True), False
 
     def restore(self) -> None:
         """Empty, as new."""

@@ -303,6 +303,10 @@ class Terminal:
             raise RuntimeError(f"{self.name}: tasks that do not end: {list(self.pace.tasks)}")
         self.flash.power_on()
 
+    def rest(self, seconds: int) -> None:
+        """Nobody touches it for so long."""
+        self.pace.rest_until_us = self.timeline.now_us + seconds * 1_000_000
+
     # --- the composition root -----------------------------------------------------------------------------------------
 
     def _build(self) -> None:

@@ -19,8 +19,8 @@ from tools.sim import onhost
 
 T = TypeVar("T")
 
-LONGEST_STRETCH_MS = 20_000  # half of the shortest silence the supervisor allows a task that polls
-_PART = 10  # a stretched wait is at most this part of the rest that is left
+LONGEST_STRETCH_MS = 30_000  # less than the shortest silence the supervisor allows a task that polls
+_PART = 4  # a stretched wait is at most this part of the rest that is left
 
 
 class Timeline:

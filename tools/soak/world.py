@@ -174,7 +174,7 @@ class World:
             if all(self._settled(terminal) for terminal in self.terminals):
                 return True
             for terminal in self.terminals:
-                terminal.pace.rest_until_us = self.timeline.now_us + 10 * rest_s * 1_000_000
+                terminal.rest(4 * rest_s)
             await asyncio.sleep(rest_s)
             rest_s = min(rest_s + 1, 40)
         return False
@@ -182,13 +182,16 @@ class World:
     async def _sell_once_more(self) -> None:
         """The terminals are as good as before: each signs on and sells."""
         for terminal in self.terminals:
-            terminal.pace.rest_until_us = 0
+            for other in self.terminals:
+                other.rest(_DRAIN_S)
             steady = 0
             for _ in range(300):
                 steady = steady + 1 if terminal.session.online() else 0
-                if steady == 10:  # what broke before may show only now
+                if steady == 12:  # what broke before may show only now
                     break
+                terminal.rest(12)
                 await asyncio.sleep(1)
+            terminal.rest(0)
             card = CardData(_LAST_UID, "classic-1k", AUTH_LEGACY)
             before = len(self.evidence.shown)
             errand = Errand(SALE, card, 900_000 + self.chance.randrange(99_999), 0, True, False, False)
