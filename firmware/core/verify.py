@@ -16,7 +16,7 @@ _DIGEST = const(32)
 _DIGEST_INFO = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
 
 
-def begun(role: bytes) -> "hashlib._Hash":
+def begun(role: bytes) -> "hashlib.sha256":
     """A SHA-256 that has taken the role and a zero byte; feed it every byte that is signed."""
     return hashlib.sha256(role + b"\x00")
 

@@ -24,6 +24,12 @@ SETTINGS: dict[str, tuple[str, int, int]] = {
     "offline_earn": ("bool", 0, 1),
     "offline_records": ("int", 1, 15_000),
     "offline_review_above": ("int", 0, 10**12 - 1),
+    "offline_redeem": ("bool", 0, 1),
+    "offline_redeem_legacy": ("bool", 0, 1),
+    "offline_redeem_max": ("int", 1, 10**9),
+    "offline_redeem_total": ("int", 1, 10**9),
+    "offline_redeem_age_h": ("int", 1, 72),
+    "offline_redeem_risk": ("bool", 0, 1),
     "again_within_s": ("int", 0, 3600),
     "member_refresh_s": ("int", 0, 86_400),
 }
