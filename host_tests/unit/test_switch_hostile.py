@@ -1,5 +1,6 @@
 """Bytes nobody meant take bounded memory and time, at the terminal and at the bench switch."""
 
+import asyncio
 import json
 import os
 import random
@@ -12,10 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host_tests.unit.switch_kit import messages, seal, transaction
+from firmware.store.journal import Journal
+from firmware.store.seal import Sealer
+from host_tests.unit.session_kit import Bench
+from host_tests.unit.switch_kit import answer, messages, seal, transaction
 from host_tests.unit.switch_kit import tlv as tlv_of
 from tools.bench_switch.codec import wire
 from tools.lt87.table import tags
+from tools.sim import onhost
+from tools.sim.chips.nor import BLOCK, Nor, NorPartition
 
 ROOT = Path(__file__).parents[2]
 # Bytes of a 64-bit heap for one message of 2,048: what it says once, its parts once more, the tags' objects.
@@ -119,3 +125,61 @@ def test_arbitrary_bytes_are_a_message_to_the_switch_or_refused(raw, packed):
     except wire.WireError:
         return
     assert wire.SHORTEST <= len(message.raw) <= wire.LONGEST
+
+
+KEPT_MOST = 64 * 1024  # of a session that heard a thousand messages nobody meant: its log is bounded, the rest is none
+
+
+@given(st.lists(st.one_of(st.binary(max_size=400), st.integers(0, 2**32 - 1)), min_size=1, max_size=12), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_arbitrary_frames_change_neither_journal_nor_clock_nor_the_fate_of_a_request(noise, packed):
+    """A number stands for an authentic answer with some of its bits turned, each under a MAC that does not fit."""
+
+    async def story() -> None:
+        nor = Nor(4 * BLOCK)
+        journal = Journal(NorPartition(nor, 0, 4, False), Sealer(bytes(16), b"noise"), 7)
+        journal.open()
+        bench = Bench(lambda raw: [])
+        bench.session._journal = journal
+        async with bench.running() as session:
+            asked = asyncio.create_task(session.request(transaction()))
+            await asyncio.sleep(0.1)
+            pipe = bench.link.pipes[0]
+            before, clock, signed_on = bytes(nor.image), list(bench.clock.set), session.sign_ons
+            good = answer(pipe.sent[-1], points=125, balance=1375)
+            for what in noise:
+                turned = bytearray(good)
+                if isinstance(what, int):
+                    turned[what % len(good)] ^= 1 + (what >> 16) % 255
+                heard = bytes(turned) if isinstance(what, int) else what
+                pipe.push(heard if not packed else b"\x02\x10" + heard)
+            await asyncio.sleep(0.5)
+            assert bytes(nor.image) == before and bench.clock.set == clock and session.sign_ons == signed_on
+            assert session.online() and not asked.done()
+            pipe.push(good)
+            assert (await asked).points == 125
+
+    onhost.run_virtual(story())
+
+
+def test_a_thousand_messages_nobody_meant_leave_nothing_in_memory():
+    async def story() -> None:
+        bench = Bench()
+        async with bench.running() as session:
+            pipe = bench.link.pipes[0]
+            frames = [*hostile(False)[:12], *[NOISE.randbytes(600) for _ in range(8)]]
+            for raw in frames:  # whatever is made once is made
+                pipe.push(raw)
+            await asyncio.sleep(1)
+            tracemalloc.start()
+            try:
+                for _ in range(50):
+                    for raw in frames:
+                        pipe.push(raw)
+                    await asyncio.sleep(0.05)
+                kept, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert session.online() and kept <= KEPT_MOST and most <= KEPT_MOST + SWITCH_MOST
+
+    onhost.run_virtual(story())
