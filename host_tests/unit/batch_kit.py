@@ -50,6 +50,7 @@ class Till:
     """One terminal and its switch, joined by bytes alone."""
 
     def __init__(self, database: str = "sqlite://", sectors: int = 16) -> None:
+        self.database = database
         self.ledger = Ledger(database)
         furnish(self.ledger)
         self.faults = FaultScript()
@@ -156,6 +157,11 @@ class Till:
     def switch_loses(self, seq: int) -> None:
         """As if its books had been put back to an earlier day."""
         forget(self.ledger, TERMINAL, seq=seq)
+
+    def switch_reopens(self) -> None:
+        """The books are opened again, perhaps by a later version."""
+        self.ledger.close()
+        self.ledger = self.desk._ledger = Ledger(self.database)
 
     # --- the end of a shift -------------------------------------------------------------------------------------------
 

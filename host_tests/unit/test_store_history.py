@@ -73,7 +73,7 @@ def test_each_record_is_told_once_with_what_became_of_it():
 def test_a_beginning_that_was_recycled_is_said():
     ledger = journal(6)
     j = ledger.journal
-    first = 0
+    first = seq = 0
     for _ in range(600):
         seq = j.next_seq()
         first = first or seq

@@ -217,7 +217,7 @@ def test_a_batch_that_lost_its_beginning_is_disputed_though_figures_may_agree():
 def test_a_cut_at_each_flash_operation_of_the_closing_leaves_the_batch_open_or_closed():
     """The number goes up once, and no record is in two batches or in none."""
     for torn in (Torn.NOTHING, Torn.HALF, Torn.DONE):
-        numbers = set()
+        numbers, done = set(), False
         for operation in range(1, 12):
             till = Till()
             till.sell()

@@ -387,6 +387,10 @@ class Terminal:
         """The office of the counter: what the switch refused for good."""
         return Letters(self.journal, self.session, self._messages, self.clock, self.log, self.members.put)
 
+    def shift(self) -> NoReturn:
+        """No shift ends while a soak runs."""
+        raise AssertionError("nobody ends a shift here")
+
     def rights(self) -> NoReturn:
         """Nobody here has any right to resolve them."""
         raise Cancelled()
