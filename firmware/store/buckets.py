@@ -168,8 +168,8 @@ class Buckets:
             self._start_smaller()
         except StoreError:
             self._opened = False
-
         return False
+
     def forget(self, uid: bytes) -> None:
         """Know this card no more and erase every trace of it, also where nobody can read it. After a cut in it, the
         card is known, or `idle_work` erases the traces. When the flash does not take that, all cards are forgotten;
@@ -191,18 +191,21 @@ class Buckets:
         """Write what waits, search one bucket for what is too old, or erase a sector that is free; True: call again."""
         if not self._opened:
             return False
-        if self._free_sector() < 0:
+        try:
+            return self._work()
+        except StoreFull:
             self._start_smaller()
-            return self._opened
+        except StoreError:
+            self._opened = False
+        return self._opened
+
+    def _work(self) -> bool:
+        if self._free_sector() < 0:
+            raise StoreFull("no sector to copy to")
         if self._waiting and self._is_next_erased():
             body = self._waiting.pop(0)
-            try:
-                if not self._append(self._home[self._bucket(uid_of(body))], body):
-                    self._copy(body)
-            except StoreFull:
-                self._start_smaller()
-            except StoreError:
-                self._opened = False
+            if not self._append(self._home[self._bucket(uid_of(body))], body):
+                self._copy(body)
             return True
         if self._look_next < self._buckets and not self._waiting:
             home = self._home[self._look_next]
@@ -211,7 +214,7 @@ class Buckets:
             self._look_next += 1
             return True
         sector = self._free_sector()
-        if sector >= 0 and self._taken[sector] != _ERASED:
+        if self._taken[sector] != _ERASED:
             self._erase(sector)
             return True
         return self._wipe_one()

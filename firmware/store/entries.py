@@ -103,8 +103,9 @@ class Entries:
             self._ring.visit(generation, look)
             if self._ring.sector_of(generation) >= 0:
                 break
-        for adopted in self._ring.adopted:
+        for adopted in sorted(self._ring.adopted):
             if not found or found[-1] // CELLS < adopted:
+                newer.clear()
                 self._ring.visit(adopted, look)
         return found[-1] if found else 0
 

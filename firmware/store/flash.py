@@ -91,12 +91,9 @@ class Flash:
         header that is there goes: a cut leaves what is known as it was, or as this. Returns a byte a sector: `GOOD`,
         `SILENCED` when it takes no erase or no header and was made zero, `SPEAKS` when it did not take that either."""
         states = bytearray(self.sectors)
-        order = list(range(self.sectors))
-        for sector in range(self.sectors):
-            if self._has_header(sector):
-                order.remove(sector)
-                order.append(sector)
-                break
+        # Those without a header first: none of what is known is gone before the new header is there.
+        headed = [sector for sector in range(self.sectors) if self._has_header(sector)]
+        order = [sector for sector in range(self.sectors) if sector not in headed] + headed
         written = False
         for sector in order:
             good = self.erase(sector)

@@ -264,10 +264,16 @@ class Members(Care):
             return True
         if ring.free() or self._dropped:
             return False
-        self._dropped = True  # once: what no erase helps would come back
-        self._erase_all()  # nothing can be cleaned or erased, as after a cut in dropping a cache of other keys
-        self.open()
+        self._drop_once()  # nothing can be cleaned or erased, as after a cut in dropping a cache of other keys
         return True
+
+    def _drop_once(self) -> None:
+        """Once a start: what no erase helps would come back. StoreFull the second time."""
+        if self._dropped:
+            raise StoreFull("no sector takes the members")
+        self._dropped = True
+        self._erase_all()
+        self.open()
 
     def _done_with(self, body: bytes) -> bool:
         """Older records of a forgotten card stand before this one: they were cleaned away already."""
@@ -278,8 +284,7 @@ class Members(Care):
         try:
             self._clean_for_purge()
         except StoreFull:  # no way is left but this one
-            self._erase_all()
-            self.open()
+            self._drop_once()
 
     def _clean_for_purge(self) -> None:
         ring = self._ring

@@ -306,6 +306,8 @@ class Recovery(Reader):
             self._at = end
             if newest:
                 self._harden(raw, newest[0])
+            else:
+                self._harden_header(raw)
 
     def _harden(self, raw: bytearray, frame: Frame) -> None:
         """Program the newest frame again with the same bits: the cut may have left its cells barely moved. What is
@@ -316,3 +318,12 @@ class Recovery(Reader):
             seen = repaired(raw, frame.at, crc_seed)
         if seen is not None:
             self._flash.program(self._head, frame.at, seen)
+
+    def _harden_header(self, raw: bytearray) -> None:
+        """Program both copies again with the bits of a good one: the cut may have fallen while they were written."""
+        for at in (0, HEADER):
+            seen = bytes(raw[at : at + HEADER])
+            header = frames.parse_header(seen)
+            if header is not None and header.format == frames.FORMAT and self._sealer.vouches(header, self._head):
+                self._flash.program(self._head, 0, seen + seen)
+                return

@@ -71,7 +71,8 @@ class Sectors:
         return self._generations[sector]
 
     def generation_with(self, seq: int) -> int:
-        """The generation in which this SEQ was written, by the headers; 0 when it is too old. Not among `adopted`.
+        """The generation in which this SEQ was written, by the headers, which those in `adopted` lack: it may as well
+        stand in one of them, from the one returned on. 0 when it is too old.
 
         What one header knows was written before all newer ones, though they may know less: see `raise_highs`.
         """
@@ -84,6 +85,9 @@ class Sectors:
             generation = self._generations[sector]
             if best < generation < too_new and generation not in self.adopted:
                 best = generation
+        for generation in sorted(self.adopted) if not best else ():
+            if generation < too_new and self.sector_of(generation) >= 0:
+                return generation
         return best
 
     def high_above(self, generation: int) -> int:

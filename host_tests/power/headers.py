@@ -36,6 +36,12 @@ def put(nor: Nor, sector: int, raw: bytes) -> None:
     nor.image[sector * 4096 : sector * 4096 + len(raw)] = raw
 
 
+def behead(nor: Nor, sector: int) -> None:
+    """One wrong bit in each copy."""
+    nor.image[sector * 4096 + 9] ^= 1
+    nor.image[sector * 4096 + 32 + 9] ^= 1
+
+
 def forged(header: Header, sector: int) -> bytes:
     """What somebody without the keys can write: everything but the tag is right."""
     return Sealer(b"not the real key", b"VAFA0001").header(header, sector)

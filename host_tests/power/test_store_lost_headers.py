@@ -8,7 +8,7 @@ from firmware.core.errors import StoreError, StoreFull
 from firmware.core.types import ACCRUAL, OFFLINE, Transaction
 from firmware.store.frames import Header
 from firmware.store.journal import KIND, Journal
-from host_tests.power.headers import header_in, put
+from host_tests.power.headers import behead, header_in, put
 from host_tests.power.ledger import SEALER, Ledger, open_journal, with_image
 from tools.sim.chips.nor import Nor, PowerCut, Torn
 
@@ -28,12 +28,6 @@ def ends_with_a_settle(unused: int) -> tuple[Nor, Ledger]:
     while ring.generation < 4:
         ledger.settle(min(ledger.pending))
     return nor, ledger
-
-
-def behead(nor: Nor, sector: int) -> None:
-    """One wrong bit in each copy."""
-    nor.image[sector * 4096 + 9] ^= 1
-    nor.image[sector * 4096 + 32 + 9] ^= 1
 
 
 def all_found(journal: Journal, ledger: Ledger) -> bool:
@@ -60,6 +54,23 @@ def test_i4_two_newest_sectors_without_a_header_give_no_number_again() -> None:
     assert [t.seq for t in ledger.journal.pending()] == sorted(ledger.pending)
     assert all_found(ledger.journal, ledger)
     ledger.offline_sale(1)
+
+
+def test_of_two_sectors_without_headers_each_sale_is_found_whichever_stands_first() -> None:
+    nor = Nor(SECTORS * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(1)
+    ring = ledger.journal._ring
+    while ring.generation <= SECTORS:  # the newest sector is the first one again
+        seq = ledger.offline_sale(1)
+        if ring.generation < SECTORS - 1:
+            ledger.settle(seq)
+    ledger.idle()
+    behead(nor, SECTORS - 1)
+    behead(nor, 0)
+    journal = open_journal(nor, False)
+    assert [t.seq for t in journal.pending()] == sorted(ledger.pending)
+    assert all(journal.find(seq) is not None for seq in ledger.pending)
 
 
 @pytest.mark.parametrize("hidden", [1, 3])

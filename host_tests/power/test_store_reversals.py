@@ -7,6 +7,7 @@ import pytest
 from firmware.core.errors import StoreFull
 from firmware.core.types import ACCRUAL, ONLINE, REVERSED
 from firmware.store.journal import Journal
+from host_tests.power.headers import behead
 from host_tests.power.ledger import Ledger, open_journal
 from tools.sim.chips.nor import Nor
 
@@ -45,13 +46,17 @@ def answered_sales(journal: Journal, ledger: Ledger) -> int:
     return SECTORS * 80
 
 
-@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
-def test_the_original_of_a_pending_reversal_outlives_every_later_sale(restart: bool) -> None:
+@pytest.mark.parametrize("start", ["running", "restarted", "lost its header"])
+def test_the_original_of_a_pending_reversal_outlives_every_later_sale(start: str) -> None:
     nor, ledger, original, reversal = waiting_over_a_border()
-    if restart:
+    if start == "lost its header":
+        behead(nor, ledger.journal._ring.sector_of(ledger.journal._ring.generation - 1))
+    if start != "running":
         ledger.journal = open_journal(nor, False)
     assert answered_sales(ledger.journal, ledger) > 100
     for journal in (ledger.journal, open_journal(nor, False)):
+        ledger.journal = journal
+        answered_sales(journal, ledger)
         entry = journal.find(original)
         assert entry is not None
         assert entry.state == REVERSED

@@ -146,3 +146,20 @@ def test_a_look_up_that_cannot_be_read_is_a_miss_and_stops_no_sale(kind: type) -
     while again.idle_work():
         pass
     assert again.get(b"\2" * 4) is not None
+
+
+@pytest.mark.parametrize("kind", [Members, Buckets])
+def test_idle_work_that_cannot_be_read_closes_the_cache_and_raises_nothing(kind: type) -> None:
+    """Else the work of all that comes behind it in the round would never be done."""
+    flash = Unreadable(Nor(6 * 4096))
+    members = kind(flash, SEALER, SALT)
+    members.open()
+    for _ in range(2):
+        members.put(Member(b"\2" * 4, 1, "Sara", 1, 1_790_000_000))
+        while members.idle_work():
+            pass
+    flash.sectors = frozenset(range(6))
+    members.retire(1)
+    for _ in range(10):
+        members.idle_work()
+    assert not members.working()

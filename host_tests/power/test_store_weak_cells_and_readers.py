@@ -71,6 +71,25 @@ def test_i1_a_frame_that_read_right_at_the_start_stays_when_its_cells_drift(seed
 
 
 @pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])
+@pytest.mark.parametrize("what", ["cells that drift", "one copy torn"])
+def test_i1_the_only_header_stays_though_the_cut_fell_while_it_was_written(what: str, page_only: bool) -> None:
+    """Behind it nobody could say whose these records are."""
+    first = Nor(4 * 4096)
+    open_journal(first, page_only)
+    header = bytes(first.image[:64])
+    weak = {at: ~header[at] & 0xFF for at in (0, 7, 20, 40, 63)} if what == "cells that drift" else {}
+    flash = WeakNor(bytes(first.image), weak)
+    if what == "one copy torn":
+        flash.image[32:64] = b"\xff" * 32
+    ledger = Ledger(open_journal(flash, page_only))
+    ledger.sign_on(0)
+    ledger.offline_sale(1)
+    flash.drift()
+    flash.image[9] ^= 4
+    assert observe(open_journal(flash, page_only), ledger.probe) == ledger.state()
+
+
+@pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])
 @pytest.mark.parametrize("torn", [Torn.HALF, Torn.RANDOM_BITS, Torn.PREFIX_64])
 def test_i3_a_frame_that_was_refused_at_the_start_never_speaks_later(torn: Torn, page_only: bool) -> None:
     """Its missing bits may read as programmed one day: then newer frames stand behind it."""
