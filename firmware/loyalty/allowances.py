@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MARGIN_S = const(900)  # none is used so shortly before its end: what the switch was told to free must stay unused
 _WORTH_WRITING_S = const(3600)  # a later end alone is not written for less: each tap would cost a record
-_UID_MAX = const(9)  # with the mark behind it a UID must fit the record
+UID_MAX = const(9)  # with the mark behind it a UID must fit the record
 _MARK = b"A"
 _SLICE = const(16)
 
@@ -70,7 +70,7 @@ class Allowances:
 
     def get(self, uid: bytes) -> "Allowance | None":
         """What this card may spend here, used or not beyond its end: `usable` says that."""
-        kept = self._members.get(key_of(uid)) if len(uid) <= _UID_MAX else None
+        kept = self._members.get(key_of(uid)) if len(uid) <= UID_MAX else None
         if kept is None or kept.points <= 0:
             return None
         return Allowance(kept.member_no, kept.points, kept.last_visit_utc, kept.as_of_utc)
@@ -89,7 +89,7 @@ class Allowances:
 
         Who asks says that this card has nothing on its way to the switch that could have spent or undone any.
         """
-        if not self._recalled or len(uid) > _UID_MAX or self.spent_by(uid):
+        if not self._recalled or len(uid) > UID_MAX or self.spent_by(uid):
             return None
         if self._complete is not None and not self._complete():
             return None  # one that is not seen yet could not be dropped

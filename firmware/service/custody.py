@@ -9,6 +9,7 @@ from binascii import unhexlify
 from micropython import const
 
 from firmware.core.errors import StoreError, VafaError
+from firmware.loyalty.allowances import UID_MAX, key_of
 from firmware.service import zeroise
 from firmware.service.bad_sectors import small_values
 from firmware.service.rights import DIGITS, RIGHTS, STANDING, VALID_S, Rights
@@ -131,6 +132,8 @@ class Custody:
             raise StoreError("the member cache does not work: restart, then try again")
         rights.use_up()
         members.forget(uid)
+        if len(uid) <= UID_MAX:
+            members.forget(key_of(uid))  # what was reserved for it
         if not members.working():
             raise StoreError("the flash failed: restart, then try again")
         self._rooms.log.event("a member was forgotten")

@@ -1,6 +1,7 @@
 """Points reserved at the switch: who gets how many, what they pay for, and that nobody else can spend them."""
 
 import pytest
+from click.testing import CliRunner
 
 from host_tests.unit.bench_client import (
     ALI,
@@ -22,6 +23,7 @@ from host_tests.unit.bench_client import (
     value,
 )
 from tools.bench_switch import Ledger, Programme
+from tools.bench_switch.cli import main
 from tools.bench_switch.desk import Desk
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import FaultScript
@@ -127,8 +129,15 @@ def test_a_reserve_has_whole_steps_at_least_what_may_be_spent_and_at_most_the_ca
 
 @pytest.mark.parametrize(
     ("way", "auth", "reserved"),
-    [("legacy", 0, False), ("legacy", 1, True), ("group", 1, False), ("group", 2, True), ("sun", 2, False), ("relay", 2, False)],
-)  # fmt: skip
+    [
+        ("legacy", 0, False),
+        ("legacy", 1, True),
+        ("group", 1, False),
+        ("group", 2, True),
+        ("sun", 2, False),
+        ("relay", 2, False),
+    ],
+)
 def test_only_a_card_the_terminal_itself_can_be_sure_of_gets_one(bench, way, auth, reserved):
     bench.ledger.set_way(ALI, way)
     assert (bench.hold(auth=auth) is not None) == reserved
@@ -345,3 +354,23 @@ def test_the_check_finds_what_was_spent_twice(bench):
 def test_no_programme_reserves_more_than_a_fifth_or_three_days(change):
     with pytest.raises(ValueError, match="20 % and 72 hours"):
         Programme(**change)
+
+
+def test_on_the_command_line_the_reserves_of_a_blocked_terminal_are_told_and_given_back(tmp_path):
+    url = f"sqlite:///{tmp_path}/books.db"
+    bench = Bench(url)
+    bench.hold()
+
+    def run(*words):
+        done = CliRunner().invoke(main, ["--database", url, *words])
+        return done.exit_code, done.output
+
+    code, told_of = run("allowance", "list")
+    assert code == 0 and "****9B32" in told_of and "1,000" in told_of and ALI not in told_of
+    assert "B71" in run("allowance", "cancel", "1")[1]
+    code, told_of = run("terminal", "block", HERE)
+    assert code == 0 and "1000 points in 1 allowances" in told_of and "allowance cancel` 1" in told_of
+    assert run("allowance", "cancel", "1") == (0, "allowance 1 is given back\n")
+    assert "0 allowances" in run("allowance", "list")[1]
+    assert "cancelled" in run("allowance", "list", "--closed")[1]
+    bench.ledger.close()

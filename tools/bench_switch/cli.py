@@ -14,6 +14,7 @@ import click
 from rich.markup import escape
 
 from tools.bench_switch.answers import answer
+from tools.bench_switch.cli_allowances import allowance
 from tools.bench_switch.cli_batches import batch
 from tools.bench_switch.cli_downloads import config, hotlist, published, rules, serving_rules
 from tools.bench_switch.cli_keychange import terminal
@@ -174,6 +175,7 @@ main.add_command(rules)
 main.add_command(hotlist)
 main.add_command(published)
 main.add_command(answer)
+main.add_command(allowance)
 
 
 @main.group()

@@ -98,7 +98,11 @@ def terminal_list(database: str) -> None:
 def _set_blocked(database: str, terminal_id: str, *, blocked: bool) -> None:
     with books_of(database) as ledger:
         ledger.block_terminal(terminal_id, blocked)
+        held = ledger.allowances(terminal_id)
     click.echo(f"terminal {terminal_id} is {'blocked' if blocked else 'active'}")
+    if blocked and held:
+        click.echo(f"{sum(row.points for row in held)} points in {len(held)} allowances are reserved there:")
+        click.echo("if it does not come back, `allowance cancel` " + " ".join(str(row.id) for row in held))
 
 
 @terminal.command("block")
