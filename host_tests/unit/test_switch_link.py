@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import io
 import os
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.unit.switch_kit import KID, MAC_IN, MAC_OUT, NOW, UID, answer
-from tools.bench_switch.pki import ensure
+from tools.bench_switch.pki import ensure, issue_client
 
 ROOT = Path(__file__).parents[2]
 NAME = "switch.vafa.test"
@@ -44,7 +45,7 @@ class Station:
 
 
 class Clock:
-    quality = 2
+    quality = 0
     def now_utc(self): return {now}
     def set_from_switch(self, utc): return 0
 
@@ -65,14 +66,21 @@ async def story():
     with open("{ca}", "rb") as file:
         ca = file.read()
     link = Link({at}, "{name}", ca, "shop", "secret", station, 300, 2000, {dns},
-                tpdu_to(1) if {packed} else b"")
+                tpdu_to(1) if {packed} else b"", {client})
     keys = MacKeys({kid}, unhexlify("{mac_out}"), unhexlify("{mac_in}"))
     messages = Messages(Identity("T0000001", "MERCHANT0000001", 1, 364), keys, {packed})
     log = Log(32)
     session = Session(link, messages, Clock(), Journal(), log, Numbers(), timeout_ms=2000, sign_on_ms=2000)
     task = asyncio.create_task(session.run())
     started = ticks_ms()
-    while not session.online() and not session.fault and ticks_diff(ticks_ms(), started) < 8000:
+    if {ask_at_once}:
+        await asyncio.sleep_ms(300)
+        begun = ticks_ms()
+        try:
+            await session.inquire(unhexlify("{uid}"), 1, 0)
+        except LinkError as error:
+            print("error", error.code, ticks_diff(ticks_ms(), begun) < 500)
+    while not session.online() and not (session.fault and not {patient}) and ticks_diff(ticks_ms(), started) < 9000:
         await asyncio.sleep_ms(20)
     print("online", session.online(), "fault", session.fault)
     if session.online():
@@ -165,7 +173,7 @@ def run_on(runtime: str, **changes: object) -> list[str]:
     values = {
         "joined": True, "now": NOW, "host": "127.0.0.1", "port": 1, "name": NAME, "kid": KID, "uid": UID.hex(),
         "mac_out": MAC_OUT.hex(), "mac_in": MAC_IN.hex(), "secret": MAC_OUT.hex(), "ca": "", "dns": 9,
-        "packed": False,
+        "packed": False, "client": None, "patient": False, "ask_at_once": False,
     }  # fmt: skip
     values.update(changes)
     values.setdefault("at", [(values["host"], values["port"])])
@@ -267,3 +275,70 @@ def test_a_server_without_tls_is_a_failed_handshake_on_the_device(folder, server
     lines = run_on("MicroPython", port=plain.port, ca=folder / "ours" / "ca.der")
     plain.stop()
     assert lines == ["online False fault L06", "done"]
+
+
+@pytest.mark.parametrize(
+    ("years", "code"), [((2000, 2001), "K23"), ((2098, 2099), "T02")], ids=["expired", "not yet valid"]
+)
+@both
+def test_a_certificate_out_of_its_time_is_refused_with_a_code_of_its_own(runtime, years, code, server, folder):
+    valid = tuple(datetime.datetime(year, 1, 1, tzinfo=datetime.timezone.utc) for year in years)
+    late = Server(ensure(folder / code, NAME, valid).server_context())
+    lines = run_on(runtime, port=late.port, ca=folder / code / "ca.der")
+    late.stop()
+    assert lines == [f"online False fault {code[-3:]}", "done"]
+
+
+def black_hole() -> socket.socket:
+    """An address that swallows what asks to connect: its queue is full and nobody takes anything from it."""
+    hole = socket.create_server(("127.0.0.1", 0), backlog=0)
+    for _ in range(4):
+        asking = socket.socket()
+        asking.setblocking(False)
+        asking.connect_ex(hole.getsockname())
+        FILLING.append(asking)
+    return hole
+
+
+FILLING: list[socket.socket] = []
+
+
+@pytest.mark.parametrize("first", ["closed", "swallows", "another CA"])
+@both
+def test_a_second_address_serves_when_the_first_does_not(runtime, first, server, folder):
+    hole = black_hole()
+    stranger = Server(ensure(folder / "stranger", NAME).server_context())
+    ports = {"closed": 1, "swallows": hole.getsockname()[1], "another CA": stranger.port}
+    at = [("127.0.0.1", ports[first]), ("127.0.0.1", server.port)]
+    lines = run_on(runtime, at=at, ca=folder / "ours" / "ca.der", patient=True)
+    stranger.stop()
+    hole.close()
+    while FILLING:
+        FILLING.pop().close()
+    assert "online True fault " in lines and lines[-1] == "done"
+
+
+@both
+def test_a_flow_is_not_kept_waiting_by_an_address_that_swallows_everything(runtime, folder, server):
+    hole = black_hole()
+    lines = run_on(runtime, port=hole.getsockname()[1], ca=folder / "ours" / "ca.der", ask_at_once=True)
+    hole.close()
+    while FILLING:
+        FILLING.pop().close()
+    assert lines == ["error L01 True", "online False fault L05", "done"]
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_switch_that_asks_for_a_certificate_lets_in_who_shows_one(shows, folder, server):
+    identity = ensure(folder / "ours", NAME)
+    asking = Server(identity.server_context(ask_clients=True))
+    client = issue_client(identity, "T0000001") if shows else None
+    lines = run_on("MicroPython", port=asking.port, ca=identity.ca_der, client=client)
+    asking.stop()
+    assert lines[-1] == "done" and ("reply 00 125 1375" in lines) == shows
+    assert shows or re.fullmatch("online False fault L0[356]", lines[0])
+
+
+def test_a_key_of_our_own_that_is_none_is_told(folder, server):
+    lines = run_on("MicroPython", port=server.port, ca=folder / "ours" / "ca.der", client=(b"x", b"y"))
+    assert lines == ["online False fault K26", "done"]

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from firmware.core.errors import BadAnswer, CertificateRefused, LinkDown, NoAnswer, StoreFull
-from firmware.core.types import REDEMPTION
+from firmware.core.errors import BadAnswer, CertificateEarly, CertificateRefused, LinkDown, NoAnswer, StoreFull
+from firmware.core.types import CLOCK_NEVER_SET, CLOCK_OK, REDEMPTION
 from firmware.switch.link import LinkClosed, WifiDown
 from firmware.switch.session import SwitchUnable, back_off_ms, jitter_of
 from host_tests.unit.session_kit import Answers, Bench, now, until, virtual
@@ -427,3 +427,38 @@ async def test_a_fault_nobody_foresaw_in_reading_is_logged_and_ends_the_connecti
         assert bench.link.pipes[0].closed and len(bench.link.pipes) == 2
     gc.collect()
     assert lost == []
+
+
+@virtual
+async def test_a_certificate_that_is_early_may_be_our_own_clocks_fault():
+    for quality, code in ((CLOCK_OK, "K24"), (CLOCK_NEVER_SET, "T02")):
+        bench = Bench()
+        bench.clock.quality = quality
+        bench.link.errors = [CertificateEarly("not yet")]
+        async with bench.running(signed_on=False) as session:
+            await until(lambda session=session: session.fault != "")
+            assert session.fault == code
+
+
+@virtual
+async def test_a_switch_of_another_profile_is_refused_with_a_code_of_its_own():
+    bench = Bench()
+    bench.on_network = lambda raw: [(20, answer(raw, "12", tags=[(0x68, b"\2\0")]))]
+    async with bench.running(signed_on=False) as session:
+        await until(lambda: session.fault != "")
+        assert session.fault == "L32" and not session.online()
+        bench.on_network = lambda raw: [(20, answer(raw, tags=[(0x68, b"\1\7")]))]
+        await until(session.online)
+
+
+@virtual
+async def test_time_that_leaps_back_on_one_connection_is_not_believed_and_after_a_sign_on_it_is():
+    bench = Bench(lambda raw: [(10, answer(raw, points=125, balance=1375, host_utc=NOW - 4000))])
+    async with bench.running() as session:
+        bench.clock.set.clear()
+        assert (await session.request(transaction())).rc == "00"
+        assert bench.clock.set == [] and bench.logged("T03")
+        bench.on_network = lambda raw: [(20, answer(raw, host_utc=NOW - 4000))]
+        bench.link.pipes[-1].push(LinkClosed("away"))
+        await until(lambda: session.sign_ons == 2)
+        assert bench.clock.set == [NOW - 4000]

@@ -52,14 +52,18 @@ class Identity:
     def server_key(self) -> Path:
         return self.folder / f"{self.switch_name}.key.pem"
 
-    def server_context(self) -> ssl.SSLContext:
-        """TLS 1.2 stays allowed: the terminal's Mbed TLS build speaks nothing newer."""
+    def server_context(self, *, ask_clients: bool = False) -> ssl.SSLContext:
+        """TLS 1.2 stays allowed: the terminal's Mbed TLS build speaks nothing newer. `ask_clients`: nobody comes in
+        without a certificate of this CA."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             context.load_cert_chain(self.server_pem, self.server_key)
         except (OSError, ssl.SSLError) as error:
             raise PkiError(f"{self.server_pem} and its key do not form an identity: {error}") from error
+        if ask_clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.ca_pem)
         return context
 
     def client_context(self) -> ssl.SSLContext:
@@ -69,16 +73,38 @@ class Identity:
         return context
 
 
-def ensure(folder: Path | str = DEFAULT_FOLDER, switch_name: str = DEFAULT_SWITCH_NAME) -> Identity:
-    """The identity in `folder`; what is missing of CA and server certificate is made."""
+def ensure(
+    folder: Path | str = DEFAULT_FOLDER,
+    switch_name: str = DEFAULT_SWITCH_NAME,
+    valid: tuple[datetime.datetime, datetime.datetime] = (NOT_BEFORE, NOT_AFTER),
+) -> Identity:
+    """The identity in `folder`; what is missing of CA and server certificate is made, the latter `valid` so long."""
     identity = Identity(Path(folder), switch_name)
     identity.folder.mkdir(parents=True, exist_ok=True)
     ca_key_path = identity.folder / "ca.key.pem"
     if not (ca_key_path.exists() and identity.ca_pem.exists() and identity.ca_der.exists()):
         _make_ca(identity, ca_key_path)
     if not (identity.server_pem.exists() and identity.server_key.exists()):
-        _make_server(identity, ca_key_path)
+        _make_server(identity, ca_key_path, valid)
     return identity
+
+
+def issue_client(identity: Identity, terminal_id: str) -> tuple[bytes, bytes]:
+    """A certificate for a terminal and its private key, both DER; the key is kept nowhere here."""
+    ca_key, ca = _ca(identity, identity.folder / "ca.key.pem")
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _builder(_name(terminal_id), ca.subject, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(sign_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(serialization.Encoding.DER), private
 
 
 def _name(common_name: str) -> x509.Name:
@@ -90,15 +116,20 @@ def _name(common_name: str) -> x509.Name:
     )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    valid: tuple[datetime.datetime, datetime.datetime] = (NOT_BEFORE, NOT_AFTER),
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOT_BEFORE)
-        .not_valid_after(NOT_AFTER)
+        .not_valid_before(valid[0])
+        .not_valid_after(valid[1])
     )
 
 
@@ -133,7 +164,7 @@ def _make_ca(identity: Identity, ca_key_path: Path) -> None:
     identity.ca_der.write_bytes(certificate.public_bytes(serialization.Encoding.DER))
 
 
-def _make_server(identity: Identity, ca_key_path: Path) -> None:
+def _ca(identity: Identity, ca_key_path: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     try:
         ca_key = serialization.load_pem_private_key(ca_key_path.read_bytes(), password=None)
         ca = x509.load_pem_x509_certificate(identity.ca_pem.read_bytes())
@@ -141,9 +172,14 @@ def _make_server(identity: Identity, ca_key_path: Path) -> None:
         raise PkiError(f"{identity.folder} does not hold a readable CA: {error}") from error
     if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
         raise PkiError(f"{ca_key_path} is not an elliptic curve key")
+    return ca_key, ca
+
+
+def _make_server(identity: Identity, ca_key_path: Path, valid: tuple[datetime.datetime, datetime.datetime]) -> None:
+    ca_key, ca = _ca(identity, ca_key_path)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder(_name(identity.switch_name), ca.subject, key.public_key())
+        _builder(_name(identity.switch_name), ca.subject, key.public_key(), valid)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

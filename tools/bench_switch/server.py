@@ -45,7 +45,8 @@ class BenchSwitch:
     `on_reaction(client_port, reaction)` is called from the switch's thread once for each request, when the books are
     done with it and before anything is sent. When it is set a late answer goes out at once: the holding back is the
     network's business. Without `issuer_keys` no card can prove itself, and cards that have to do not spend. A
-    `listener` that somebody else made is served instead of `host` and `port`.
+    `listener` that somebody else made is served instead of `host` and `port`. `ask_clients`: only a terminal with a
+    certificate of this CA comes in.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class BenchSwitch:
         clock: Callable[[], int] = wall_clock,
         issuer_keys: IssuerKeys | None = None,
         listener: socket.socket | None = None,
+        ask_clients: bool = False,
     ) -> None:
         self.host = host
         self.port = port
@@ -69,6 +71,7 @@ class BenchSwitch:
         self.log = MessageLog(clock)
         self.desk = Desk(self.ledger, self.faults, self.log, clock, Prover(issuer_keys, self.ledger))
         self._listener = listener
+        self._ask_clients = ask_clients
         self.on_reaction: Callable[[int, Reaction], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -156,7 +159,7 @@ class BenchSwitch:
             port=self.port if self._listener is None else None,
             sock=self._listener,
             backlog=BACKLOG,
-            ssl=self.identity.server_context(),
+            ssl=self.identity.server_context(ask_clients=self._ask_clients),
             ssl_handshake_timeout=HANDSHAKE_S,
         )
         self.port = server.sockets[0].getsockname()[1]
