@@ -10,9 +10,9 @@ import pytest
 
 from firmware.core import refusals
 from firmware.core.errors import BadMessage
-from firmware.core.types import APPROVED, CLOCK_OK, OFFLINE, SETTLED, JournalEntry
+from firmware.core.types import APPROVED, CLOCK_OK, OFFLINE, REDEMPTION, SETTLED, JournalEntry
 from firmware.loyalty.totals import Totals
-from firmware.switch import batch, download, profile
+from firmware.switch import batch, download, profile, reserve
 from firmware.switch.link import tpdu_to
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import ECHO, SIGN_ON
@@ -86,20 +86,24 @@ def every_request(packed: bool) -> list[tuple[str, bytes]]:
     late = transaction(mode=OFFLINE, clerk=12, card_counter=61)
     undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
     make.in_force = held = [(profile.TAG_CFG, b"\0\7"), (profile.TAG_HOTLIST, b"\0\3")]
+    spent = transaction(mode=OFFLINE, verb=REDEMPTION, points=-500, allowance=9)
+    ended = reserve.ended(NOW)
     cleared = [(profile.TAG_DISPUTE, bytes(4)), (profile.TAG_ADMIN, b"\1")]
     pin = download.Pin(8, 1000, bytes(8))
     return [
-        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK, held + cleared).raw),
+        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK, held + cleared + ended).raw),
         (
             "0800 sign-off, echo",
-            make.network(ECHO, 5, NOW, CLOCK_OK, held + cleared + [(profile.TAG_DIAG, b"unsettled 3")]).raw,
+            make.network(ECHO, 5, NOW, CLOCK_OK, held + cleared + ended + [(profile.TAG_DIAG, b"unsettled 3")]).raw,
         ),
         ("0800 download", download.request(make, download.CONFIG, 5, NOW, CLOCK_OK, 240, pin).raw),
         ("0800 download", download.request(make, download.MEMBERS, 5, NOW, CLOCK_OK, 0, None, 12).raw),
         ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, 61, b"\x01" + bytes(24)).raw),
-        ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, step=b"\x01" + bytes(17)).raw),
-        ("0200", make.request(sale).raw),
+        ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, step=b"\x01" + bytes(17), allowance=(9, 500)).raw),
+        ("0200", make.request(sale, (0, 0)).raw),
+        ("0200", make.request(transaction(verb=REDEMPTION, points=-500), (9, 500)).raw),
         ("0220/0221", make.advice(late, NOW, repeat=True).raw),
+        ("0220/0221", make.advice(spent, NOW, repeat=False).raw),
         ("0420/0421", make.reversal(undo, sale, NOW, repeat=False).raw),
         ("0320/0321", batch.record(make, 7, JournalEntry(sale, APPROVED), NOW, repeat=False).raw),
         ("0320/0321", batch.record(make, 7, JournalEntry(late, SETTLED), NOW, repeat=True).raw),
