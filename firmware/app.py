@@ -205,6 +205,7 @@ class App:
         policy = OfflinePolicy(
             settings.flag("offline_earn"), number("offline_records"), review_above, hot.blocked, hot.heard, spending
         )
+        policy.warn_age_s, policy.max_age_s = number("offline_warn_h") * 3600, number("offline_max_h") * 3600
         books = Books(
             self.journal, self.members, self.session, self.clock, rules, policy, self.forward, self.log, allowances
         )

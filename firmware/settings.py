@@ -114,6 +114,8 @@ def declared_settings() -> "tuple[Setting, ...]":
         Setting("max_amount", "int", 1_000_000_000, 1, 10**12 - 1, SWITCH),
         Setting("offline_earn", "bool", True, 0, 1, SWITCH),
         Setting("offline_records", "int", 500, 1, 15_000, SWITCH),
+        Setting("offline_warn_h", "int", 24, 1, 720, SWITCH),
+        Setting("offline_max_h", "int", 168, 1, 720, SWITCH),
         Setting("offline_review_above", "int", 100_000_000, 0, 10**12 - 1, SWITCH),
         # spending without the switch: what it reserved; points of one redemption, points of all until it heard of them
         Setting("offline_redeem", "bool", False, 0, 1, SWITCH),

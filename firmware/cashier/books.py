@@ -220,6 +220,11 @@ class Books:
         """How many transactions the switch has still to hear of."""
         return self._journal.pending_count()
 
+    def oldest_age_s(self) -> int:
+        """How long the oldest of them waits, 0 when none does."""
+        oldest_utc = self._journal.oldest_pending_utc()
+        return max(0, self._clock.now_utc() - oldest_utc) if oldest_utc else 0
+
     def member_no(self, card: "CardData") -> int:
         """The member's number: from the card, else from the cache, else 0."""
         if card.member_no:

@@ -52,17 +52,18 @@ class Counter:
 
     def status(self) -> screens.Status:
         """The terminal's state for the idle screen and the info page."""
-        oldest_utc = self.journal.oldest_pending_utc()
-        now_utc = self.clock.now_utc()
+        waiting, oldest_age_s, policy = self.journal.pending_count(), self.books.oldest_age_s(), self.books.policy
         time = None
         if self.clock.quality != CLOCK_NEVER_SET:
             time = self.clock.now_local()[3:5]
         return screens.Status(
             self.switch.online(),
-            self.journal.pending_count(),
-            max(0, now_utc - oldest_utc) if oldest_utc else 0,
+            waiting,
+            oldest_age_s,
             self.journal.dead_count(),
             time,
             self.shop.name,
             self.switch.halted(),
+            policy.fill(waiting),
+            oldest_age_s >= policy.warn_age_s,
         )

@@ -52,7 +52,7 @@ async def _approved(counter: "Counter", card: "CardData", amount: int) -> int:
 def _offline(counter: "Counter", card: "CardData", amount: int, reason: int) -> int:
     """Approve here, on this terminal's own account; SEQ of the advice. Raises Refused."""
     books = counter.books
-    decision = books.policy.decide(ACCRUAL, card.uid, books.pending_count())
+    decision = books.policy.decide(ACCRUAL, card.uid, books.pending_count(), books.oldest_age_s())
     if not decision.approved:
         raise Refused(decision.code)
     advice = books.accrual(card, amount, OFFLINE, reason)

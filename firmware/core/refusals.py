@@ -23,6 +23,7 @@ VALUE_STOPPED = "P27"
 CARD_TO_RENEW = "P28"  # it looks like a copy; nobody is accused at the counter
 
 NOTHING_REJECTED = "P41"
+QUEUE_OLD = "P42"
 
 # Spending without the switch.
 NOTHING_RESERVED = "P50"
@@ -66,6 +67,7 @@ LOCAL_REFUSALS = (
     NOT_RECONCILED,
     TOTALS_DISPUTED,
     NOTHING_REJECTED,
+    QUEUE_OLD,
 )
 
 # DE39 values with a text of their own (LT-87 section 9); H99 stands for every other.

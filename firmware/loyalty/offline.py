@@ -17,6 +17,7 @@ from firmware.core.refusals import (
     OFFLINE_LIMIT,
     OFFLINE_NOT_ALLOWED,
     QUEUE_FULL,
+    QUEUE_OLD,
     SPENT_ONCE,
 )
 from firmware.core.types import ACCRUAL, AUTH_AES, AUTH_LEGACY
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from firmware.core.types import CardData
 
+_NEARLY = const(90)  # per cent of the queue from which on a person is told
 _RISK_PARTS = const(5)  # a fifth of what the switch last told
 
 
@@ -95,6 +97,8 @@ class OfflinePolicy:
         self._blocked = blocked
         self._heard = heard
         self.spending = spending  # None: nobody spends offline
+        self.warn_age_s = 86_400  # the oldest record waits so long: a person is told
+        self.max_age_s = 604_800  # and so long: nothing more is approved here
 
     def blocked(self, uid: bytes) -> bool:
         """Whether this card may do nothing at all, online or offline."""
@@ -105,7 +109,12 @@ class OfflinePolicy:
         if self._heard is not None:
             self._heard(uid, rc, now_utc)
 
-    def decide(self, verb: int, uid: bytes, pending_count: int) -> Decision:
+    def fill(self, pending_count: int) -> int:
+        """How full the queue is, in per cent; 0 as long as nobody need care."""
+        percent = pending_count * 100 // self.queue_limit
+        return min(percent, 100) if percent >= _NEARLY else 0
+
+    def decide(self, verb: int, uid: bytes, pending_count: int, oldest_age_s: int = 0) -> Decision:
         """May a transaction of this verb be approved here and now? Every readable card earns, also an unknown one."""
         if self.blocked(uid):
             return Decision(CARD_BLOCKED)
@@ -115,6 +124,8 @@ class OfflinePolicy:
             return Decision(OFFLINE_NOT_ALLOWED)
         if pending_count >= self.queue_limit:
             return Decision(QUEUE_FULL)
+        if oldest_age_s >= self.max_age_s:
+            return Decision(QUEUE_OLD)
         return Decision()
 
     def spends(self) -> str:

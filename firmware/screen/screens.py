@@ -21,6 +21,8 @@ class Status:
         time: "tuple[int, int] | None",
         name: str,
         halted: str = "",
+        fill: int = 0,
+        old: bool = False,
     ) -> None:
         self.online = online
         self.waiting = waiting
@@ -28,6 +30,8 @@ class Status:
         self.rejected = rejected
         self.time = time
         self.name = name
+        self.fill = fill  # per cent of the queue, 0 when there is no need to tell
+        self.old = old  # something waits for too long
         self.halted = halted  # code of what forbids value, "" when nothing does
 
 
@@ -45,6 +49,10 @@ def idle(text: "Catalogue", status: Status) -> "list[Line]":
         (GAP, ""),
         (TEXT if status.online else NOTE, text.get("idle_online" if status.online else "idle_offline")),
     ]
+    if status.fill:
+        lines[1] = (NOTE, text.get("idle_full", status.fill))
+    elif status.old:
+        lines[1] = (NOTE, text.get("idle_old"))
     if status.rejected:
         lines[4] = (NOTE, text.get("idle_dead", digits.plain(status.rejected)))
     if status.waiting:

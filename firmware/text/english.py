@@ -30,6 +30,8 @@ idle_settled: nothing waiting
 idle_waiting: {} waiting {}
 idle_waiting_short: {} / {}
 idle_dead: {} rejected
+idle_full: Queue {}% full
+idle_old: Waits too long
 idle_kept: {} kept
 age_now: now
 age_minutes: {} min
@@ -284,6 +286,7 @@ P31: No last sale | Nothing to print
 P32: No paper | Add paper, MENU reprints
 P40: Not rejected | See the list again
 P41: None rejected | Nothing to do
+P42: Waits too long | Connect to send waiting sales
 P50: Nothing reserved | Points are safe. Tap once online
 P51: Used offline now | Again when connected. Earn works
 P52: Offline limit | Connect first. Points are safe

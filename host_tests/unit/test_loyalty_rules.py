@@ -74,3 +74,11 @@ def test_a_large_offline_sale_is_queued_under_review_and_an_online_one_is_not() 
         t = Transaction(1, ACCRUAL, mode, b"card", AUTH_LEGACY, amount, 1, 0, CLOCK_OK)
         told = outcome_of(JournalEntry(t, APPROVED), None, 0, 0, policy.review_above)
         assert told.under_review is review
+
+
+def test_a_queue_that_is_full_or_waits_for_too_long_takes_no_more_and_says_so_before():
+    policy = OfflinePolicy(True, 200, 0)
+    assert [policy.fill(n) for n in (0, 179, 180, 199, 200, 500)] == [0, 0, 90, 99, 100, 100]
+    assert policy.decide(ACCRUAL, b"card", 199, policy.max_age_s - 1).approved
+    assert policy.decide(ACCRUAL, b"card", 1, policy.max_age_s).code == "P42"
+    assert policy.decide(ACCRUAL, b"card", 200, 0).code == "P24"

@@ -87,6 +87,7 @@ def test_the_idle_screen_fits(count: int, age: int) -> None:
     for online, dead, name in itertools.product((True, False), (0, 9999), ("", "A shop with a long name")):
         for time in (None, (14, 5)):
             assert_fits(screens.idle(TEXT, screens.Status(online, count, age, dead, time, name)))
+            assert_fits(screens.idle(TEXT, screens.Status(online, count, age, dead, time, name, "", 100, True)))
     assert_fits(screens.info(TEXT, "T0000001", screens.Status(True, count, age, 99, None, "")))
 
 

@@ -23,6 +23,8 @@ SETTINGS: dict[str, tuple[str, int, int]] = {
     "max_amount": ("int", 1, 10**12 - 1),
     "offline_earn": ("bool", 0, 1),
     "offline_records": ("int", 1, 15_000),
+    "offline_warn_h": ("int", 1, 720),
+    "offline_max_h": ("int", 1, 720),
     "offline_review_above": ("int", 0, 10**12 - 1),
     "offline_redeem": ("bool", 0, 1),
     "offline_redeem_legacy": ("bool", 0, 1),
