@@ -33,6 +33,7 @@ class Figure:
     points: int
     mark: str
     about: bool
+    chosen_from: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,14 @@ class Evidence:
     told: list[Told] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     codes: dict[tuple[str, int], list[str]] = field(default_factory=dict)  # (terminal, SEQ): what the switch said
+    scripted: set[tuple[str, int, str]] = field(default_factory=set)  # refusals that the weather made
     lost: list[Lost] = field(default_factory=list)
     excused: dict[tuple[str, str], str] = field(default_factory=dict)  # (terminal, RRN): why it may be missing
     dead: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)  # (terminal, RRN): SEQ, its code
     pending: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # at the end: SEQ, original
     open: dict[str, list[int]] = field(default_factory=dict)  # at the end: intents without an answer
     beats: dict[tuple[str, str], int] = field(default_factory=dict)  # (terminal, task): its longest silence
-    longest_wait_us: int = 0
+    longest_wait_us: dict[str, int] = field(default_factory=dict)  # by the title of the story
     problems: list[str] = field(default_factory=list)  # seen while it ran
     counts: Counter[str] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)  # the log of the run

@@ -100,7 +100,7 @@ class Eyes:
             return Figure(self.since_us, terminal, uid, number(texts[0]), texts[2], about)
         if self.kind == POINTS:
             have = _NUMBER.search(texts[3])
-            return Figure(self.since_us, terminal, uid, number(have[0]), "confirmed", False) if have else None
+            return Figure(self.since_us, terminal, uid, number(have[0]), "confirmed", False, True) if have else None
         for at, text in enumerate(texts):
             found = _BALANCE.match(text)
             if found is not None:

@@ -16,6 +16,8 @@ from tools.soak.terminal import VITAL
 from tools.soak.weather import UNDECIDED
 
 LONGEST_WAIT_US = 6_700_000  # the time-out of an answer, and what flash and screen may take beside it
+REDEEM_WAIT_US = 24_000_000  # asked twice, the line made anew before each: only where offline is worth a try
+CARD_BLOCKED = ("41", "43")
 _FRESH_US = 65_000_000  # "confirmed" is said of a figure less than a minute old
 
 
@@ -73,7 +75,7 @@ def approved_is_posted_once(end: End) -> Iterator[str]:
             yield f"{what}: posted, and a dead letter ({letter[1]})"
         elif not rows and letter is None and (terminal, rrn) not in end.evidence.excused:
             yield f"{what}: not posted and no dead letter"
-        elif letter is not None and shown.word != "SAVED":
+        elif letter is not None and shown.word == "EARNED":
             yield f"{what}: the switch had approved it, and it is a dead letter"
 
 
@@ -117,6 +119,8 @@ def queues_are_empty(end: End) -> Iterator[str]:
         said = end.evidence.codes.get((terminal, seq), [])
         if code in UNDECIDED or code == APPROVED or code not in said:
             yield f"{terminal} ref {rrn} SEQ {seq}: a dead letter with {code!r}, the switch had said {said}"
+        elif (terminal, seq, code) not in end.evidence.scripted and code not in CARD_BLOCKED:
+            yield f"{terminal} ref {rrn} SEQ {seq}: the books refuse with {code!r} what was approved by their rules"
     if not end.drained:
         yield "not drained in time"
 
@@ -124,6 +128,7 @@ def queues_are_empty(end: End) -> Iterator[str]:
 def figures_are_true(end: End) -> Iterator[str]:
     """A balance on a screen is the switch's, told a moment ago, or marked as an estimate."""
     told: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    reserved = end.evidence.counts["allowances told"] > 0
     for answer in end.evidence.told:
         told[answer.terminal, answer.uid].append((answer.at_us, answer.balance))
     for figure in end.evidence.figures:
@@ -136,6 +141,10 @@ def figures_are_true(end: End) -> Iterator[str]:
             continue
         if figure.about or not figure.mark.startswith(("confirmed", "as of")):
             yield f"{what}: neither confirmed nor marked as an estimate"
+            continue
+        if figure.chosen_from:  # at most what is there: less of it where something was spent offline, or is reserved
+            if figure.points > max((points for _, points in before), default=-1) and not reserved:
+                yield f"{what} to choose from: the switch had told {before[-3:]}"
             continue
         since_us = figure.at_us - _FRESH_US if figure.mark == "confirmed" else 0
         if not any(at >= since_us and points == figure.points for at, points in before):
@@ -156,8 +165,9 @@ def nobody_is_overdrawn(end: End) -> Iterator[str]:
 
 def waits_are_bounded(end: End) -> Iterator[str]:
     """No person waits longer than the time-out, and no task is silent for as long as the supervisor allows."""
-    if end.evidence.longest_wait_us > LONGEST_WAIT_US:
-        yield f"a person waited {end.evidence.longest_wait_us / 1e6:.1f} s for the switch"
+    for story, waited_us in end.evidence.longest_wait_us.items():
+        if waited_us > (REDEEM_WAIT_US if story.startswith("REDEEM") else LONGEST_WAIT_US):
+            yield f"{story}: a person waited {waited_us / 1e6:.1f} s for the switch"
     for (terminal, task), gap_us in end.evidence.beats.items():
         if task in VITAL and gap_us > VITAL[task] * 1000:
             yield f"{terminal}: task {task} was silent for {gap_us / 1e6:.1f} s"

@@ -32,7 +32,7 @@ class Life:
         self.chance: random.Random = terminal.chance
         self.person = Person(terminal, self.chance)
         terminal.battery.drift_ppm = self.chance.choice((0.0, 0.0, 40.0, -400.0))
-        self._after_s = 0
+        terminal.settings.offline_redeem = terminal.settings.offline_redeem_legacy = self.chance.random() < 0.6
 
     async def day(self, stories: int) -> None:
         """From opening to closing time."""
@@ -239,5 +239,9 @@ class Life:
             offline_records=chance.choice((500, 500, 4)),
             offline_review_above=chance.choice((100_000_000, 500_000)),
             again_within_s=chance.choice((120, 0)),
+            offline_redeem=chance.random() < 0.7,
+            offline_redeem_max=chance.choice((2_000, 600)),
+            offline_redeem_total=chance.choice((20_000, 900)),
+            offline_redeem_legacy=chance.random() < 0.7,
             hotlist={chance.choice(self.world.cards).uid} if chance.random() < 0.2 else set(),
         )

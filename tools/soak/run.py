@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections import Counter
 from dataclasses import dataclass
 
@@ -35,7 +36,10 @@ def run_seed(seed: int, days: int, stories: int, *, keep_lines: bool = False) ->
         world.append(World(seed, days, stories, clock))
         await world[0].run()
 
-    timeline.run(clock, play())
+    try:
+        timeline.run(clock, play())
+    except Exception as error:  # noqa: BLE001 (whatever breaks a run belongs to its seed)
+        problems.append("the run broke: " + "".join(traceback.format_exception(error)[-3:]))
     end = End(world[0].evidence, world[0].switch.ledger, world[0].opening, world[0].drained)
     problems += end.evidence.problems
     for invariant in INVARIANTS:

@@ -37,7 +37,7 @@ class Books(Ledger):
     """The ledger with one session for all it is asked: nobody else has the database."""
 
     def __init__(self) -> None:
-        super().__init__("sqlite://", Programme())
+        super().__init__("sqlite://", Programme(allowances=True))
         self._one = Session(self._engine, expire_on_commit=False, autoflush=True)
         with self._engine.connect() as connection:
             connection.connection.driver_connection.execute("PRAGMA synchronous = OFF")  # pyright: ignore[reportOptionalMemberAccess]
@@ -88,6 +88,7 @@ class Switch:
         self._heard = heard
         self._log = _Noted(now_utc)
         self._desk = Desk(self.ledger, self.faults, self._log, now_utc)
+        self._scripted = ""
         self._seen: set[tuple[str, int]] = set()  # (terminal, SEQ) that a decision was made of
 
     def enrol(self, terminal_id: str, mac_out: bytes, mac_in: bytes, kid: int) -> None:
@@ -96,13 +97,14 @@ class Switch:
 
     def handle(self, terminal_id: str, raw: bytes, fate: Fate) -> tuple[Reaction, "Answer | None"]:
         """What the switch does with one message that came from this terminal."""
-        self._log.incoming, self._log.outgoing = None, None
+        self._log.incoming, self._log.outgoing, self._scripted = None, None, ""
         if fate.kind in _SCRIPTED and not (fate.kind == weather.REFUSED and self._decided(raw, fate.rc)):
             rc = fate.rc or "96"
             self.faults.next(_SCRIPTED[fate.kind], rc=rc, seconds=fate.seconds)
             self._evidence.counts[f"fault: {fate.kind}"] += 1
             if fate.rc:
                 self._evidence.counts[f"refused with {rc}"] += 1
+                self._scripted = rc
         reaction = self._desk.handle(raw)
         self.faults.clear()
         asked, said = self._log.incoming, self._log.outgoing
@@ -113,6 +115,8 @@ class Switch:
         if asked.mti in VALUE and fate.kind != weather.REQUEST_GARBLED:
             self._evidence.sent.append(Sent(terminal_id, answer.seq, asked.mti, answer.content))
             self._evidence.codes.setdefault((terminal_id, answer.seq), []).append(answer.rc)
+            if self._scripted:
+                self._evidence.scripted.add((terminal_id, answer.seq, self._scripted))
             if answer.rc and answer.rc not in weather.UNDECIDED and fate.kind != weather.REFUSED:
                 self._seen.add((terminal_id, answer.seq))
         self._heard(terminal_id, answer.line(reaction.reason))
@@ -141,6 +145,7 @@ class Answer:
         self.content = f"{kind} {self.uid} {asked.fields.get('4', '')} {points} {asked.fields.get('37', '')}"
         self.rc = said.fields.get("39", "") if said is not None else ""
         self.balance = _available(said.fields.get("54", "")) if said is not None else None
+        self.reserved = said is not None and tlv.ALLOWANCE in _tags(said)
 
     def line(self, reason: str) -> str:
         """For the run's log."""

@@ -18,16 +18,15 @@ from firmware.cashier.books import Books
 from firmware.cashier.counter import Counter, Limits
 from firmware.cashier.desk import Desk
 from firmware.cashier.teller import Teller
-from firmware.core.calendar import from_utc, to_utc
 from firmware.core.clock import Clock
-from firmware.core.errors import Cancelled, CardError, CardTimeout, StoreError, TwoCards, VafaError
+from firmware.core.errors import Cancelled, StoreError, VafaError
 from firmware.core.log import Log
 from firmware.core.reference import rrn_of
-from firmware.core.types import CLOCK_NEVER_SET, CardData, Transaction
-from firmware.loyalty.offline import OfflinePolicy
+from firmware.core.types import CLOCK_NEVER_SET, Transaction
+from firmware.loyalty.allowances import Allowances
+from firmware.loyalty.offline import OfflinePolicy, Spending
 from firmware.loyalty.rules import Rules
 from firmware.receipt.content import Shop
-from firmware.screen.keys import Keys
 from firmware.screen.panel import Panel, Times
 from firmware.screen.signals import Signals
 from firmware.service.housekeeping import Housekeeping, Quiet
@@ -41,11 +40,12 @@ from firmware.switch.letters import Letters
 from firmware.switch.link import tpdu_to
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages
+from firmware.switch.reserve import ended
 from firmware.switch.session import Session, jitter_of
-from firmware.text import catalogue
 from tools.sim.chips.nor import PowerCut
 from tools.soak.eyes import Eyes
 from tools.soak.flash import Flash
+from tools.soak.hardware import Battery, Hands, Paper, Still, Tap, english
 from tools.soak.network import Network, Radio
 from tools.soak.timeline import Pace, Timeline, enter
 from tools.soak.weather import Weather
@@ -75,132 +75,12 @@ class Settings:
     offline_records: int = 500
     offline_review_above: int = 100_000_000
     again_within_s: int = 120
+    offline_redeem: bool = False
+    offline_redeem_max: int = 2_000
+    offline_redeem_total: int = 20_000
+    offline_redeem_age_h: int = 72
+    offline_redeem_legacy: bool = False
     hotlist: set[bytes] = field(default_factory=set)
-
-
-class Hands(Keys):
-    """Keys that a person presses, without a scan."""
-
-    def __init__(self, pace: Pace) -> None:
-        super().__init__(_NoKeypad())
-        self._pace = pace
-
-    def press(self, key: int) -> None:
-        """One key."""
-        self._queue.append(key)
-        self._arrived.set()
-
-    async def arrival(self, timeout_ms: int) -> None:
-        """As `Keys` has it; a panel nobody looks at draws less often."""
-        await super().arrival(self._pace.stretched(timeout_ms))
-
-
-class _NoKeypad:
-    def scan(self) -> int:
-        return -1
-
-
-class Tap:
-    """The reader: `lay` puts a card, or what reading it raises, on it until it is read or taken away."""
-
-    def __init__(self) -> None:
-        self._laid: CardData | CardError | None = None
-        self._came = asyncio.Event()
-
-    def lay(self, laid: CardData | CardError) -> None:
-        """A card comes into the field."""
-        self._laid = laid
-        self._came.set()
-
-    def take(self) -> None:
-        """It is taken away."""
-        self._laid = None
-        self._came.clear()
-
-    async def wait_card(self, timeout_ms: int, prove: bool = False) -> CardData:
-        """The `Reader` port."""
-        del prove
-        try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                await self._came.wait()
-        except TimeoutError:
-            raise CardTimeout() from None
-        laid = self._laid
-        self.take()
-        if isinstance(laid, CardData):
-            return laid
-        raise laid or TwoCards(2)
-
-    def healthy(self) -> bool:
-        """It never fails by itself."""
-        return True
-
-
-class Battery:
-    """The battery clock: true time, plus an error that drifts."""
-
-    def __init__(self, true_utc: Callable[[], float]) -> None:
-        self._true_utc = true_utc
-        self.error_s = 0.0
-        self.drift_ppm = 0.0
-        self.lost = True
-        self._since = true_utc()
-
-    def _now(self) -> float:
-        now = self._true_utc()
-        self.error_s += (now - self._since) * self.drift_ppm / 1_000_000
-        self._since = now
-        return now + self.error_s
-
-    def read(self) -> tuple[int, int, int, int, int, int]:
-        """UTC calendar time."""
-        return from_utc(int(self._now()))
-
-    def write(self, *when: int) -> None:
-        """Set it."""
-        self._now()
-        self.error_s = to_utc(*when) - self._true_utc()
-        self.lost = False
-
-    def lost_power(self) -> bool:
-        """Whether it stopped since it was set."""
-        return self.lost
-
-
-class Paper:
-    """A printer that is always ready; `lines` are of the newest receipt."""
-
-    def ready(self) -> bool:
-        """There is paper."""
-        return True
-
-    def line(self, text: str) -> None:
-        """Nobody keeps it."""
-
-    def cut(self) -> None:
-        """Nor this."""
-
-
-class _Quiet:
-    def tone(self, hz: int) -> None:
-        """No sound."""
-
-    def show(self, green: bool = False, red: bool = False) -> None:
-        """No light."""
-
-
-@functools.cache
-def _text() -> Any:
-    return _Remembered(catalogue.load("en"))
-
-
-class _Remembered:
-    """The catalogue, each text looked up once."""
-
-    def __init__(self, text: Any) -> None:
-        self.error = functools.cache(text.error)
-        self.get = functools.cache(text.get)
-        self.age = text.age
 
 
 class Terminal:
@@ -233,6 +113,7 @@ class Terminal:
         self.powered = False
         self.starts = 0
         self.faded = False
+        self.waiting_for = ""
         self.waiting_us = 0  # since when the person waits for the switch, 0 not
         self.bad = b"", b""
         self.beats: dict[str, tuple[int, int]] = {}  # task to (last beat, longest gap) in microseconds
@@ -347,14 +228,14 @@ class Terminal:
         self.forward = Forward(self.journal, self.session, messages, self.clock, log, self.members.put, jitter)
 
     def _build_cashier(self, log: Log) -> None:
-        settings, quiet = self.settings, _Quiet()
+        settings, quiet = self.settings, Still()
         self.hands, self.tap = Hands(self.pace), Tap()
         panel = Panel(
             self.eyes,  # type: ignore[arg-type]
             self.hands,
             self.tap,
             Signals(quiet, quiet),
-            _text(),
+            english(),
             Times(60_000, 30_000, 20_000),
             log,
         )
@@ -366,13 +247,17 @@ class Terminal:
             settings.point_value,
             settings.ruleset,
         )
+        spending, allowances = self._spending()
         policy = OfflinePolicy(
             settings.offline_earn,
             settings.offline_records,
             settings.offline_review_above,
             settings.hotlist.__contains__,
+            spending=spending,
         )
-        self.books = Books(self.journal, self.members, self.session, self.clock, rules, policy, self.forward, log)
+        self.books = Books(
+            self.journal, self.members, self.session, self.clock, rules, policy, self.forward, log, allowances
+        )
         shop = Shop("Soak", MERCHANT, self.name)
         teller = Teller(panel, Paper(), shop, log)
         limits = Limits(settings.max_amount, settings.again_within_s)
@@ -382,6 +267,23 @@ class Terminal:
         rest = Quiet(self.desk.quiet, (self.session.stir,))
         works = (self.journal.idle_work, self.members.idle_work)
         self.housekeeping = Housekeeping(rest, works, self.books.recover_if_due, self._retire)
+
+    def _spending(self) -> tuple[Spending | None, Allowances | None]:
+        settings = self.settings
+        if not settings.offline_redeem:
+            return None, None
+        members = self.members
+        complete = members.working if isinstance(members, Buckets) else members.complete
+        allowances = Allowances(members, self.journal, self.clock, complete)
+        self.session.says.append(lambda: ended(allowances.ended_utc()))
+        self.forward.spends = allowances
+        spending = Spending(
+            settings.offline_redeem_max,
+            settings.offline_redeem_total,
+            settings.offline_redeem_age_h * 3600,
+            settings.offline_redeem_legacy,
+        )
+        return spending, allowances
 
     def letters(self) -> Letters:
         """The office of the counter: what the switch refused for good."""

@@ -100,6 +100,7 @@ class World:
         self.say("switch", f"{terminal} {line}")
 
     def _reached(self, terminal: str, answer: Answer) -> None:
+        self.evidence.counts["allowances told"] += answer.reserved
         if answer.balance is not None and answer.uid:
             self.evidence.told.append(Told(self.timeline.now_us, terminal, answer.uid, answer.balance))
 
@@ -109,8 +110,12 @@ class World:
             self.say(terminal.name, "shows " + " | ".join(text for text in seen.texts() if text))
         waited_us = self.timeline.now_us - terminal.waiting_us
         if terminal.waiting_us and seen.kind != eyes.WAIT:
-            self.evidence.longest_wait_us = max(self.evidence.longest_wait_us, waited_us)
-        terminal.waiting_us = self.timeline.now_us if seen.kind == eyes.WAIT else 0
+            longest = self.evidence.longest_wait_us
+            longest[terminal.waiting_for] = max(longest.get(terminal.waiting_for, 0), waited_us)
+        if seen.kind != eyes.WAIT:
+            terminal.waiting_us = 0
+        elif not terminal.waiting_us:
+            terminal.waiting_us, terminal.waiting_for = self.timeline.now_us, seen.texts()[0]
         shown = seen.shown(terminal.name)
         if shown is not None:
             self.evidence.shown.append(shown)
@@ -185,7 +190,7 @@ class World:
             for other in self.terminals:
                 other.rest(_DRAIN_S)
             steady = 0
-            for _ in range(300):
+            for _ in range(1_500):  # a terminal that was told it is blocked asks again after ten minutes
                 steady = steady + 1 if terminal.session.online() else 0
                 if steady == 12:  # what broke before may show only now
                     break
