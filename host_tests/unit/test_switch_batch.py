@@ -9,11 +9,12 @@ import pytest
 from firmware.core.errors import Cancelled, LinkError, Refused
 from firmware.core.types import APPROVED, SETTLED, JournalEntry
 from firmware.loyalty.totals import KINDS, Totals
-from firmware.switch.batch import AGREED, DISPUTED, ROWS_MOST, Batch, totals_text
+from firmware.switch.batch import AGREED, DISPUTED, ROWS_MOST, Batch, totals_fields, totals_text
 from host_tests.unit.batch_kit import Patient, Till
 from host_tests.unit.bench_client import TERMINAL
 from host_tests.unit.switch_kit import transaction
 from tools.bench_switch.batches import parsed
+from tools.lt87.page import PAGE
 from tools.sim.chips.nor import PowerCut, Torn
 
 FIRST = 1000  # of a fresh journal
@@ -265,3 +266,11 @@ def test_the_longest_figures_keep_their_places():
         totals.add(JournalEntry(record, APPROVED))
     text = totals_text(totals)
     assert len(text) == 41 and parsed(text)["RE", "255"] == (1000, 1000 * (2**40 - 1), -1000 * 2**31)
+
+
+def test_the_page_spells_the_example_as_the_terminal_does():
+    totals = Totals()
+    totals.add(JournalEntry(transaction(), APPROVED))
+    fields = totals_fields("920000", 7, totals, True, 12)
+    page = PAGE.read_text(encoding="utf-8").split("## 15. Batches")[1]
+    assert f"DE 60 `{fields[60]}`" in page and f"`{fields[63]}`" in page
