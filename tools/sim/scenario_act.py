@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tools.bench_switch.amnesia import forget
 from tools.sim import demo
+from tools.sim.scenario_office import WORDS
 from tools.sim.scenario_parser import ScenarioError, Step
 
 if TYPE_CHECKING:
@@ -192,6 +193,11 @@ def office(stage: Stage, step: Step) -> None:
     stage.office_resolves(_dead(stage, step), clear="clear" in step.words)
 
 
+def terminal_order(stage: Stage, step: Step) -> None:
+    """The switch's office gives the terminal keys, or orders."""
+    stage.office_orders(next(word for word in WORDS if word in step.words))
+
+
 def console_right(stage: Stage, step: Step) -> None:
     """A right of the console, with the switch's word."""
     if not stage.console_right(step.one("NAME")):
@@ -213,6 +219,7 @@ def screenshot(stage: Stage, step: Step) -> None:
 def note(stage: Stage, step: Step) -> None:
     """A line for the one who watches."""
     stage.note(step.one("TEXT"))
+
 
 def publish(stage: Stage, step: Step) -> None:
     """Something new at the switch."""

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tools.bench_switch import BenchSwitch
 from tools.bench_switch.answers import digits_for
+from tools.bench_switch.programme import Programme
 from tools.bench_switch.publisher import Publisher
 from tools.bench_switch.rules_file import programme_of, source_of
-from tools.sim import demo, onhost
+from tools.sim import demo, onhost, scenario_office
 from tools.sim.cards import Card, IsoDepCard, Noise, make_card
 from tools.sim.cards.personal import personalise
 from tools.sim.chips.nor import Nor, NorPartition, Torn
@@ -126,8 +127,15 @@ class Stage:
         self.start = start
         self._tree = tree
         self._clock: SimClock | None = None
+        # A terminal that may spend offline has a switch that reserves points for it.
+        programme = Programme(allowances=start.settings.get("offline_redeem") is True)
         self.switch = BenchSwitch(
-            "sqlite://", PKI_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc, issuer_keys=demo.ISSUER
+            "sqlite://",
+            PKI_FOLDER,
+            switch_name=demo.SWITCH_NAME,
+            programme=programme,
+            clock=self._now_utc,
+            issuer_keys=demo.ISSUER,
         )
         self._impostor: BenchSwitch | None = None
         self.cards = make_cards(start)
@@ -283,6 +291,9 @@ class Stage:
             ledger.clear_letter(demo.TERMINAL_ID, seq, now_utc)
         else:
             ledger.reopen_letter(demo.TERMINAL_ID, seq, now_utc)
+
+    def office_orders(self, word: str) -> None:
+        scenario_office.order(self.switch.ledger, word, self._now_utc())
 
     def provision(self) -> None:
         """Put the three files into the terminal, which is off."""

@@ -77,6 +77,7 @@ ACT: tuple[Verb, ...] = (
     Verb("console TEXT", "type a line on the serial console; {dead} is the number of the oldest rejected transaction", act.console),
     Verb("right NAME", "ask for a right on the console, have the switch answer it, type the answer", act.console_right),
     Verb("answer NAME", "have the switch answer the number on the screen, for this right, and type the digits and OK", act.keypad_right),
+    Verb("terminal rekey|block|unblock|stop|zeroise", "the switch's office makes new keys for the terminal, blocks it, lets it work again, or orders it to sell no more or to erase its keys", act.terminal_order),
     Verb("office clear|reopen", "the switch's office has the oldest rejected transaction given up, or decided anew when it comes again", act.office),
     Verb("provision", "put the demo's three files into the terminal, which is off", act.provision),
     Verb("screenshot FILE", "write the screen, once it is drawn, as PNG to build/screenshots", act.screenshot),
