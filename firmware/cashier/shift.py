@@ -32,6 +32,7 @@ NAME = "batch"
 _LOOK_MS = const(250)
 _STILL_MS = const(30_000)  # so long nothing may leave the queue
 _OFFLINE_MS = const(5_000)  # so long the line may be away
+_BATCHES = const(3)  # one that was closed before without our hearing of it, and what came since
 _LETTERS = const(20)  # listed on paper; the menu has them all
 
 
@@ -81,7 +82,8 @@ async def end_shift(counter: "Counter", shift: Shift) -> int:
     batch = shift.batch()
     await counter.panel.confirm(screens.ask(counter.panel.text, batch.number))
     watch = _Watch(counter)
-    while True:
+    ended_by = key.NO_KEY
+    for _ in range(_BATCHES):
         if not await _all_sent(counter, watch):
             code = NOT_ALL_SENT if watch.waiting else NOT_RECONCILED
             return await _without_switch(counter, batch, watch, code)
@@ -100,7 +102,8 @@ async def end_shift(counter: "Counter", shift: Shift) -> int:
         counter.log.event("batch {} closed".format(closed.batch.number))
         ended_by = await _tell(counter, closed, printed)
         if not closed.more:
-            return ended_by
+            break
+    return ended_by
 
 
 async def _all_sent(counter: "Counter", watch: _Watch) -> bool:
