@@ -68,7 +68,8 @@ def card(start: Start, step: Step) -> None:
 def setting(start: Start, step: Step) -> None:
     """A value in settings.json."""
     value = step.one("VALUE")
-    start.settings[step.one("SETTING")] = int(value) if value.lstrip("-").isdigit() else value
+    words: dict[str, object] = {"true": True, "false": False}
+    start.settings[step.one("SETTING")] = int(value) if value.lstrip("-").isdigit() else words.get(value, value)
 
 
 def timeout(start: Start, step: Step) -> None:
