@@ -27,6 +27,7 @@ _QUIET_MS = const(1500)  # so long nobody touched the terminal
 _NEWS_MS = const(900_000)  # a line busy with sales carries no echo by itself
 _REST_MS = const(600_000)
 _DEFERRED_MS = const(60_000)
+_UNKEPT_MOST = const(3)
 
 
 class Downloads:
@@ -45,6 +46,7 @@ class Downloads:
         self._deferred = 0  # a role whose file is loaded and cannot count yet
         self._deferred_until = ticks_ms()
         self._failures = 0
+        self._unkept = 0  # how often in a row the file system did not take a file
         self._not_before = ticks_ms()
         self._news = ticks_ms()
         self._refresh_at = ticks_ms()
@@ -100,8 +102,7 @@ class Downloads:
                 self._wait(_REST_MS)
             except OSError as error:
                 self.app.log.fault("U05", "download: {}".format(error))
-                self._forget_loading()
-                self._wait(_REST_MS)
+                self._not_kept(role)
             await asyncio.sleep_ms(0)
 
     def _wanted(self) -> int:
@@ -121,6 +122,16 @@ class Downloads:
         if ticks_diff(ticks_ms(), self._news) >= _NEWS_MS and self.app.session.online():
             self._news = ticks_ms()
             self.app.session.probe()
+
+    def _not_kept(self, role: int) -> None:
+        """What was begun is removed, the room may be wanted; a file that cannot be kept is not loaded for ever."""
+        if self._loading is not None:
+            self._loading.drop()
+        self._loading = None
+        self._unkept += 1
+        if self._unkept >= _UNKEPT_MOST and role != MEMBERS:
+            self._refused[role], self._unkept = self._newest[role], 0
+        self._wait(_REST_MS)
 
     def _wait(self, ms: int) -> None:
         self._not_before = ticks_add(ticks_ms(), ms)
@@ -146,7 +157,10 @@ class Downloads:
                 beat()
                 await asyncio.sleep_ms(_TURN_MS)
             if role == HOTLIST or not self._not_yet(role, taken):
-                self._take(role, taken)
+                late = self._take(role, taken)
+                self._unkept = 0
+                if late:
+                    await self._restart(late, beat)
             else:  # it stays as it is loaded; the others go on
                 self._deferred, self._deferred_until = role, ticks_add(ticks_ms(), _DEFERRED_MS)
         except DownloadRefused as refusal:
@@ -160,8 +174,18 @@ class Downloads:
 
         return live.waits(self.app, role, taken.values)
 
-    def _take(self, role: int, taken: "Any") -> None:
-        """Between two stories, and without a pause: the file is in force, and the terminal works by it."""
+    async def _restart(self, late: "list[str]", beat: "Callable[[], object]") -> None:
+        """Settings that count from the next start only: it comes as soon as nobody is in the middle of something."""
+        self.app.log.event("restart for " + " ".join(late))
+        await asyncio.sleep_ms(_TURN_MS)  # the line goes out first
+        while not self._quiet(_QUIET_MS):
+            beat()
+            await asyncio.sleep_ms(_TURN_MS)
+        self.app.board.reset()
+
+    def _take(self, role: int, taken: "Any") -> "list[str]":
+        """Between two stories, and without a pause: the file is in force, and the terminal works by it. Settings that
+        wait for a restart."""
         loading, self._loading = self._loading, None
         loading.take()
         self.held[role] = taken.version
@@ -170,13 +194,10 @@ class Downloads:
         if role == HOTLIST:
             self.app.hotlist.use(loading.in_force, taken.at, taken.size)
             self.app.hotlist.covered(taken.made_utc)
-            return
+            return []
         from firmware.service import live
 
-        late = live.put(self.app, role, taken.version, taken.values)
-        if late:
-            self.app.log.event("restart for " + " ".join(late))
-            self.app.board.reset()
+        return live.put(self.app, role, taken.version, taken.values)
 
     def _forget_loading(self) -> None:
         if self._loading is not None:

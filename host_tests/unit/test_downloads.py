@@ -330,6 +330,51 @@ def test_another_currency_counts_only_when_nothing_waits_for_the_switch(tmp_path
             assert terminal.held() == [0, 0, 1]
             terminal.journal.waiting = {}
             await until(lambda: terminal.held()[0] == 1, 100)
-            assert terminal.resets == 1  # a message is spelt in one currency from its start
+            terminal.busy = True
+            await asyncio.sleep(60)
+            assert terminal.resets == 0  # not in the middle of a sale
+            terminal.busy = False
+            await until(lambda: terminal.resets == 1, 5)  # a message is spelt in one currency from its start
+
+    run(load)
+
+
+def test_a_file_system_without_room_keeps_the_last_good_file_and_is_not_filled_again_and_again(tmp_path, monkeypatch):
+    from firmware.service import loading
+
+    office = Office()
+    publish_cards(office)
+
+    class Full:
+        def __init__(self, file) -> None:
+            self.file, self.left = file, 700
+
+        def write(self, data) -> None:
+            self.left -= len(data)
+            if self.left < 0:
+                raise OSError(28)
+            self.file.write(data)
+
+        def close(self) -> None:
+            self.file.close()
+
+    def narrow(path, mode):
+        file = open(path, mode)  # noqa: SIM115 (the caller closes it)
+        return file if mode == "rb" else Full(file)
+
+    async def load():
+        await settled(Terminal(office, tmp_path), 0, 0, 1)
+        publish_cards(office, 2, CARDS[:90])
+        terminal = Terminal(office, tmp_path)
+        monkeypatch.setattr(loading, "open", narrow, raising=False)
+        async with terminal.running():
+            await until(lambda: terminal.logged("U05"), 60)
+            assert files(tmp_path) == ["hotlist.dat"]
+            await asyncio.sleep(7200)
+        assert sum(" U05 " in line for line in terminal.log.newest(200)) == 3
+        assert terminal.held() == [0, 0, 1]
+        assert blocked(terminal, CARDS[100][0])
+        monkeypatch.undo()
+        await settled(Terminal(office, tmp_path), 0, 0, 2)
 
     run(load)

@@ -17,8 +17,8 @@ from tools.sim import image
 
 @dataclass(frozen=True)
 class Provisioning:
-    """`settings` and `keys` become /config/settings.json and /config/keys.json, `ca_der` /config/ca.der; `signers`, when
-    there are any, /config/config-keys.bin."""
+    """`settings` and `keys` become /config/settings.json and /config/keys.json, `ca_der` /config/ca.der; `signers`,
+    when there are any, /config/config-keys.bin."""
 
     settings: dict[str, object]
     keys: dict[str, object] = field(repr=False)
