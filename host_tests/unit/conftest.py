@@ -73,17 +73,24 @@ def shared_database(request, tmp_path):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def databases(request):
-    """A function that opens empty databases one after the other, for a test that makes its own examples."""
-    spare = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    """Empty databases one after the other, for a test that makes its own examples."""
+    return Databases(request.getfixturevalue("postgres") if request.param == "postgresql" else None)
+
+
+class Databases:
+    """Called, it opens an empty database as a context; `few`: emptying one costs more than an example."""
+
+    def __init__(self, spare: Spare | None) -> None:
+        self._spare = spare
+        self.few = spare is not None
 
     @contextlib.contextmanager
-    def fresh():
-        url = "sqlite://" if spare is None else spare.take()
+    def __call__(self):
+        if self._spare is None:
+            yield "sqlite://"
+            return
+        url = self._spare.take()
         try:
             yield url
         finally:
-            if spare is not None:
-                spare.give_back(url)
-
-    fresh.few = spare is not None  # emptying a database costs more than an example
-    return fresh
+            self._spare.give_back(url)

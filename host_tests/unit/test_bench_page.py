@@ -326,6 +326,7 @@ def test_the_switch_prints_the_address_and_the_page_hears_all_its_workers(tmp_pa
             served = Served(int(re.search(r"listening on 127.0.0.1:(\d+)", said)[1]), ensure(tmp_path / "pki"))
 
             async def heard():
+                found = []
                 async with aiohttp.ClientSession(headers={TOKEN_HEADER: token}) as session:
                     for _ in range(100):
                         async with session.get(f"{address}/api/messages") as answer:
