@@ -78,7 +78,7 @@ def report_lines(
     if report.code:
         what, next_step = text.error(report.code)
         yield text.get("r_shift_code", report.code, what)
-        yield next_step
+        yield from _broken(next_step)
     if not report.whole:
         yield text.get("r_beginning_lost")
     if report.uploaded:
@@ -101,8 +101,17 @@ def report_lines(
         yield _RULE
         yield text.get("r_rejected_now", digits.plain(rejected))
         for transaction, rc in letters:
-            points = digits.signed(transaction.points)
+            points = digits.plain(transaction.points)
             yield text.get("r_rejected_one", digits.plain(transaction.seq), host_refusal(rc), points)
+
+
+def _broken(line: str) -> "Iterator[str]":
+    """A line that may be too long, broken at a space."""
+    while len(line) > WIDTH:
+        at = line.rfind(" ", 0, WIDTH + 1)
+        yield line[:at]
+        line = line[at + 1 :]
+    yield line
 
 
 def _figures(text: "Catalogue", totals: "Totals", clerk: "int | None") -> "Iterator[str]":

@@ -178,7 +178,7 @@ r_disputed: DISPUTED
 r_open: NOT RECONCILED, batch stays open
 r_shift_code: {} {}
 r_beginning_lost: BEGINNING LOST: not all is here
-r_uploaded: Compared: {}, not the same: {}
+r_uploaded: Compared {}, different {}
 r_waiting: Not sent yet: {}
 r_seqs: SEQ {} to {}
 r_chain: {}@{}

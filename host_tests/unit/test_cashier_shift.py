@@ -80,7 +80,7 @@ def test_a_dispute_has_its_code_on_screen_and_paper_and_the_next_batch_begins(co
 
     counter.play(story)
     text = counter.report()
-    assert "DISPUTED" in text and "L20 Totals differ" in text and "Compared: 2, not the same: 1" in text
+    assert "DISPUTED" in text and "L20 Totals differ" in text and "Compared 2, different 1" in text
     assert counter.till.shift.batch().number == 2
     assert counter.till.ledger.batch(TERMINAL, 1).state == "disputed"
 
