@@ -103,7 +103,7 @@ class Entries:
             self._ring.visit(generation, look)
             if self._ring.sector_of(generation) >= 0:
                 break
-        for adopted in sorted(self._ring.adopted):
+        for adopted in self._ring.adopted:
             if not found or found[-1] // CELLS < adopted:
                 newer.clear()
                 self._ring.visit(adopted, look)
