@@ -61,20 +61,17 @@ class Ordered:
         unanswered = len([transaction.seq for transaction in journal.unanswered()])
         return journal.pending_count() + unanswered + journal.dead_count()
 
-    def erase(self) -> bool:
-        """Take the keys out and restart; False while somebody stands at the till."""
+    def erase(self) -> None:
+        """Take the keys out and restart."""
         from firmware.service import zeroise
 
         rooms = self._rooms
-        if not rooms.calm():
-            return False
         rooms.log.event("zeroise by order of the switch")
         try:
             zeroise.begin(self.vault(), small_values(rooms.board, rooms.sector))
         except StoreError as error:
             rooms.log.error(error, "zeroise")  # the next start finishes what was begun, or says what is left
         rooms.board.reset()
-        return True
 
 
 def orders_of(rooms: "Rooms", keys: "MacKeys", halt: bytes, offered: bytes) -> Orders:
@@ -87,6 +84,7 @@ def orders_of(rooms: "Rooms", keys: "MacKeys", halt: bytes, offered: bytes) -> O
         hands.vault,
         hands.keep,
         hands.unsettled,
+        rooms.calm,
         hands.erase,
         halt or FREE,
         offered,

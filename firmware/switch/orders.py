@@ -1,8 +1,8 @@
 """What the switch says of the terminal itself in a 0810: new keys, value stopped, blocked, keys out.
 
-docs/lt87.md section 16. Knows answers, not the line; the session asks and hands over. Being halted outlives a restart: a terminal that was
-blocked does not sell because somebody pulled its plug and its antenna. Orders count only in answers to questions of
-this moment (a session number is never used twice), so none can be replayed.
+docs/lt87.md section 16. Knows answers, not the line; the session asks and hands over. Being halted outlives a restart:
+a terminal that was blocked does not sell because somebody pulled its plug and its antenna. Orders count only in answers
+to questions of this moment (a session number is never used twice), so none can be replayed.
 """
 
 from firmware.core.errors import SignOnRefused, VafaError
@@ -43,7 +43,7 @@ class TerminalBlocked(SignOnRefused):
 
 class Orders:
     """`vault` makes the key store, `keep` writes the small value down, `unsettled` counts what the switch does not have
-    for good (-1: not known yet), `erase` takes the keys out, False while somebody stands at the till. `halt` is the
+    for good (-1: not known yet), `calm` says that nobody stands at the till, `erase` takes the keys out. `halt` is the
     small value as it was kept, `offered` the key store's pair on offer."""
 
     def __init__(
@@ -54,7 +54,8 @@ class Orders:
         vault: "Callable[[], Vault]",
         keep: "Callable[[bytes], None]",
         unsettled: "Callable[[], int]",
-        erase: "Callable[[], bool]",
+        calm: "Callable[[], bool]",
+        erase: "Callable[[], object]",
         halt: bytes = FREE,
         offered: bytes = b"",
     ) -> None:
@@ -64,6 +65,7 @@ class Orders:
         self._vault = vault
         self._keep = keep
         self._unsettled = unsettled
+        self._calm = calm
         self._erase = erase
         self._halt = halt
         self._change: "KeyChange | None" = None
@@ -108,15 +110,15 @@ class Orders:
     def turn(self) -> None:
         """Often: take the keys out when that was ordered. What waits for the switch would be lost with them: while
         something does, the order after this one counts."""
-        count = self._unsettled() if self._erase_due else -1
+        count = self._unsettled() if self._erase_due and self._calm() else -1  # counting reads the whole journal
         if count < 0:
             return
+        self._erase_due = False
         if count and self._halt != HALT_WARNED:
-            self._erase_due = False
             self._log.fault(KEYS_GO, "{} transactions not settled: the keys go at the next order".format(count))
             self._set(HALT_WARNED)
-        elif self._erase():
-            self._erase_due = False
+        else:
+            self._erase()
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 

@@ -104,11 +104,22 @@ def test_device_module_keeps_the_rules(path: Path) -> None:
 def test_device_module_uses_no_dangerous_names(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in ("eval", "exec"), f"line {node.lineno}"
+            assert node.func.id not in ("eval", "exec", "compile"), f"line {node.lineno}"
         if isinstance(node, ast.Attribute):
             assert node.attr not in ("CERT_NONE", "CERT_OPTIONAL"), f"line {node.lineno}"
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"bare except, line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", DEVICE, ids=name_of)
+def test_no_secret_by_equality(path: Path) -> None:
+    """Tags of a MAC and keys are compared by `tag_equal`: == tells by its time how much was right."""
+    secret = re.compile(r"(^|_)(mac|cmac|digits|check)$|\.tag\(|mac_(in|out)|tmk")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare) and any(isinstance(op, (ast.Eq, ast.NotEq)) for op in node.ops):
+            sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+            found = [side for side in sides if secret.search(side) and not side.startswith(("len(", "'", '"'))]
+            assert not found, f"line {node.lineno}: {found}"
 
 
 @pytest.mark.parametrize("path", TOOLS, ids=name_of)

@@ -4,8 +4,11 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
+from firmware.core.keywrap import KeyDamaged, unwrap_padded
 from host_tests.unit.bench_client import (
     KEY_IN,
     KEY_OUT,
@@ -150,3 +153,17 @@ def test_the_office_makes_keys_shows_how_far_they_are_and_takes_them_back(tmp_pa
     run("zeroise", TERMINAL, "--off")
     assert "none" in run("orders")
     line.ledger.close()
+
+
+def test_a_terminals_certificate_and_its_key_open_for_this_terminal_alone(tmp_path):
+    (tmp_path / "keys.json").write_text(json.dumps({"tmk": TMK.hex()}))
+    words = ["terminal", "certify", TERMINAL, str(tmp_path / "config"), "--keys", str(tmp_path / "keys.json")]
+    done = CliRunner().invoke(main, [*words, "--pki", str(tmp_path / "pki")])
+    assert done.exit_code == 0, done.output
+    wrapped = (tmp_path / "config" / "client.key").read_bytes()
+    private = unwrap_padded(TMK, wrapped)
+    certificate = x509.load_der_x509_certificate((tmp_path / "config" / "client.der").read_bytes())
+    key = serialization.load_der_private_key(private, None)
+    assert key.public_key() == certificate.public_key() and private not in wrapped
+    with pytest.raises(KeyDamaged):
+        unwrap_padded(bytes(16), wrapped)

@@ -90,6 +90,7 @@ class World:
             self.vault,
             lambda halt: setattr(self, "halt", halt),
             lambda: self.unsettled,
+            lambda: True,
             self._erase,
             self.halt,
             kept.get(NEXT, b""),
@@ -100,9 +101,8 @@ class World:
             self.link, messages, FakeClock(), FakeJournal(), self.log, lambda: next(numbers), orders=self.orders
         )
 
-    def _erase(self) -> bool:
+    def _erase(self) -> None:
         self.erased += 1
-        return True
 
     @contextlib.asynccontextmanager
     async def running(self):

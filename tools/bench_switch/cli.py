@@ -85,6 +85,7 @@ def main(context: click.Context, database: str) -> None:
     metavar="[PORT]",
     help=f"Serve a page for the office on this machine as well; 0 takes a free port. [without PORT: {PAGE_PORT}]",
 )
+@click.option("--ask-clients", is_flag=True, help="Let in only terminals with a certificate of this CA.")
 @click.option("--quiet", is_flag=True, help="Do not print each message.")
 @click.pass_obj
 def serve(
@@ -100,6 +101,7 @@ def serve(
     config_passphrase_env: str | None,
     workers: int,
     page_port: int | None,
+    ask_clients: bool,
     quiet: bool,
 ) -> None:
     """Serve until Ctrl-C."""
@@ -112,10 +114,18 @@ def serve(
         switch: BenchSwitch | Workers
         if workers == 1:
             switch = BenchSwitch(
-                database, pki_folder, host, port, switch_name=name, programme=programme, issuer_keys=keys
+                database,
+                pki_folder,
+                host,
+                port,
+                switch_name=name,
+                programme=programme,
+                issuer_keys=keys,
+                ask_clients=ask_clients,
             )
         else:
             switch = Workers(database, workers, pki_folder, host, port, switch_name=name, issuer_keys=keys)
+            switch.ask_clients = ask_clients
         if not quiet:
             switch.listen(lambda line: console.print(escape(line)))
         if page_port is not None and isinstance(switch, Workers):

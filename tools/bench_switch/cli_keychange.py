@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
 from tools.bench_switch import keychange
 from tools.bench_switch.answers import master_key
-from tools.bench_switch.cli_kit import books_of, check_value
+from tools.bench_switch.cli_kit import books_of, check_value, plain_errors
 from tools.bench_switch.cli_terminals import terminal
 from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.pki import DEFAULT_FOLDER, ensure, issue_client
 from tools.bench_switch.schema import KeyChangeRow, TerminalRow
 
 
@@ -64,6 +66,27 @@ def terminal_rekey(database: str, terminal_id: str, keys_path: Path | None, *, s
         change = keychange.waiting(ledger, terminal_id)
     click.echo(f"terminal {terminal_id} in force: {_pair(row)}")
     click.echo(f"announced, waits for the terminal: {_pair(change)}" if change is not None else "nothing is announced")
+
+
+@terminal.command("certify")
+@click.argument("terminal_id")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The terminal's keys.json, for its tmk. [default: build/terminals/ID.keys.json]",
+)
+@click.option("--pki", "pki_folder", type=click.Path(file_okay=False, path_type=Path), default=DEFAULT_FOLDER)
+def terminal_certify(terminal_id: str, folder: Path, keys_path: Path | None, pki_folder: Path) -> None:
+    """Issue a certificate by which the terminal shows itself to the switch; its key is wrapped for this terminal."""
+    master = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
+    with plain_errors():
+        certificate, private = issue_client(ensure(pki_folder), terminal_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "client.der").write_bytes(certificate)
+        (folder / "client.key").write_bytes(aes_key_wrap_with_padding(master, private))
+    click.echo(f"{folder}: client.der client.key")
 
 
 def _order(database: str, terminal_id: str, order: int, told: str) -> None:

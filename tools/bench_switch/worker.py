@@ -29,6 +29,7 @@ class Order:
     listener: int
     quiet: bool
     issuer_keys: dict[str, str | int] | None = None
+    ask_clients: bool = False
 
     def line(self) -> str:
         """As the worker reads it."""
@@ -62,6 +63,7 @@ def main() -> None:
         switch_name=order.switch_name,
         issuer_keys=read_keys(order.issuer_keys),
         listener=listener,
+        ask_clients=order.ask_clients,
     )
     switch.start()
     if not order.quiet:

@@ -58,6 +58,7 @@ class Workers:
         self.identity = ensure(pki_folder, switch_name)
         self.failed = threading.Event()
         self.restarts = 0
+        self.ask_clients = False  # only terminals with a certificate of our CA come in
         self.log = MessageLog(wall_clock)  # of all workers together; it stays empty when nobody listens
         self._database_url = database_url
         self._keys = issuer_keys
@@ -196,6 +197,7 @@ class Workers:
             listener,
             not self._telling,
             spelt(self._keys),
+            self.ask_clients,
         )
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it ended already; whoever reads its output sees that

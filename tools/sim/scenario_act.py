@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tools.bench_switch.amnesia import forget
 from tools.sim import demo
-from tools.sim.scenario_office import WORDS
+from tools.sim.scenario_office import WORDS, order
 from tools.sim.scenario_parser import ScenarioError, Step
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def office(stage: Stage, step: Step) -> None:
 
 def terminal_order(stage: Stage, step: Step) -> None:
     """The switch's office gives the terminal keys, or orders."""
-    stage.office_orders(next(word for word in WORDS if word in step.words))
+    order(stage.switch.ledger, next(word for word in WORDS if word in step.words))
 
 
 def console_right(stage: Stage, step: Step) -> None:

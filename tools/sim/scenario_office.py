@@ -1,18 +1,19 @@
-"""What the switch's office does about the demo terminal in a story: new keys, a block, orders to the terminal itself."""
+"""What the switch's office does about the demo terminal in a story: new keys, a block, orders to it."""
 
 from __future__ import annotations
 
 from tools.bench_switch import Ledger, keychange
 from tools.sim import demo
 
+_MADE_UTC = 0  # told to people only
 ORDERS = {"stop": keychange.STOP_VALUE, "zeroise": keychange.ZEROISE}
 WORDS = ("rekey", "block", "unblock", *ORDERS)
 
 
-def order(ledger: Ledger, word: str, now_utc: int) -> None:
+def order(ledger: Ledger, word: str) -> None:
     """One of WORDS."""
     if word == "rekey":
-        keychange.rekey(ledger, demo.TERMINAL_ID, demo.TMK, now_utc)
+        keychange.rekey(ledger, demo.TERMINAL_ID, demo.TMK, _MADE_UTC)
     elif word in ORDERS:
         keychange.give_order(ledger, demo.TERMINAL_ID, ORDERS[word])
     else:

@@ -17,7 +17,7 @@ from tools.bench_switch.answers import digits_for
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.publisher import Publisher
 from tools.bench_switch.rules_file import programme_of, source_of
-from tools.sim import demo, onhost, scenario_office
+from tools.sim import demo, onhost
 from tools.sim.cards import Card, IsoDepCard, Noise, make_card
 from tools.sim.cards.personal import personalise
 from tools.sim.chips.nor import Nor, NorPartition, Torn
@@ -291,9 +291,6 @@ class Stage:
             ledger.clear_letter(demo.TERMINAL_ID, seq, now_utc)
         else:
             ledger.reopen_letter(demo.TERMINAL_ID, seq, now_utc)
-
-    def office_orders(self, word: str) -> None:
-        scenario_office.order(self.switch.ledger, word, self._now_utc())
 
     def provision(self) -> None:
         """Put the three files into the terminal, which is off."""
