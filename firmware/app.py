@@ -201,7 +201,7 @@ class App:
         hot = self.hotlist
         self.forward.on_refused = lambda uid, rc: hot.heard(uid, rc, self.clock.now_utc())
         review_above = number("offline_review_above")
-        spending, allowances = self._spending(board, settings)
+        spending, allowances = self._spending(settings)
         policy = OfflinePolicy(
             settings.flag("offline_earn"), number("offline_records"), review_above, hot.blocked, hot.heard, spending
         )
@@ -222,7 +222,7 @@ class App:
         works = (journal.idle_work, self.members.idle_work, self._bad_sectors.idle_work)
         self.housekeeping = Housekeeping(quiet, works, books.recover_if_due, self._retire)
 
-    def _spending(self, board: "Board", settings: "Settings") -> "tuple[Spending | None, Allowances | None]":
+    def _spending(self, settings: "Settings") -> "tuple[Spending | None, Allowances | None]":
         """What spending without the switch needs, where it is wanted."""
         number, flag = settings.number, settings.flag
         if not flag("offline_redeem"):
@@ -231,8 +231,7 @@ class App:
         from firmware.loyalty.offline import Spending
         from firmware.switch.reserve import ended
 
-        complete = self.members.working if board.little_memory else self.members.complete
-        allowances = Allowances(self.members, self.journal, self.clock, complete)
+        allowances = Allowances(self.members, self.journal, self.clock, self.members.complete)
         self.session.says.append(lambda: ended(allowances.ended_utc()))
         self.forward.spends = allowances
         spending = Spending(

@@ -223,6 +223,8 @@ class Buckets:
         """Whether the cache is open; a flash failure closes it until the next start."""
         return self._opened
 
+    complete = working  # it shows all it holds at once
+
     def speaking(self) -> int:
         """Sectors that took neither an erase nor zeros: what they held can be read by whoever has flash and keys."""
         return len(self._speaking)

@@ -7,8 +7,11 @@ Units: points as whole points, money in rial.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from tools.bench_switch.programme import Programme
 from tools.issuer.keys import IssuerKeys
 
 TERMINAL_ID = "VAFA0001"
@@ -122,3 +125,9 @@ def keys() -> dict[str, object]:
         "card_group": CARD_GROUP.hex(),
         "wifi_psk": WIFI_PSK,
     }
+
+
+def switch_options(terminal_settings: Mapping[str, object]) -> dict[str, Any]:
+    """What the bench switch is made with; it reserves points when the terminal may spend them offline."""
+    programme = Programme(allowances=terminal_settings.get("offline_redeem") is True)
+    return {"switch_name": SWITCH_NAME, "issuer_keys": ISSUER, "programme": programme}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from tools.bench_switch import BenchSwitch
 from tools.bench_switch.answers import digits_for
-from tools.bench_switch.programme import Programme
 from tools.bench_switch.publisher import Publisher
 from tools.bench_switch.rules_file import programme_of, source_of
 from tools.sim import demo, onhost
@@ -127,16 +126,7 @@ class Stage:
         self.start = start
         self._tree = tree
         self._clock: SimClock | None = None
-        # A terminal that may spend offline has a switch that reserves points for it.
-        programme = Programme(allowances=start.settings.get("offline_redeem") is True)
-        self.switch = BenchSwitch(
-            "sqlite://",
-            PKI_FOLDER,
-            switch_name=demo.SWITCH_NAME,
-            programme=programme,
-            clock=self._now_utc,
-            issuer_keys=demo.ISSUER,
-        )
+        self.switch = BenchSwitch("sqlite://", PKI_FOLDER, clock=self._now_utc, **demo.switch_options(start.settings))
         self._impostor: BenchSwitch | None = None
         self.cards = make_cards(start)
         self.terminal: Terminal
