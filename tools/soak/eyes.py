@@ -14,18 +14,21 @@ from tools.soak.evidence import Figure, Shown
 
 READY, AMOUNT, TAP, WAIT, POINTS, CONFIRM, AGAIN = "ready", "amount", "tap", "wait", "points", "confirm", "again"
 OUTCOME, RECALL, BALANCE, ERROR, MENU, OTHER, DARK = "outcome", "recall", "balance", "error", "menu", "other", "dark"
-ENDS = (OUTCOME, RECALL, BALANCE, ERROR)
+BATCH = "batch"
+ENDS = (OUTCOME, RECALL, BALANCE, ERROR, BATCH)
 
 _TITLES = {
     "HOW MANY POINTS": POINTS,
     "USE POINTS?": CONFIRM,
     "SAME SALE AGAIN?": AGAIN,
+    "END SHIFT?": CONFIRM,
     "MENU": MENU,
     "LAST SALE": RECALL,
     "LAST USE": RECALL,
 }
 _APPROVED = ("EARNED", "SAVED", "USED")
 _TOLD = (*_APPROVED, "NOT USED", "CHECKING", "VOIDED", "REFUSED", "NOT DONE")
+BATCH_ENDS = ("AGREED", "DISPUTED", "NOT SENT")
 _NUMBER = re.compile(r"-?[\d,]+")
 _BALANCE = re.compile(r"Bal\.\s*(about |~)?(-?[\d,]+)$")
 _POINTS = re.compile(r"(about |~)?([+-]?[\d,]+)( points)?$")
@@ -114,6 +117,8 @@ def _kind(lines: list[tuple[int, str]]) -> str:
     for words, kind in _TITLES.items():
         if title.startswith(words):
             return kind
+    if big in BATCH_ENDS:
+        return BATCH
     if big == "READY":
         return READY
     if big == "WAIT":

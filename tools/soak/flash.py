@@ -1,6 +1,6 @@
 """A terminal's flash: the NOR model with a supply that fails, and what goes bad within what the store promises.
 
-One chip with the journal and the member cache. Knows nothing of what is stored.
+One chip with the journal, the member cache and the small values. Knows nothing of what is stored.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tools.soak.timeline import Timeline
 
 JOURNAL_BLOCKS = 12
 MEMBER_BLOCKS = 16
+VAULT_BLOCKS = 2
 _LATELY = 512  # bytes around the last program: what a cut left barely readable must not fade as well
 
 
@@ -21,7 +22,7 @@ class Flash(Nor):
     """`lost_power` is called at the moment of a cut, before anything of the terminal runs again."""
 
     def __init__(self, timeline: Timeline, seed: int, page_only: bool, lost_power: Callable[[], None]) -> None:
-        super().__init__((JOURNAL_BLOCKS + MEMBER_BLOCKS) * BLOCK, timeline, seed=seed)
+        super().__init__((JOURNAL_BLOCKS + MEMBER_BLOCKS + VAULT_BLOCKS) * BLOCK, timeline, seed=seed)
         self.page_only = page_only
         self._lost_power = lost_power
         self._last = 0
@@ -42,6 +43,10 @@ class Flash(Nor):
     def members(self) -> NorPartition:
         """The partition of the member cache."""
         return NorPartition(self, JOURNAL_BLOCKS * BLOCK, MEMBER_BLOCKS, self.page_only)
+
+    def vault(self) -> NorPartition:
+        """The two sectors of the small values."""
+        return NorPartition(self, (JOURNAL_BLOCKS + MEMBER_BLOCKS) * BLOCK, VAULT_BLOCKS, self.page_only)
 
     def arm(self, chance: random.Random, within: int) -> str:
         """The supply will fail in one of the next operations; how, in words."""

@@ -96,10 +96,10 @@ class Battery:
         """UTC calendar time."""
         return from_utc(int(self._now()))
 
-    def write(self, *when: int) -> None:
+    def write(self, year: int, month: int, day: int, hour: int, minute: int, second: int) -> None:
         """Set it."""
         self._now()
-        self.error_s = to_utc(*when) - self._true_utc()
+        self.error_s = to_utc(year, month, day, hour, minute, second) - self._true_utc()
         self.lost = False
 
     def lost_power(self) -> bool:

@@ -18,6 +18,7 @@ from tools.soak.weather import UNDECIDED
 LONGEST_WAIT_US = 6_700_000  # the time-out of an answer, and what flash and screen may take beside it
 REDEEM_WAIT_US = 24_000_000  # asked twice, the line made anew before each: only where offline is worth a try
 CARD_BLOCKED = ("41", "43")
+_SHIFT = "END OF SHIFT"
 _FRESH_US = 65_000_000  # "confirmed" is said of a figure less than a minute old
 
 
@@ -166,6 +167,8 @@ def nobody_is_overdrawn(end: End) -> Iterator[str]:
 def waits_are_bounded(end: End) -> Iterator[str]:
     """No person waits longer than the time-out, and no task is silent for as long as the supervisor allows."""
     for story, waited_us in end.evidence.longest_wait_us.items():
+        if story.startswith(_SHIFT):  # CANCEL ends it at any time
+            continue
         if waited_us > (REDEEM_WAIT_US if story.startswith("REDEEM") else LONGEST_WAIT_US):
             yield f"{story}: a person waited {waited_us / 1e6:.1f} s for the switch"
     for (terminal, task), gap_us in end.evidence.beats.items():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
 from tools.sim.chips.nor import PowerCut
-from tools.soak.person import BALANCE, REDEEM, SALE, SEND, Errand, Person
+from tools.soak.person import BALANCE, REDEEM, SALE, SEND, SHIFT, Errand, Person
 from tools.soak.terminal import Settings, Terminal
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Life:
 
     def _errand(self) -> Errand:
         chance = self.chance
-        verb = chance.choices((SALE, REDEEM, BALANCE, SEND), (62, 24, 11, 3))[0]
+        verb = chance.choices((SALE, REDEEM, BALANCE, SEND, SHIFT), (60, 23, 11, 2, 4))[0]
         amount = chance.choice(_AMOUNTS) + chance.choice((0, 0, 500))
         card = chance.choice(self.world.cards)
         return Errand(

@@ -16,7 +16,7 @@ from firmware.screen import keys as key
 from tools.soak import eyes
 from tools.soak.terminal import Terminal
 
-SALE, REDEEM, BALANCE, SEND = "sale", "redeem", "balance", "send"
+SALE, REDEEM, BALANCE, SEND, SHIFT = "sale", "redeem", "balance", "send", "shift"
 _DIGITS = {digit: index for digit, index in zip("1234567890", (4, 5, 6, 8, 9, 10, 12, 13, 14, 17), strict=True)}
 _STANDING = (*eyes.ENDS, eyes.AMOUNT, eyes.MENU)
 _STEPS = 60
@@ -92,7 +92,7 @@ class Person:
             hands.press(key.CANCEL if errand.cancels else key.OK)
         elif errand.verb == REDEEM:
             hands.press(key.REDEEM)
-        elif errand.verb == SEND:
+        elif errand.verb in (SEND, SHIFT):
             hands.press(key.MENU)
         elif self._chance.random() < 0.5:
             hands.press(key.BALANCE)
@@ -118,8 +118,9 @@ class Person:
             sure = not errand.cancels if kind == eyes.CONFIRM else errand.again
             hands.press(key.OK if sure else key.CANCEL)
         elif kind == eyes.MENU:
-            hands.press(_DIGITS["2"])
-            hands.press(key.CANCEL)
+            hands.press(_DIGITS["5" if errand.verb == SHIFT else "2"])
+            if errand.verb == SEND:
+                hands.press(key.CANCEL)
         elif kind == eyes.AMOUNT and errand.verb != SALE:
             hands.press(key.CANCEL)
 

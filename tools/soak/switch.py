@@ -46,13 +46,15 @@ class Books(Ledger):
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[Session]:
+        if self._one.in_transaction():  # a row was read again after a refusal by the database
+            self._one.rollback()
         with self._one.begin():
             yield self._one
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
-        with self._one.begin():
-            yield self._one
+        with self._session() as session:
+            yield session
 
     def caller(self, terminal_id: str) -> tuple[TerminalRow | None, bool]:
         """Who sends; no other process scripts faults here."""

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from firmware.cashier.books import Books
 from firmware.cashier.counter import Counter, Limits
 from firmware.cashier.desk import Desk
+from firmware.cashier.shift import Shift
 from firmware.cashier.teller import Teller
 from firmware.core.clock import Clock
 from firmware.core.errors import Cancelled, StoreError, VafaError
@@ -35,6 +36,8 @@ from firmware.store.buckets import Buckets
 from firmware.store.journal import Journal
 from firmware.store.members import Members
 from firmware.store.seal import Sealer
+from firmware.store.slots import Slots
+from firmware.switch.batch import Closing
 from firmware.switch.forward import Forward
 from firmware.switch.letters import Letters
 from firmware.switch.link import tpdu_to
@@ -289,9 +292,14 @@ class Terminal:
         """The office of the counter: what the switch refused for good."""
         return Letters(self.journal, self.session, self._messages, self.clock, self.log, self.members.put)
 
-    def shift(self) -> NoReturn:
-        """No shift ends while a soak runs."""
-        raise AssertionError("nobody ends a shift here")
+    def shift(self) -> Shift:
+        """The office of the counter: what ends a shift."""
+        chance, flash = self.chance, self.flash
+        closing = Closing(
+            self.journal, self.session, self._messages, self.clock, self.log, lambda: chance.getrandbits(31)
+        )
+        sealer = Sealer(self.master, b"", b"vafa-slots")
+        return Shift(lambda: Slots(flash.vault(), sealer, chance.getrandbits(32), flash.page_only), closing)
 
     def rights(self) -> NoReturn:
         """Nobody here has any right to resolve them."""

@@ -116,6 +116,8 @@ class World:
             terminal.waiting_us = 0
         elif not terminal.waiting_us:
             terminal.waiting_us, terminal.waiting_for = self.timeline.now_us, seen.texts()[0]
+        if seen.kind == eyes.BATCH:
+            self.count(f"batch {seen.big}")
         shown = seen.shown(terminal.name)
         if shown is not None:
             self.evidence.shown.append(shown)
