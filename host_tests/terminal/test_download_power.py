@@ -23,7 +23,10 @@ def loaded(stage: Stage) -> tuple[int, int, int]:
     before = len(stage.serial())
     stage.console("status")
     found = re.findall(r"loaded from the switch: config (\d+) rules (\d+) hotlist (\d+)", stage.serial()[before:])
-    return tuple(map(int, found[-1])) if found else (-1, -1, -1)
+    if not found:
+        return -1, -1, -1
+    config, rules, cards = map(int, found[-1])
+    return config, rules, cards
 
 
 def reconnect(stage: Stage) -> None:

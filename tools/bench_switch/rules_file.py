@@ -46,7 +46,7 @@ def load(path: Path) -> Programme:
         raise LedgerError("B90", f"{path}: {error.args[0]}") from None
 
 
-def programme_of(given: object) -> Programme:
+def programme_of(given: Any) -> Programme:
     """A programme of names and values. Raises LedgerError."""
     if not isinstance(given, dict):
         raise LedgerError("B90", "an object of names and values")
