@@ -16,14 +16,14 @@ from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.programme import Programme
 
 # What terminals load (docs/lt87.md section 14): name -> (field of Programme, lowest, highest).
-EARNING = {
+EARNING: dict[str, tuple[str, int, int]] = {
     "earn_unit": ("rial_per_point", 1, 10**12),
     "earn_rate": ("earn_rate", 0, 1000),
     "redeem_threshold": ("redeem_threshold", 1, 10**9),
     "redeem_step": ("redeem_step", 1, 10**9),
     "point_value": ("point_value", 1, 100_000),
 }
-_NAMES = {**{name: row[0] for name, row in EARNING.items()}, "version": "version"}
+_NAMES: dict[str, str] = {**{name: row[0] for name, row in EARNING.items()}, "version": "version"}
 _FILE_MAX = 65_536
 
 
@@ -53,7 +53,7 @@ def programme_of(given: Any) -> Programme:
     fields = {field.name: field for field in dataclasses.fields(Programme)}
     values: dict[str, Any] = {}
     for name, value in given.items():
-        field = fields.get(_NAMES.get(name, name))
+        field = fields.get(_NAMES.get(str(name), str(name)))
         if field is None or (name not in _NAMES and field.name in _NAMES.values()):
             raise LedgerError("B90", f"{name}: no such rule; there are {', '.join(names())}")
         values[field.name] = _fitting(name, field.default, value)
