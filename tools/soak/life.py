@@ -40,6 +40,8 @@ class Life:
         self._configure()
         await self._rest(chance.randint(1, 30))
         await self._start()
+        if chance.random() < 0.6:
+            self._weather()
         for _ in range(chance.randint(max(1, stories // 2), stories)):
             await self._rest(self._gap_s())
             self._happen()
@@ -125,7 +127,7 @@ class Life:
     def _happen(self) -> None:
         """Things that happen to terminals."""
         for what, often in (
-            (self._weather, 0.35),
+            (self._weather, 0.4),
             (self._cut, 0.1),
             (self._fade, 0.04),
             (self._spoil, 0.02),

@@ -74,7 +74,7 @@ class Line:
             return
         if not self.open or not self.site.weather.wifi:
             raise OSError(104)
-        fate = self.site.weather.fate()
+        fate = self.site.weather.fate(_is_value(data, self.site.tpdu))
         if fate.kind in (weather.REQUEST_LOST, weather.REQUEST_BROKEN):
             self._count(fate)
             if fate.kind == weather.REQUEST_BROKEN:
@@ -168,6 +168,11 @@ class Line:
         for at in chance.sample(range(len(spoilt)), min(_GARBLED, len(spoilt))):
             spoilt[at] ^= chance.randint(1, 255)
         return bytes(spoilt)
+
+
+def _is_value(frame: bytes, tpdu: bytes) -> bool:
+    """Whether the message type is 02xx or 04xx, spelt in digits or packed."""
+    return frame[2 + len(tpdu) :][:1] in (b"\x02", b"\x04") if tpdu else frame[2:4] in (b"02", b"04")
 
 
 class Radio(Link):

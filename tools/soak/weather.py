@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 FAIR, FLAKY, FOUL = "fair", "flaky", "foul"
-_TROUBLE = {FAIR: 0.0, FLAKY: 0.2, FOUL: 0.6}
+_TROUBLE = {FAIR: 0.0, FLAKY: 0.3, FOUL: 0.6}
 
 # On the way to the switch, at the switch, on the way back.
 REQUEST_LOST, REQUEST_GARBLED, REQUEST_TWICE, REQUEST_LATE = "lost", "garbled", "twice", "late"
@@ -29,13 +29,14 @@ KINDS = (
     (ANSWER_GARBLED, 2),
     (ANSWER_OVERTAKEN, 2),
     (ANSWER_CLOSED, 3),
-    (REFUSED, 4),
+    (REFUSED, 3),
     (WRONG_MAC, 2),
     (REPLAYED, 1),
     (WRONG_CLOCK, 1),
 )
 _NAMES = [name for name, _ in KINDS]
 _WEIGHTS = [weight for _, weight in KINDS]
+_VALUE_WEIGHTS = [4 * weight if name == REFUSED else weight for name, weight in KINDS]  # there a code decides most
 
 # Every code of the table, and one that no table has.
 UNDECIDED = ("68", "91", "96", "63")
@@ -72,13 +73,13 @@ class Weather:
         """Nothing goes wrong any more."""
         self.kind, self.wifi = FAIR, True
 
-    def fate(self) -> Fate:
-        """What becomes of the next message."""
+    def fate(self, value: bool) -> Fate:
+        """What becomes of the next message; `value`: it is about points."""
         chance = self._chance
         there, back = chance.randint(10, 150), chance.randint(10, 150)
         if chance.random() >= _TROUBLE[self.kind]:
             return Fate("", there, back)
-        kind = chance.choices(_NAMES, _WEIGHTS)[0]
+        kind = chance.choices(_NAMES, _VALUE_WEIGHTS if value else _WEIGHTS)[0]
         if kind == REQUEST_LATE:
             return Fate(kind, chance.randint(5_500, 30_000), back)
         if kind == ANSWER_LATE:
