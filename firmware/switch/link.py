@@ -198,6 +198,7 @@ class Link:
         """
         await self._join()
         context = self._tls()
+        last: LinkDown = ConnectionRefused("no address")
         for _ in self._addresses:
             if not self._kept:
                 self._turn = (self._turn + 1) % len(self._addresses)
@@ -222,8 +223,8 @@ class Link:
             refusal = _of_certificate(error)
         except OSError as error:
             # Resolvers report outside errno: a negative number, or a text on the unix port.
-            number = error.errno
-            unresolved = not isinstance(number, int) or number < 0
+            errno = error.errno
+            unresolved = not isinstance(errno, int) or errno < 0
             refusal = (NameUnknown if unresolved else ConnectionRefused)(_reason(error))
         raise refusal
 
