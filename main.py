@@ -75,6 +75,8 @@ def _learn_names() -> None:
         "firmware.service.loading",
         "firmware.service.refresh",
         "firmware.cashier.shift",
+        "firmware.switch.keychange",
+        "firmware.core.keywrap",
         "firmware.store.history",
         "firmware.store.export",
         "firmware.store.slots",
