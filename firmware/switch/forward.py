@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 _SLICE_MS = const(100)
 _BATCH = const(20)  # acknowledgements written together at most
 _SETTLE_MS = const(1000)  # the longest one waits for others
+_PAUSE_MS = const(300_000)  # after a MAC refusal; the third in a row ends the connection
 
 UNDO_REFUSED = "L11"
 POINTS_DIFFER = "L12"
@@ -100,7 +101,8 @@ class Forward:
         self._failures = 0
         self._not_before = ticks_ms()
         self._sign_ons = 0
-        self.paused = False  # the switch refused our MAC; ends with the next sign-on
+        self._paused_until = ticks_ms()
+        self.paused = False  # the switch refused our MAC; ends with the next sign-on, or in time
         self.on_refused: "Callable[[bytes, str], object] | None" = None  # hears UID and code of what was buried
         self.spends: "Spends | None" = None  # what offline redemptions leave behind
         session.before_answer = self._before_answer
@@ -124,6 +126,10 @@ class Forward:
         self._queue.again()  # before any advice that is still to go
         self._session.wake()
         return reversal
+
+    def resolved(self) -> None:
+        """A dead letter is one no more: what it held back may go."""
+        self._queue.again()
 
     async def run(self, alive: "Callable[[], object] | None" = None) -> None:
         """Empty the queue whenever there is a session; for ever. `alive` is called at least every 10 s."""
@@ -193,6 +199,8 @@ class Forward:
             self._queue.signed_on()
             self._not_before = ticks_ms()
             self.paused = False
+        if self.paused and ticks_diff(ticks_ms(), self._paused_until) >= 0:
+            self.paused = False  # a line that stays up brings no sign-on, and one damaged message is no wrong key
         return not self.paused and ticks_diff(ticks_ms(), self._not_before) >= 0
 
     async def _send(self, transaction: "Transaction") -> None:
@@ -290,6 +298,7 @@ class Forward:
                 self._log.fault(UNDO_REFUSED, "SEQ {} is to undo {}".format(seq, transaction.original_seq))
             if end == PAUSE:
                 self.paused = True
+                self._paused_until = ticks_add(ticks_ms(), _PAUSE_MS)
                 self._queue.back(seq)
             else:
                 self._wait(sent, end == KEEP)

@@ -251,6 +251,17 @@ async def test_a_mac_refusal_in_the_middle_pauses_the_queue_and_the_others_in_fl
 
 
 @virtual
+async def test_a_line_that_stays_up_does_not_keep_the_queue_paused():
+    post = Post(*[sale(seq) for seq in range(1, 10)])
+    post.codes = {3: "63"}
+    async with post.running():
+        await until(lambda: post.forward.paused)
+        post.codes = {}
+        await until(lambda: len(post.settled()) == 9, 320)
+        assert post.bench.session.sign_ons == 1 and not post.bench.session.value_stopped()
+
+
+@virtual
 async def test_refused_by_three_windows_in_a_row_value_stops():
     post = Post(*[sale(seq) for seq in range(1, 30)])
     post.codes = dict.fromkeys(range(1, 30), "63")
