@@ -129,6 +129,6 @@ def _kind(lines: list[tuple[int, str]]) -> str:
         return OUTCOME
     if title == "SALE":
         return AMOUNT
-    if any(text == "points" for _, text in lines) and not title:
+    if not title and lines[1:] and lines[1][1] == "points" and _NUMBER.fullmatch(big):
         return BALANCE
     return ERROR if big in _TOLD else OTHER

@@ -91,6 +91,7 @@ class Switch:
         self._log = _Noted(now_utc)
         self._desk = Desk(self.ledger, self.faults, self._log, now_utc)
         self._scripted = ""
+        self._refused: dict[tuple[str, int], str] = {}  # for good, and so it stays however late a message comes
         self._seen: set[tuple[str, int]] = set()  # (terminal, SEQ) that a decision was made of
 
     def enrol(self, terminal_id: str, mac_out: bytes, mac_in: bytes, kid: int) -> None:
@@ -100,7 +101,9 @@ class Switch:
     def handle(self, terminal_id: str, raw: bytes, fate: Fate) -> tuple[Reaction, "Answer | None"]:
         """What the switch does with one message that came from this terminal."""
         self._log.incoming, self._log.outgoing, self._scripted = None, None, ""
-        if fate.kind in _SCRIPTED and not (fate.kind == weather.REFUSED and self._decided(raw, fate.rc)):
+        if (refused_before := self._refusal(raw)) != "":
+            self.faults.next("refuse", rc=refused_before)
+        elif fate.kind in _SCRIPTED and not (fate.kind == weather.REFUSED and self._decided(raw, fate.rc)):
             rc = fate.rc or "96"
             self.faults.next(_SCRIPTED[fate.kind], rc=rc, seconds=fate.seconds)
             self._evidence.counts[f"fault: {fate.kind}"] += 1
@@ -117,6 +120,8 @@ class Switch:
         if asked.mti in VALUE and fate.kind != weather.REQUEST_GARBLED:
             self._evidence.sent.append(Sent(terminal_id, answer.seq, asked.mti, answer.content))
             self._evidence.codes.setdefault((terminal_id, answer.seq), []).append(answer.rc)
+            if self._scripted and self._scripted not in weather.UNDECIDED and asked.mti not in ("0420", "0421"):
+                self._refused[terminal_id, answer.seq] = self._scripted
             if self._scripted:
                 self._evidence.scripted.add((terminal_id, answer.seq, self._scripted))
             if answer.rc and answer.rc not in weather.UNDECIDED and fate.kind != weather.REFUSED:
@@ -126,12 +131,13 @@ class Switch:
 
     def _decided(self, raw: bytes, rc: str) -> bool:
         """Whether refusing this would contradict what the switch said of the same SEQ before."""
-        try:
-            message = wire.split(raw)
-            seq = tlv.number(tlv.read(message.de48), tlv.SEQ)
-        except (wire.WireError, tlv.TlvError):
-            return True
-        return rc not in weather.UNDECIDED and (message.fields.get("41", ""), seq) in self._seen
+        named = _named(raw)
+        return named is None or (rc not in weather.UNDECIDED and named in self._seen)
+
+    def _refusal(self, raw: bytes) -> str:
+        """With what the switch has refused this SEQ for good, or ""."""
+        named = _named(raw) if self._refused else None
+        return self._refused.get(named, "") if named is not None else ""
 
 
 class Answer:
@@ -168,6 +174,15 @@ class _Noted(MessageLog):
 
     def note(self, text: str, terminal_id: str = "") -> None:
         """Nobody reads it."""
+
+
+def _named(raw: bytes) -> tuple[str, int] | None:
+    """(terminal, SEQ) of a message that can be read."""
+    try:
+        message = wire.split(raw)
+        return message.fields.get("41", ""), tlv.number(tlv.read(message.de48), tlv.SEQ)
+    except (wire.WireError, tlv.TlvError, KeyError):
+        return None
 
 
 def _tags(message: wire.Split) -> dict[int, bytes]:
