@@ -50,7 +50,7 @@ bench: $(READY) ## Measure; prints a table, writes build/bench.json
 	@$(BIN)/python -m tools.bench
 
 power: $(READY) ## Cut power at every flash operation, the long form
-	@VAFA_POWER=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --timeout 1800 host_tests/power host_tests/terminal/test_power_sweep.py
+	@VAFA_POWER=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --timeout 1800 host_tests/power host_tests/terminal/test_power_sweep.py host_tests/terminal/test_download_power.py
 
 soak: $(READY) ## Play whole systems for days with every fault: SEEDS=200 FROM=1
 	@$(BIN)/python -m tools.soak --seeds $(or $(SEEDS),200) --from $(or $(FROM),1) --jobs $(JOBS)
