@@ -343,6 +343,7 @@ class App:
             from firmware.switch.letters import Letters
 
             self._letters = Letters(self.journal, self.session, self.messages, self.clock, self.log, self.members.put)
+            self._letters.on_resolved = self.forward.resolved
             self.session.says.append(self._letters.says)
         return self._letters
 

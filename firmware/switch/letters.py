@@ -70,6 +70,7 @@ class Letters:
         self.on_its_way: "asyncio.Task[None] | None" = None  # kept by who sends one and does not wait
         self._cleared = 0  # SEQ the switch had cleared, to be said in the next 0800
         self._said = 0  # the last one that was said so
+        self.on_resolved: "Callable[[], object] | None" = None  # hears that a letter is one no more
 
     def all(self) -> "Iterator[tuple[Transaction, str]]":
         """Each letter and the response code it was refused with, oldest first."""
@@ -101,7 +102,7 @@ class Letters:
             raise StillRefused(POINTS_DIFFER, "SEQ {} is acknowledged with other points".format(seq))
         self._letter(seq)  # else somebody gave it up meanwhile
         self._journal.settle(seq)
-        self._log.event("SEQ {} is settled, {}".format(seq, answer.rc))
+        self._resolved("SEQ {} is settled, {}".format(seq, answer.rc))
         self._tell(transaction, answer)
 
     def _message(self, transaction: "Transaction") -> "Outgoing":
@@ -131,7 +132,12 @@ class Letters:
         if not 1 <= len(reason.encode()) <= REASON_BYTES:
             raise StoreError("a reason has 1 to {} letters".format(REASON_BYTES))
         self._journal.void(seq, clerk, self._clock.now_utc(), reason)
-        self._log.event("SEQ {} is given up: {}".format(seq, reason))
+        self._resolved("SEQ {} is given up: {}".format(seq, reason))
+
+    def _resolved(self, event: str) -> None:
+        self._log.event(event)
+        if self.on_resolved is not None:
+            self.on_resolved()
 
     # --- the switch's own word ----------------------------------------------------------------------------------------
 

@@ -1,15 +1,17 @@
 """Which queued record may go now: reversals, then advices, oldest first, and none past an earlier one of its card.
 
 Reads the journal from end to end and goes on where it stopped, so a record is read once on its way out. It begins again
-only when what it passed may go now: after silence, when a reversal came in, when a record that waited is due or left.
-Of one card one record is out at a time. Sends nothing, writes nothing. Durations in milliseconds.
+only when what it passed may go now: after silence, when a reversal came in, when a record that waited is due or left,
+when a dead letter was resolved.
+Of one card one record is out at a time, and a redemption without a reserve waits while an earlier record of its card is
+a dead letter (docs/lt87.md section 9). Sends nothing, writes nothing. Durations in milliseconds.
 """
 
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.types import REVERSAL
+from firmware.core.types import REDEMPTION, REVERSAL
 from firmware.switch.session import back_off_ms
 
 TYPE_CHECKING = False
@@ -167,7 +169,7 @@ class Queue:
 
     def _passed(self, transaction: "Transaction") -> bool:
         """Whether this record is not to be sent now: it is out or done, waits for its own time, or is an advice behind
-        an earlier record of its card that waits."""
+        an earlier record of its card that waits, or a debit behind a dead letter of its card."""
         seq = transaction.seq
         if seq in self._out or seq in self.acknowledged:
             return True
@@ -180,7 +182,13 @@ class Queue:
             if earlier < seq and wait.uid == transaction.uid:
                 wait.before = True
                 return True
-        return False
+        return transaction.verb == REDEMPTION and not transaction.allowance and self._behind_a_letter(transaction)
+
+    def _behind_a_letter(self, transaction: "Transaction") -> bool:
+        """What the letter brings the card may be what this one spends. Read for each: spending without a reserve is
+        rare, and so are letters."""
+        uid, seq = transaction.uid, transaction.seq
+        return any(letter.uid == uid and letter.seq < seq for letter, _ in self._journal.dead())
 
     def _card_is_out(self, uid: bytes) -> bool:
         return any(out == uid for out in self._out.values())

@@ -258,6 +258,10 @@ class FakeJournal:
             self.read += 1
             yield self.records[at[1]]
 
+    def dead(self) -> Any:
+        buried = {told[1]: told[2] for told in self.told if told[0] == "bury"}
+        return iter([(self.records[seq], rc) for seq, rc in sorted(buried.items())])
+
     def settle_all(self, seqs: Any) -> None:
         self.batches.append(list(seqs))
         for seq in self.batches[-1]:

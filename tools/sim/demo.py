@@ -128,6 +128,10 @@ def keys() -> dict[str, object]:
 
 
 def switch_options(terminal_settings: Mapping[str, object]) -> dict[str, Any]:
-    """What the bench switch is made with; it reserves points when the terminal may spend them offline."""
-    programme = Programme(allowances=terminal_settings.get("offline_redeem") is True)
+    """What the bench switch is made with; it reserves points when the terminal may spend them offline, and
+    bears the risk when the terminal does."""
+    programme = Programme(
+        allowances=terminal_settings.get("offline_redeem") is True,
+        offline_risk=terminal_settings.get("offline_redeem_risk") is True,
+    )
     return {"switch_name": SWITCH_NAME, "issuer_keys": ISSUER, "programme": programme}
