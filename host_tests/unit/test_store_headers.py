@@ -120,9 +120,9 @@ def test_two_forged_headers_that_add_up_still_free_no_sector() -> None:
     assert bytes(flash.image[4096:8192]) == kept
 
 
-@pytest.mark.parametrize("to", [3, 7])
-@pytest.mark.parametrize("of", [0, 1, 2])
+@pytest.mark.parametrize(("of", "to"), [(of, to) for of in (0, 1, 2) for to in (0, 1, 2, 3, 7) if of != to])
 def test_a_header_copied_from_another_sector_counts_nowhere_else(of: int, to: int) -> None:
+    """Written over a needed sector's own, it would make those sales a part of another generation, where none opens."""
     nor, ledger = three_sectors()
     put(nor, to, bytes(nor.image[of * 4096 : of * 4096 + 64]))
     journal = open_journal(with_image(bytes(nor.image)), False)
