@@ -31,7 +31,7 @@ from rich.console import Console
 from tools.bench import code_heap
 from tools.bench.loaded import left_out
 from tools.bench.report import WIDTH, Row, row
-from tools.sim import onhost, scenario
+from tools.sim import onhost
 from tools.sim.chips.nor import Nor, NorPartition
 from tools.sim.layout import LAYOUTS
 from tools.sim.scenario_runner import run_file
@@ -40,7 +40,7 @@ from tools.sim.scenario_start import Start
 
 _KB = 1024
 _SECTOR = 4096
-DAY = Path(scenario.__file__).parent / "stories" / "demo.txt"
+DAY = Path(__file__).parent / "day.txt"
 # KB of Python heap. S3 without PSRAM: measured by users; ESP32 with Wi-Fi and TLS up: estimated. Pico W: 160 KB is an
 # assumption until a board is at hand, less 21 KB in one piece for TLS, which takes from this heap there.
 HEAP_KB = {"s3": 93, "pico": 160 - 21, "esp32": 55}
