@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy.orm import Session
 
+from tools.bench_switch.booking import RC_NOT_FOUND
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.desk import Desk, Reaction
 from tools.bench_switch.faults import FaultScript
@@ -132,6 +133,8 @@ class Switch:
     def _decided(self, raw: bytes, rc: str) -> bool:
         """Whether refusing this would contradict what the switch said of the same SEQ before."""
         named = _named(raw)
+        if rc == RC_NOT_FOUND and (raw[:2] == b"04" or raw[5:6] == b"\x04"):
+            return True  # of a reversal it says that there is nothing to undo
         return named is None or (rc not in weather.UNDECIDED and named in self._seen)
 
     def _refusal(self, raw: bytes) -> str:
