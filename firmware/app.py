@@ -4,7 +4,6 @@ Buffers and objects that live as long as the terminal are made here, in the orde
 """
 
 import asyncio
-import gc
 import sys
 from time import ticks_diff, ticks_ms
 
@@ -21,6 +20,7 @@ from firmware.core.cmac import Cmac
 from firmware.core.errors import StoreError, VafaError
 from firmware.core.log import Log
 from firmware.core.types import CLOCK_NEVER_SET
+from firmware.core.visiting import load, visit, when_over
 from firmware.loyalty.offline import OfflinePolicy
 from firmware.loyalty.rules import Rules
 from firmware.receipt.content import Shop
@@ -63,7 +63,6 @@ VERSION = "0.1.0"
 # No clock of a terminal that runs this version can be earlier: 2026-11-22 00:00 UTC.
 _BUILT_UTC = const(1_795_305_600)
 
-_LOADING_THRESHOLD = const(4096)
 _KEEP_MEMBERS_S = const(90 * 86_400)
 
 # The longest time without a sign of life. The desk says nothing while it waits for the switch (6 s and a join).
@@ -85,8 +84,9 @@ class App:
         self.board = board
         self._started = ticks_ms()
         self._custody: "Any" = None
-        self._shift: "Any" = None
         self._letters: "Any" = None
+        self._letter_said = 0
+        when_over.append(self._over)
         self._recorded: "list[str]" = []
         source, sink, readable = board.serial()
         self.console = Console(source, sink, readable, self.status, self.calm, board.restart_to_prompt)
@@ -118,7 +118,7 @@ class App:
         self.members = Cache(board.member_flash(), sealer, board.random_number(32), board.page_only, sector)
         self.journal = Journal(board.transaction_flash(), sealer, board.random_number(32), board.page_only, sector)
         self.journal.open(bad[0])
-        self.console.attach_export(self.journal.export)
+        self.console.attach_export(self._export)
         stores = {JOURNAL: (self.journal, bad[0]), MEMBERS: (self.members, bad[1])}
         self._bad_sectors = BadSectors(stores, lambda: small_values(board, sector), self.log)
         try:
@@ -159,6 +159,7 @@ class App:
             orders=orders,
         )
         self.session.on_network.append(self._hear)
+        self.session.says.append(self._says)
         self.forward = Forward(self.journal, self.session, messages, self.clock, self.log, self.members.put, jitter)
 
     def _build_person(self, board: "Board", display: "Any", settings: "Settings") -> None:
@@ -303,13 +304,18 @@ class App:
             "clock quality {}".format(self.clock.quality),
             "spending offline {}".format(self.counter.books.policy.spends()),
             "loaded from the switch: {}, {} cards refused here".format(self.downloads.status(), self.hotlist.own()),
-            self.reader.status(),
+            self._reader_status(),
             "keys check value {}, wrapped with the chip's number only".format(self.master.tag(bytes(16))[:3].hex()),
         ]
-        from firmware.service import health  # a technician's, too
+        with visit("firmware.service.health"):
+            from firmware.service import health  # a technician's, too
 
-        lines += health.lines(self.journal, self.members, self.housekeeping, self._key_copies)
+            lines += health.lines(self.journal, self.members, self.housekeeping, self._key_copies)
         return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
+
+    def _reader_status(self) -> str:
+        with visit("drivers.rc522_health"):
+            return self.reader.status()
 
     def uptime_s(self) -> int:
         """Seconds since the start."""
@@ -320,16 +326,13 @@ class App:
         return self.desk.quiet(0)
 
     def _service(self) -> "Any":
-        """What carries out the words that need a right; a technician's, so it takes no heap before."""
+        """What carries out the words that need a right; a technician's, so it takes no heap before. For a visit, which
+        it outlives as long as a right stands."""
         if self._custody is None:
-            gc.collect()
-            gc.threshold(_LOADING_THRESHOLD)  # what stays is not scattered between what does not
-            try:
-                from firmware.service.custody import Custody
+            load("firmware.service.custody")
+            from firmware.service.custody import Custody
 
-                self._custody = Custody(self)
-            finally:
-                gc.threshold(-1)
+            self._custody = Custody(self)
         return self._custody
 
     def rights(self) -> "Any":
@@ -337,36 +340,50 @@ class App:
         return self._service().rights()
 
     def letters(self) -> "Any":
-        """What the switch refused for good; loaded when somebody looks, or the switch clears one."""
+        """What the switch refused for good; for a visit, when somebody looks, or the switch clears one."""
         if self._letters is None:
-            gc.collect()
+            load("firmware.switch.letters")
             from firmware.switch.letters import Letters
 
             self._letters = Letters(self.journal, self.session, self.messages, self.clock, self.log, self.members.put)
             self._letters.on_resolved = self.forward.resolved
-            self.session.says.append(self._letters.says)
+            self._letters.said = self._letter_said
         return self._letters
 
     def shift(self) -> "Any":
-        """What ends a shift; loaded when the first one ends."""
-        if self._shift is None:
-            gc.collect()
-            gc.threshold(_LOADING_THRESHOLD)
-            try:
-                from firmware.cashier.shift import Shift
-                from firmware.switch.batch import Closing
-            finally:
-                gc.threshold(-1)
-            closing = Closing(self.journal, self.session, self.messages, self.clock, self.log, self._session_number)
-            self._shift = Shift(lambda: small_values(self.board, self.sector), closing)
-        return self._shift
+        """What ends a shift; for a visit."""
+        load("firmware.cashier.shift")
+        from firmware.cashier.shift import Shift
+        from firmware.switch.batch import Closing
+
+        closing = Closing(self.journal, self.session, self.messages, self.clock, self.log, self._session_number)
+        return Shift(lambda: small_values(self.board, self.sector), closing)
+
+    def _over(self) -> None:
+        """The last visit is over: what has nothing left to remember goes, too."""
+        if self._custody is not None and self._custody.idle():
+            self._custody = None
+        if self._letters is not None and self._letters.idle():
+            self._letter_said, self._letters = self._letters.said, None
+
+    def _export(self) -> "Any":
+        """All the journal holds; it works on when its visit is over."""
+        with visit("firmware.store.export"):
+            return self.journal.export()
 
     def _session_number(self) -> int:
         return self.board.random_number(31)
 
     def _hear(self, answer: "Answer") -> None:
         if TAG_ADMIN in answer.tags:
-            self.letters().hear(answer)
+            with visit():
+                self.letters().hear(answer)
+
+    def _says(self) -> "list[tuple[int, bytes]]":
+        if self._letters is None:
+            return []
+        with visit():
+            return self._letters.says()
 
     def _age_ms(self) -> int:
         return ticks_diff(ticks_ms(), self._started)

@@ -2,6 +2,7 @@
 
 from firmware.core.errors import Refused
 from firmware.core.refusals import NOTHING_TO_REPRINT, PRINTER_NOT_READY
+from firmware.core.visiting import visit
 from firmware.screen import screens
 
 TYPE_CHECKING = False
@@ -25,15 +26,16 @@ async def menu(counter: "Counter") -> int:
             counter.switch.wake()
             note = text.get("menu_sent")
         elif chosen == 5:
-            shift = counter.office.shift()  # loads what it takes, once
-            from firmware.cashier.shift import end_shift
+            with visit("firmware.cashier.shift"):
+                from firmware.cashier.shift import end_shift
 
-            return await end_shift(counter, shift)
+                return await end_shift(counter, counter.office.shift())
         elif chosen == 4:
-            from firmware.cashier.letters import letters  # seldom, and it takes heap
-
             note = ""
-            await letters(counter)
+            with visit("firmware.cashier.letters"):
+                from firmware.cashier.letters import letters
+
+                await letters(counter)
         else:
             note = ""
             await counter.panel.acknowledge(screens.info(text, counter.shop.terminal_id, counter.status()))

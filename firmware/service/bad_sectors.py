@@ -7,6 +7,7 @@ when a list has changed, in idle time. A list names the life of the store it bel
 from micropython import const
 
 from firmware.core.errors import StoreError
+from firmware.core.visiting import visit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,12 +56,13 @@ class BadSectors:
                 now = b""
             if now != kept:
                 self._stores[name] = store, now  # one that cannot be written is not tried until it changes
-                try:
-                    slots = self._slots()
-                    slots.open()
-                    slots.put(name, now)
-                    self._log.event("{} written".format(name))
-                except StoreError as error:
-                    self._log.error(error, name)
+                with visit("firmware.store.slots"):
+                    try:
+                        slots = self._slots()
+                        slots.open()
+                        slots.put(name, now)
+                        self._log.event("{} written".format(name))
+                    except StoreError as error:
+                        self._log.error(error, name)
                 return True
         return False

@@ -12,6 +12,8 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
+from firmware.core.visiting import visit
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Protocol
@@ -199,13 +201,14 @@ class Console:
             self.say("unknown command; help lists them")
 
     def _serve(self, words: "list[str]") -> None:
-        """A word that needs a right. Its code is loaded with the first one, into what the day has left of the heap."""
+        """A word that needs a right. Its code is loaded for it, into what the day has left of the heap."""
         assert self._served is not None
         try:
-            service = self._served()
-            for text in service.take(words):
-                self.say(text)
-            self._restarting = service.restart
+            with visit():
+                service = self._served()
+                for text in service.take(words):
+                    self.say(text)
+                self._restarting = service.restart
         except MemoryError:
             gc.collect()
             self.say(NO_ROOM)

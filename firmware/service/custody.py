@@ -68,6 +68,10 @@ class Custody:
         self._rights: "Rights | None" = None
         self.restart = False
 
+    def idle(self) -> bool:
+        """Whether no right stands, none was asked for, and no wait for wrong answers runs."""
+        return self._rights is None or self._rights.over()
+
     def take(self, words: "list[str]") -> "list[str]":
         """The lines of the answer. Never raises for what somebody typed, nor for a flash that fails."""
         try:

@@ -6,12 +6,14 @@ refused is told once and not loaded again until the switch has a newer one. Dura
 """
 
 import asyncio
+import gc
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
 from firmware.core.errors import BadMessage, LinkError
 from firmware.core.types import CLOCK_OK
+from firmware.core.visiting import visit
 from firmware.switch.download import CONFIG, HOTLIST, MEMBERS, RULES, VERSION_TAGS, newest
 from firmware.switch.session import back_off_ms
 
@@ -41,8 +43,9 @@ class Downloads:
         self._quiet = quiet
         self._newest = [0, 0, 0, 0]
         self._refused = [0, 0, 0, 0]
-        self._loading: "Any" = None
-        self._members: "Any" = None
+        self._loading: "Any" = None  # a visit lasts as long as there is one (firmware/core/visiting.py)
+        self._members: "Any" = None  # so it does with this
+        self._since = 0  # of which state of the switch's members the last one was
         self._deferred = 0  # a role whose file is loaded and cannot count yet
         self._deferred_until = ticks_ms()
         self._failures = 0
@@ -88,6 +91,8 @@ class Downloads:
             beat()
             role = self._wanted()
             if not role or not self._quiet(_QUIET_MS):
+                if not self.app.session.online():
+                    self._forget_loading()  # what is there stays on the flash
                 self._ask_for_news()
                 await asyncio.sleep_ms(_TURN_MS)
                 continue
@@ -103,6 +108,8 @@ class Downloads:
             except OSError as error:
                 self.app.log.fault("U05", "download: {}".format(error))
                 self._not_kept(role)
+            if self._loading is None and self._members is None:
+                gc.collect()  # and the code that did it, too
             await asyncio.sleep_ms(0)
 
     def _wanted(self) -> int:
@@ -127,7 +134,7 @@ class Downloads:
         """What was begun is removed, the room may be wanted; a file that cannot be kept is not loaded for ever."""
         if self._loading is not None:
             self._loading.drop()
-        self._loading = None
+        self._forget_loading()
         self._unkept += 1
         if self._unkept >= _UNKEPT_MOST and role != MEMBERS:
             self._refused[role], self._unkept = self._newest[role], 0
@@ -139,14 +146,20 @@ class Downloads:
     async def _piece(self, role: int, beat: "Callable[[], object]") -> None:
         """One chunk more, or what comes when all are there."""
         if role == MEMBERS:
-            await self._refresh()
-            return
+            with visit("firmware.service.refresh"):
+                await self._refresh()
+        else:
+            with visit("firmware.service.loading", "firmware.service.live"):
+                await self._load(role, beat)
+
+    async def _load(self, role: int, beat: "Callable[[], object]") -> None:
         from firmware.service.envelope import DownloadRefused
         from firmware.service.loading import Loading
 
         if self._loading is None or self._loading.role != role:
             self._forget_loading()
             self._loading = Loading(self.app, self.folder, role, self.held[role])
+            visit().begin()
         loading = self._loading
         try:
             if not loading.complete():
@@ -163,11 +176,12 @@ class Downloads:
                     await self._restart(late, beat)
             else:  # it stays as it is loaded; the others go on
                 self._deferred, self._deferred_until = role, ticks_add(ticks_ms(), _DEFERRED_MS)
+                self._forget_loading()
         except DownloadRefused as refusal:
             self.app.log.fault(refusal.code, "{}: {}".format(loading.name, refusal))
             self._refused[role] = self._newest[role]
             loading.drop()
-            self._loading = None
+            self._forget_loading()
 
     def _not_yet(self, role: int, taken: "Any") -> bool:
         from firmware.service import live
@@ -186,8 +200,9 @@ class Downloads:
     def _take(self, role: int, taken: "Any") -> "list[str]":
         """Between two stories, and without a pause: the file is in force, and the terminal works by it. Settings that
         wait for a restart."""
-        loading, self._loading = self._loading, None
+        loading = self._loading
         loading.take()
+        self._forget_loading()
         self.held[role] = taken.version
         self._tell_versions()
         self.app.log.event("{} {} is in force".format(loading.name, taken.version))
@@ -202,7 +217,8 @@ class Downloads:
     def _forget_loading(self) -> None:
         if self._loading is not None:
             self._loading.close()
-        self._loading = None
+            self._loading = None
+            visit().end()
 
     # --- members ------------------------------------------------------------------------------------------------------
 
@@ -211,6 +227,9 @@ class Downloads:
         from firmware.service.refresh import Refresh
 
         if self._members is None:
-            self._members = Refresh(self.app)
+            self._members = Refresh(self.app, self._since)
+            visit().begin()
         if await self._members.piece():
+            self._since, self._members = self._members.since, None
+            visit().end()
             self._refresh_at = ticks_add(ticks_ms(), self.refresh_s * 1000)

@@ -3,8 +3,6 @@
 Apart from those who read and load the files: they leave the heap when their work is done, this stays.
 """
 
-import sys
-
 from micropython import const
 
 HOTLIST_AT = const(56)  # where the rows of a hotlist file begin: behind what is pinned and the head
@@ -29,12 +27,3 @@ class InForce:
         self.base: "dict[str, object]" = {}
         self.now: "dict[str, object]" = {}
         self.rows = 0
-
-
-def forget_modules(names: "tuple[str, ...]") -> None:
-    """What is wanted rarely leaves the heap again."""
-    for name in names:
-        parent, _, child = name.rpartition(".")
-        sys.modules.pop(name, None)
-        if hasattr(sys.modules.get(parent), child):
-            delattr(sys.modules[parent], child)

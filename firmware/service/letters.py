@@ -7,6 +7,7 @@ import asyncio
 
 from firmware.core.errors import VafaError
 from firmware.core.reference import masked, rrn_of
+from firmware.core.visiting import visit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def _listed(letters: "Letters") -> "list[str]":
 
 
 async def _sent_again(letters: "Letters", seq: int, log: "Log") -> None:
-    try:
-        await letters.send_again(seq)
-    except VafaError as error:
-        log.error(error, "SEQ {} stays rejected".format(seq))
+    with visit():
+        try:
+            await letters.send_again(seq)
+        except VafaError as error:
+            log.error(error, "SEQ {} stays rejected".format(seq))
+        finally:
+            letters.on_its_way = None

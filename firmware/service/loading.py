@@ -6,7 +6,6 @@ open while it grows: closing after each chunk would copy a block of flash each t
 
 import asyncio
 import os
-import sys
 
 from micropython import const
 
@@ -22,7 +21,7 @@ from firmware.service.envelope import (
     DownloadRefused,
     Envelope,
 )
-from firmware.service.held import HOTLIST_AT, forget_modules
+from firmware.service.held import HOTLIST_AT
 from firmware.switch import download
 from firmware.switch.download import CHUNK, HOTLIST, LONGEST, Pin
 
@@ -192,12 +191,7 @@ class Loading:
 
 
 def _values(role: int, body: bytes) -> "dict[str, object]":
-    """Checked values; what checks them left the heap after the start and leaves it again."""
-    lasting = "firmware.settings" in sys.modules
-    try:
-        from firmware.service.remote import values_of
+    """Checked values."""
+    from firmware.service.remote import values_of  # and the settings: only a file that is whole needs them
 
-        return values_of(role, body)
-    finally:
-        if not lasting:
-            forget_modules(("firmware.service.remote", "firmware.settings"))
+    return values_of(role, body)

@@ -3,9 +3,8 @@
 The key store and the small values are opened when they are needed: their code and their buffers are not kept.
 """
 
-import gc
-
 from firmware.core.errors import StoreError
+from firmware.core.visiting import visit
 from firmware.service.bad_sectors import small_values
 from firmware.switch.orders import FREE, HALT, Orders
 
@@ -43,15 +42,15 @@ class Ordered:
         from firmware.store.seal import Sealer
         from firmware.store.vault import Vault
 
-        gc.collect()
         rooms, board = self._rooms, self._rooms.board
         return Vault(board.vault_flash(), Sealer(board.own_key(), b"", b"vafa-keys"), board.page_only, rooms.sector)
 
     def keep(self, halt: bytes) -> None:
         """Write down whether value is stopped. Raises StoreError."""
-        slots = small_values(self._rooms.board, self._rooms.sector)
-        slots.open()
-        slots.put(HALT, halt)
+        with visit("firmware.store.slots"):
+            slots = small_values(self._rooms.board, self._rooms.sector)
+            slots.open()
+            slots.put(HALT, halt)
 
     def unsettled(self) -> int:
         """Transactions the switch does not have for good; -1 while the journal is being read."""

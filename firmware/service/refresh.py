@@ -26,11 +26,11 @@ _APPLIED = const(4)  # records put into the cache at a time
 
 
 class Refresh:
-    """One terminal's deltas, one after the other. The cursor is lost with the power: then the newest come again."""
+    """One delta after the other. The cursor `since` is lost with the power: then the newest come again."""
 
-    def __init__(self, app: "App") -> None:
+    def __init__(self, app: "App", since: int = 0) -> None:
         self._app = app
-        self._since = 0
+        self.since = since
         self._pin: "Pin | None" = None
         self._raw = bytearray()
         self._next = 0  # record to be put next; 0 while loading
@@ -41,7 +41,7 @@ class Refresh:
             return self._apply()
         app, offset, pin = self._app, len(self._raw), self._pin
         number, now_utc, quality = app.board.random_number(31), app.clock.now_utc(), app.clock.quality
-        asked = download.request(app.messages, MEMBERS, number, now_utc, quality, offset, pin, self._since)
+        asked = download.request(app.messages, MEMBERS, number, now_utc, quality, offset, pin, self.since)
         answer = await app.session.ask(asked, _TIMEOUT_MS)
         found = download.chunk(answer, MEMBERS, offset) if answer.rc == "00" else None
         if found is None:
@@ -75,7 +75,7 @@ class Refresh:
         as_of_utc = int.from_bytes(raw[8:HEAD], "big")
         for _ in range(_APPLIED):
             if self._next >= len(raw):
-                self._since = int.from_bytes(raw[4:8], "big")
+                self.since = int.from_bytes(raw[4:8], "big")
                 self._begin(None)
                 return True
             row = bytes(raw[self._next : self._next + ROW])

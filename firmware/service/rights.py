@@ -104,6 +104,11 @@ class Rights:
         """What was asked for is being done: the right is gone."""
         self._given = ""
 
+    def over(self) -> bool:
+        """Whether one made anew would do the same from now on."""
+        asked = self._asked or self._given
+        return not (asked and not self._late()) and self._uptime_s() >= self._failed_s + self._pause_s()
+
     def _late(self) -> bool:
         return self._uptime_s() >= self._until_s
 

@@ -69,8 +69,12 @@ class Letters:
         self._sending = False
         self.on_its_way: "asyncio.Task[None] | None" = None  # kept by who sends one and does not wait
         self._cleared = 0  # SEQ the switch had cleared, to be said in the next 0800
-        self._said = 0  # the last one that was said so
+        self.said = 0  # the last one that was said so; whoever makes this anew has to know it
         self.on_resolved: "Callable[[], object] | None" = None  # hears that a letter is one no more
+
+    def idle(self) -> bool:
+        """Whether there is nothing it has to do or to say yet."""
+        return not (self._sending or self._cleared) and self.on_its_way is None
 
     def all(self) -> "Iterator[tuple[Transaction, str]]":
         """Each letter and the response code it was refused with, oldest first."""
@@ -156,12 +160,12 @@ class Letters:
             self._log.error(error, "switch clears SEQ {}".format(seq))
             return
         self._cleared = seq
-        if seq != self._said:
+        if seq != self.said:
             self._session.probe()
 
     def says(self) -> "list[tuple[int, bytes]]":
         """Tags of the next sign-on or echo: the letter that was cleared. An 0800 that gets lost is no matter: the
         switch names the letter again."""
         seq, self._cleared = self._cleared, 0
-        self._said = seq or self._said
+        self.said = seq or self.said
         return [(TAG_DISPUTE, tlv.from_unsigned(seq, 4)), (TAG_ADMIN, bytes([_CLEAR]))] if seq else []

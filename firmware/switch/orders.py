@@ -6,6 +6,7 @@ to questions of this moment (a session number is never used twice), so none can 
 """
 
 from firmware.core.errors import SignOnRefused, VafaError
+from firmware.core.visiting import visit
 from firmware.switch.profile import (
     ADMIN_STOP_VALUE,
     ADMIN_ZEROISE,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from firmware.switch.mac import MacKeys
     from firmware.switch.messages import Answer, Messages, Outgoing
 
+_CHANGING = ("firmware.switch.keychange", "firmware.store.vault")
 HALT = "halt"  # name of the small value
 FREE, HALT_BLOCKED, HALT_STOPPED, HALT_WARNED = b"", b"B", b"S", b"Z"
 
@@ -68,15 +70,15 @@ class Orders:
         self._calm = calm
         self._erase = erase
         self._halt = halt
-        self._change: "KeyChange | None" = None
         self._erase_due = False
         self.minimum_build = 0  # for updates
         self.report: "list[tuple[int, bytes]]" = []  # tags the switch has to be told with the next echo
         self.proof_due = True  # the pair on offer was not tried since the sign-on or the announcement
         if offered:
-            from firmware.switch.keychange import pair_of
+            with visit("firmware.switch.keychange"):
+                from firmware.switch.keychange import pair_of
 
-            keys.offered = pair_of(offered)
+                keys.offered = pair_of(offered)
 
     def halted(self) -> str:
         """Code of what forbids value, "" when nothing does."""
@@ -102,7 +104,8 @@ class Orders:
             self.minimum_build = int.from_bytes(answer.tags[TAG_MINBUILD], "big")
         if TAG_NEWKEY in answer.tags:
             try:
-                self._changing().announced(answer.tags[TAG_NEWKEY])
+                with visit(*_CHANGING):
+                    self._changing().announced(answer.tags[TAG_NEWKEY])
                 self.proof_due = True
             except VafaError as error:
                 self._log.error(error, "new keys")
@@ -139,19 +142,19 @@ class Orders:
         assert offered is not None
         if answer.tags[TAG_KID][0] != offered.kid:
             self._log.fault(SignOnRefused.code, "the switch does not know KID {}".format(offered.kid))
-            self._changing().withdrawn()
+            with visit(*_CHANGING):
+                self._changing().withdrawn()
             return False
         if answer.rc not in ("00", BLOCKED):
             return False
-        self._changing().proved()
+        with visit(*_CHANGING):
+            self._changing().proved()
         return True
 
     def _changing(self) -> "KeyChange":
-        if self._change is None:
-            from firmware.switch.keychange import KeyChange
+        from firmware.switch.keychange import KeyChange
 
-            self._change = KeyChange(self._keys, self._vault, self._log)
-        return self._change
+        return KeyChange(self._keys, self._vault, self._log)
 
     def _set(self, halt: bytes) -> None:
         if halt == self._halt:
