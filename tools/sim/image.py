@@ -82,7 +82,7 @@ def compiled_modules(tree: Path) -> dict[str, bytes]:
                 continue
             name = path.relative_to(tree).as_posix()
             if path.suffix == ".py":
-                # For tracebacks. The name it is imported by is kept by the interpreter anyway, a path would come on top.
+                # For tracebacks: the interpreter keeps the name it is imported by anyway, a path would come on top.
                 shown = name[:-3].removesuffix("/__init__").replace("/", ".")
                 files[name[:-3] + ".mpy"] = compile_module(path.read_bytes(), shown)
             else:
