@@ -50,6 +50,19 @@ def test_every_code_is_a_heading_of_the_troubleshooting_page_exactly_once() -> N
         assert all(f"**{word}**" in body for word in ("Symptom", "Cause", "What to do")), section[:20]
 
 
+def test_every_code_a_tool_on_the_pc_can_say_is_explained_in_one_place() -> None:
+    said: set[str] = set()
+    for path in (ROOT / "tools").rglob("*.py"):
+        said |= set(re.findall(r"""\"([A-Z]\d\d)\"""", path.read_text()))
+    said -= {"D00"}  # of the class all of them come from
+    headings = re.findall(r"^### ([A-Z]\d\d)\b", (ROOT / "docs" / "troubleshooting.md").read_text(), re.M)
+    rows = re.findall(r"^\| (B\d\d) \| [^|]+ \| [^|]+ \|$", (ROOT / "docs" / "bench-switch.md").read_text(), re.M)
+    assert sorted(rows) == rows, "in order, so that they are found"
+    assert len(explained := {*headings, *rows}) == len(headings) + len(rows)
+    assert said <= explained
+    assert explained <= said | all_codes()
+
+
 def test_the_page_and_the_screen_use_the_same_words() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
     for code, (what, _) in ERRORS.items():

@@ -27,15 +27,15 @@ CODES = {
     "B33": "unusable keys",
     "B40": "a list that cannot be read in",
     "B50": "the books are wrong",
-    "B80": "a number that cannot be",
-    "B81": "nothing to clear or to open again",
     "B60": "a fault that cannot be",
+    "B61": "a form that cannot be used",
     "B70": "no such allowance",
     "B71": "an allowance that may still be spent",
+    "B80": "a number that cannot be",
+    "B81": "nothing to clear or to open again",
     "B90": "rules that cannot be",
     "B91": "a setting that cannot be",
     "B92": "nothing to sign with",
-    "B61": "a form that cannot be used",
     "B95": "no such batch",
 }
 
