@@ -49,7 +49,7 @@ def test_the_page_tells_every_setting_as_the_firmware_declares_it(
     assert [(name, allowed, default) for name, _, _, allowed, default in rows] == [as_told(s) for s in declared()]
     units = {"text": ("characters",), "hex": ("bytes, in hex",), "bool": ("yes or no",)}
     for (_, _, unit, _, _), setting in zip(rows, declared(), strict=True):
-        assert unit in units.get(setting.kind, ("number", "minor units", "points", "seconds", "sales"))
+        assert unit in units.get(setting.kind, ("number", "minor units", "points", "seconds", "hours", "sales"))
 
 
 def commands(title: str) -> list[str]:

@@ -23,7 +23,8 @@ def test_each_bad_input_has_its_story():
         "demo", "wrong-keys", "absurd-amounts", "unknown-card", "two-cards", "card-pulled", "switch-refuses",
         "switch-garbage", "switch-late", "switch-closes", "wrong-certificate", "switch-replays", "printer-out",
         "cards-legacy", "cards-sun", "cards-group", "cards-relay", "cards-unsupported", "cards-slow-and-noisy",
-        "copied-card", "allowance-offline", "letters-resolved", "letters-hold-debits", "keys-changed", "blocked-terminal",
+        "copied-card", "allowance-offline", "letters-resolved", "letters-hold-debits", "keys-changed",
+        "blocked-terminal",
     } <= set(NAMES)  # fmt: skip
     for name in NAMES:
         text = (STORIES / f"{name}.txt").read_text()
