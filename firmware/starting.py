@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _START_THRESHOLD = 16 * 1024
 # One string: a tuple of strings takes thrice as much.
 _RARE = (
-    "firmware.starting firmware.settings firmware.core.verify firmware.core.keywrap firmware.store.vault "
-    "firmware.store.slots firmware.store.tries firmware.store.history firmware.store.export "
+    "firmware.starting firmware.building "
+    "firmware.settings firmware.core.verify firmware.core.keywrap firmware.store.vault firmware.store.slots "
+    "firmware.store.tries firmware.store.history firmware.store.export "
     "firmware.service.envelope firmware.service.remote firmware.service.in_force firmware.service.zeroise "
     "firmware.service.provisioned firmware.service.loading firmware.service.live firmware.service.refresh "
     "firmware.service.health firmware.service.rights firmware.service.custody firmware.service.letters "
@@ -62,7 +63,7 @@ def _prompt(display: object, what: str, next_step: str) -> None:
 def _learn_names() -> None:
     """Meet every name and character that may come up later. The interpreter keeps them in a table that doubles when it
     is full: after the start, in the middle of a sale, the heap has no piece large enough for that."""
-    for name in _RARE.split()[1:]:  # this module's are known
+    for name in _RARE.split()[2:]:  # of the first two they are known, or come yet
         __import__(name)
     let_go()
     for code in range(0x20, 0x7F):
@@ -120,15 +121,20 @@ def built(mode: str) -> "App | None":
     gc.threshold(_START_THRESHOLD)
     _learn_names()
     from firmware.app import App
+    from firmware.building import build
 
     if display is None:
         raise OSError("display does not answer")
     _tell(display, "starting", "wait_safe")
     try:
-        return App(board, display, start)
+        terminal = App(board, start)
+        build(terminal, board, display, start)
+        return terminal
     except StoreError as error:
         _stop(board, display, error)
         return None
+    finally:
+        let_go()
 
 
 def _say_code(display: object, error: "VafaError") -> None:

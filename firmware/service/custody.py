@@ -9,13 +9,8 @@ from binascii import unhexlify
 from micropython import const
 
 from firmware.core.errors import StoreError, VafaError
-from firmware.loyalty.allowances import UID_MAX, key_of
-from firmware.service import zeroise
 from firmware.service.bad_sectors import small_values
 from firmware.service.rights import DIGITS, RIGHTS, STANDING, VALID_S, Rights
-from firmware.store.seal import Sealer
-from firmware.store.tries import TryCounter
-from firmware.store.vault import Vault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,6 +102,8 @@ class Custody:
     def rights(self) -> Rights:
         """Raises StoreError, and there are no rights, when the counter of tries cannot be read or written."""
         if self._rights is None:
+            from firmware.store.tries import TryCounter
+
             rooms, board = self._rooms, self._rooms.board
             tries = TryCounter(board.vault_flash(), board.page_only, _TRIES, buffer=rooms.sector)
             tries.open()
@@ -130,6 +127,8 @@ class Custody:
     # --- members ------------------------------------------------------------------------------------------------------
 
     def _forget(self, uid: bytes) -> "list[str]":
+        from firmware.loyalty.allowances import UID_MAX, key_of
+
         rights, members = self.rights(), self._rooms.members
         rights.need("members")
         if not members.working():
@@ -161,6 +160,10 @@ class Custody:
                 "{} wait for the switch, {} had no answer, {} were refused: connect and let them go, or type "
                 "zeroise {}".format(waiting, unanswered, dead, count)
             )
+        from firmware.service import zeroise
+        from firmware.store.seal import Sealer
+        from firmware.store.vault import Vault
+
         rights.use_up()
         rooms.log.event("zeroise, {} transactions not settled".format(count))
         vault = Vault(board.vault_flash(), Sealer(board.own_key(), b"", b"vafa-keys"), board.page_only, rooms.sector)
