@@ -23,6 +23,14 @@ OPERATIONS = {
     "redemption": ["program"] * 5,  # the balance asked for before, intent, result, member
     "online-sale-without-answer": ["program"] * 6,  # intent, reversal, sale; settled together; member
 }
+# Right after a start the small board has no erased sector at hand: its cache keeps a member in memory until nobody waits.
+MEMBERS_WRITTEN = {"online-sale": 1, "redemption": 2, "online-sale-without-answer": 1}
+
+
+def operations_of(name: str, board: str) -> list[str]:
+    """The kinds of flash operations of a scene."""
+    kinds = OPERATIONS[name]
+    return kinds if board == "s3" else kinds[: len(kinds) - MEMBERS_WRITTEN.get(name, 0)]
 
 
 @pytest.mark.timeout(1800 if LONG else 170)
@@ -30,7 +38,7 @@ OPERATIONS = {
 @pytest.mark.parametrize("name", SCENES)
 def test_at_every_cut_it_is_booked_once_if_shown_and_at_most_once_otherwise(name, board):
     operations = sweep.operations(SCENES[name], board)
-    assert [operation.kind for operation in operations] == OPERATIONS[name]
+    assert [operation.kind for operation in operations] == operations_of(name, board)
     torn = tuple(Torn) if LONG or name == "offline-sale" else FEW
     cases = list(sweep.sweep(SCENES[name], operations, board, torn))
     assert len(cases) == sum(len(set(operation.torn) & set(torn)) for operation in operations)
