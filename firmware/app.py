@@ -88,7 +88,7 @@ class App:
         self.board = board
         self.reader_beat: "Any" = _unwatched
         self._started = ticks_ms()
-        self._custody: "Any" = None
+        self._rights: "Any" = None
         self._letters: "Any" = None
         self._letter_said = 0
         when_over.append(self._over)
@@ -213,18 +213,20 @@ class App:
         return self.desk.quiet(0)
 
     def _service(self) -> "Any":
-        """What carries out the words that need a right; a technician's, so it takes no heap before. For a visit, which
-        it outlives as long as a right stands."""
-        if self._custody is None:
-            load("firmware.service.custody")
-            from firmware.service.custody import Custody
+        """What carries out a word that needs a right; for a visit."""
+        load("firmware.service.custody")
+        from firmware.service.custody import Custody
 
-            self._custody = Custody(self)
-        return self._custody
+        return Custody(self, self.rights)
 
     def rights(self) -> "Any":
-        """Console rights, for the keypad too."""
-        return self._service().rights()
+        """Console rights, for the keypad too; they outlive a visit as long as one stands. Raises StoreError."""
+        if self._rights is None:
+            load("firmware.service.rights")
+            from firmware.service.rights import rights_of
+
+            self._rights = rights_of(self)
+        return self._rights
 
     def letters(self) -> "Any":
         """What the switch refused for good; for a visit, when somebody looks, or the switch clears one."""
@@ -248,8 +250,8 @@ class App:
 
     def _over(self) -> None:
         """The last visit is over: what has nothing left to remember goes, too."""
-        if self._custody is not None and self._custody.idle():
-            self._custody = None
+        if self._rights is not None and self._rights.over():
+            self._rights = None
         if self._letters is not None and self._letters.idle():
             self._letter_said, self._letters = self._letters.said, None
 

@@ -6,15 +6,13 @@ was: no UID, no key, no digits.
 
 from binascii import unhexlify
 
-from micropython import const
-
 from firmware.core.errors import StoreError, VafaError
 from firmware.service.bad_sectors import small_values
-from firmware.service.rights import DIGITS, RIGHTS, STANDING, VALID_S, Rights
+from firmware.service.rights import DIGITS, RIGHTS, STANDING, VALID_S, Rights, rights_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Callable, Protocol
 
     from firmware.board import Board
     from firmware.core.cmac import Cmac
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
         def letters(self) -> Letters: ...
 
 
-_TRIES = const(4)  # sectors of the vault's region
 _UID_BYTES = (4, 7, 10)
 BUSY = "not now: the till is in use; end what is on the screen, then try again"
 
@@ -56,16 +53,14 @@ class OtherNumber(VafaError):
 
 
 class Custody:
-    """`take` carries out one line; `restart` is set when the terminal has to restart after the answer went out."""
+    """`take` carries out one line; `rights` gives what outlasts this; `restart` is set when the terminal has to restart
+    after the answer went out."""
 
-    def __init__(self, rooms: "Rooms") -> None:
+    def __init__(self, rooms: "Rooms", rights: "Callable[[], Rights] | None" = None) -> None:
         self._rooms = rooms
+        self._rights_of = rights or (lambda: rights_of(rooms))
         self._rights: "Rights | None" = None
         self.restart = False
-
-    def idle(self) -> bool:
-        """Whether no right stands, none was asked for, and no wait for wrong answers runs."""
-        return self._rights is None or self._rights.over()
 
     def take(self, words: "list[str]") -> "list[str]":
         """The lines of the answer. Never raises for what somebody typed, nor for a flash that fails."""
@@ -100,14 +95,9 @@ class Custody:
     # --- rights -------------------------------------------------------------------------------------------------------
 
     def rights(self) -> Rights:
-        """Raises StoreError, and there are no rights, when the counter of tries cannot be read or written."""
+        """Raises StoreError."""
         if self._rights is None:
-            from firmware.store.tries import TryCounter
-
-            rooms, board = self._rooms, self._rooms.board
-            tries = TryCounter(board.vault_flash(), board.page_only, _TRIES, buffer=rooms.sector)
-            tries.open()
-            self._rights = Rights(rooms.master, tries, rooms.uptime_s, lambda: board.random_number(32))
+            self._rights = self._rights_of()
         return self._rights
 
     def _ask(self, right: str) -> "list[str]":

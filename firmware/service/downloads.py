@@ -149,7 +149,7 @@ class Downloads:
             with visit("firmware.service.refresh"):
                 await self._refresh()
         else:
-            with visit("firmware.service.loading", "firmware.service.live"):
+            with visit("firmware.service.loading"):
                 await self._load(role, beat)
 
     async def _load(self, role: int, beat: "Callable[[], object]") -> None:

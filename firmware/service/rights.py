@@ -13,16 +13,28 @@ from firmware.core.errors import VafaError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Protocol
 
+    from firmware.board import Board
     from firmware.core.cmac import Cmac
     from firmware.store.tries import TryCounter
+
+    class Rooms(Protocol):
+        """What of the terminal this needs."""
+
+        board: Board
+        master: Cmac
+        sector: bytearray
+
+        def uptime_s(self) -> int: ...
+
 
 RIGHTS = ("members", "zeroise", "letters")
 STANDING = ("letters",)  # not used up by one command: it lasts its time
 VALID_S = const(900)
 DIGITS = const(8)
 _FREE = const(3)  # wrong answers in a row before the first wait
+_TRIES = const(4)  # sectors of the vault's region
 _WAITS_S = (30, 120, 480, 1800)
 
 
@@ -48,6 +60,17 @@ def answer_to(master: "Cmac", nonce: int, right: str) -> bytes:
     """The eight digits that answer this nonce."""
     tag = master.tag(b"tech" + nonce.to_bytes(4, "big") + right.encode())
     return "{:08d}".format(int.from_bytes(tag[:8], "big") % 100_000_000).encode()
+
+
+def rights_of(rooms: "Rooms") -> "Rights":
+    """Of one terminal. Raises StoreError, and there are no rights, when the counter of tries cannot be read or
+    written."""
+    from firmware.store.tries import TryCounter
+
+    board = rooms.board
+    tries = TryCounter(board.vault_flash(), board.page_only, _TRIES, buffer=rooms.sector)
+    tries.open()
+    return Rights(rooms.master, tries, rooms.uptime_s, lambda: board.random_number(32))
 
 
 class Rights:
