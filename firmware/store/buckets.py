@@ -18,7 +18,7 @@ from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreOutda
 from firmware.store import frames
 from firmware.store.attempts import attempt, attempts
 from firmware.store.bucket_sector import BucketSectors
-from firmware.store.flash import GOOD, SPEAKS, Flash
+from firmware.store.flash import Flash
 from firmware.store.frames import FRAMES_AT, SECTOR, Header
 from firmware.store.member_record import as_of_utc, fits, pack_member, uid_of, unpack_member
 from firmware.store.seal import Sealer
@@ -115,8 +115,7 @@ class Buckets:
         if not self._generation and unfit:
             if again:
                 raise StoreSealed("no header opens with this terminal's keys")
-            self._erase_all()
-            self.open(self.bad_sectors(), True)
+            self._begin_anew(True)
             return
         self._remember_bad(bad)
         if not self._generation:
@@ -171,16 +170,13 @@ class Buckets:
         return False
 
     def forget(self, uid: bytes) -> None:
-        """Know this card no more and erase every trace of it, also where nobody can read it. After a cut in it, the
-        card is known, or `idle_work` erases the traces. When the flash does not take that, all cards are forgotten;
-        `speaking` tells how many sectors took nothing at all."""
+        """Know this card no more, at once, and erase its bucket's home, also where nobody can read it; `idle_work` then
+        erases what earlier homes show. After a cut in it, the card is known, or `idle_work` erases all. When the flash
+        does not take that, all cards are forgotten; `speaking` tells how many sectors took nothing at all."""
         bucket = self._bucket(uid)
         self._drop_waiting(uid)
         if self._opened and self._home[bucket] != _NONE:
             self._rewrite(bucket, lambda body: uid_of(body) != uid)
-        if self._opened:
-            while self._wipe_one():
-                pass
 
     def retire(self, before_utc: int) -> None:
         """Forget every card of which the switch told nothing since; `idle_work` does it."""
@@ -242,42 +238,45 @@ class Buckets:
         return total
 
     def forget_all(self) -> None:
-        """Erase the partition, whatever it holds, and start anew."""
-        self._bad[:] = bytes(len(self._bad))
-        self._erase_all()
-        self.open(self.bad_sectors())
+        """Know nobody any more, at once; `idle_work` then erases every trace, a sector a call. A flash that takes
+        nothing closes the cache until the next start, which finds what was there."""
+        try:
+            if self._opened:
+                self._begin_anew(False)
+        except StoreError:
+            self._opened = False
 
-    def _erase_all(self) -> None:
-        """No place is ever sealed twice, so the salt is another afterwards, and later than any a dead sector shows. As
-        many buckets as the sectors not known to be bad have room for."""
-        self._opened = False
+    def _begin_anew(self, again: bool) -> None:
+        """Two headers begin another life: two erases, and one more for each sector that fails. No place is ever sealed
+        twice, so the salt is another, and later than any that a sector still shows: those are free. As many buckets as
+        the sectors not known to be bad have room for."""
         for sector in range(self._flash.sectors):
             header, proved = self._header(sector)
             if header is not None and proved and _is_later(header.salt, self._salt):
                 self._salt = header.salt
         self._salt = (self._salt + 1) & 0xFFFFFFFF
-        self._buckets = max(1, self._flash.sectors - self._bad_count() - _SPARE)
-        header = Header(KIND, self._flash.sectors, 1, self._salt, 0, self._buckets, 0)
-        states = self._flash.start_over(lambda sector: self._sealer.header(header, sector))
-        self._speaking = set()
-        for sector in range(self._flash.sectors):
-            if states[sector] != GOOD:
+        # Those that are no homes first: none of what is known is gone before the new header is there.
+        homes = [sector for sector in range(self._flash.sectors) if self._taken[sector] == _HOME]
+        for sector in [sector for sector in range(self._flash.sectors) if sector not in homes] + homes:
+            if not self._is_bad(sector) and self._erase(sector):
+                self._buckets = max(1, self._flash.sectors - self._bad_count() - _SPARE)
+                header = Header(KIND, self._flash.sectors, 1, self._salt, 0, self._buckets, 0)
+                if self._flash.program(sector, 0, self._sealer.header(header, sector)):
+                    break
                 self._spoil(sector)
-            if states[sector] == SPEAKS:
-                self._speaking.add(sector)
+                self._silence(sector)
+        else:
+            raise StoreFull("no sector takes the members")
+        self.open(self.bad_sectors(), again)
+        if self._buckets > 1:
+            self._move(1, [])  # a second header, so that the loss of one does not bring the earlier life back
 
     def _start_smaller(self) -> None:
         """No sector is left to copy to: all members are dropped, and fewer buckets leave some free. With more than half
         of the sectors bad the cache rests as it is: no start erases it again."""
-        self._opened = False
         if self._bad_count() <= self._flash.sectors // 2:
-            self._drop()
-
-    def _drop(self) -> None:
-        try:
-            self._erase_all()
-            self.open(self.bad_sectors())
-        except StoreError:
+            self.forget_all()
+        else:
             self._opened = False
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -330,7 +329,7 @@ class Buckets:
         try:
             self._move(bucket, [body for body in self._records.newest(old) if wanted(body)])
         except StoreError:
-            self._drop()
+            self.forget_all()
             return
         self._erase(old)
 

@@ -4,8 +4,6 @@ Hides the block protocol and the page-only programming of the Pico, whose ROM ro
 (FF leaves a byte as it is). Of the format it knows a header when it sees one. Addresses are (sector, byte offset).
 """
 
-from micropython import const
-
 from firmware.core.errors import FlashUnreadable, StoreError
 from firmware.store.frames import HEADER, PAGE, SECTOR, is_blank, parse_header
 
@@ -14,11 +12,6 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from firmware.core.ports import BlockDevice
-
-# What a sector is after `start_over`.
-GOOD = const(0)
-SILENCED = const(1)
-SPEAKS = const(2)
 
 
 class Flash:
@@ -86,11 +79,9 @@ class Flash:
         except FlashUnreadable:
             return False
 
-    def start_over(self, header_of: "Callable[[int], bytes]") -> bytearray:
-        """Erase everything; all there is then is a sector with the header made for it. It is written before the last
-        header that is there goes: a cut leaves what is known as it was, or as this. Returns a byte a sector: `GOOD`,
-        `SILENCED` when it takes no erase or no header and was made zero, `SPEAKS` when it did not take that either."""
-        states = bytearray(self.sectors)
+    def start_over(self, header_of: "Callable[[int], bytes]") -> None:
+        """Erase everything, or make it zero; all there is then is a sector with the header made for it. It is written
+        before the last header that is there goes: a cut leaves what is known as it was, or as this."""
         # Those without a header first: none of what is known is gone before the new header is there.
         headed = [sector for sector in range(self.sectors) if self._has_header(sector)]
         order = [sector for sector in range(self.sectors) if sector not in headed] + headed
@@ -100,8 +91,7 @@ class Flash:
             if good and not written:
                 good = written = self.program(sector, 0, header_of(sector))
             if not good:
-                states[sector] = SILENCED if self.silence(sector) else SPEAKS
-        return states
+                self.silence(sector)
 
     def _has_header(self, sector: int) -> bool:
         try:

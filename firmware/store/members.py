@@ -15,7 +15,7 @@ from firmware.core.errors import StoreError, StoreFull, StoreOutdated, StoreSeal
 from firmware.core.types import Member
 from firmware.store.care import Care
 from firmware.store.flash import Flash
-from firmware.store.frames import LAST_GENERATION, SECTOR, Header
+from firmware.store.frames import SECTOR, Header
 from firmware.store.member_index import MemberIndex
 from firmware.store.member_record import (
     MARK,
@@ -80,20 +80,23 @@ class Members(Care):
         """Headers and the newest sector only; `idle_work` makes the index of the others. `bad`: what `bad_sectors`
         said before.
 
-        A cache of earlier firmware, or sealed with other keys, is erased: it is ours, and worth nothing. Raises
-        StoreForeign when the partition holds anything else.
+        A cache of earlier firmware, or sealed with other keys, is erased whole, which takes seconds and happens at a
+        start, before any watchdog: it is ours, and worth nothing. Raises StoreForeign when the partition holds anything
+        else.
         """
         self._opened = False
         self._purge = self._oldest = 0
         ring = self._ring = Ring(self._flash, KIND, self._salt, self._sealer, _SECRET)
         ring.tail_now = lambda: self._oldest
+        ring.advisory = True
         self._known.begin(ring)
         try:
             ring.open(self._known.see_newest, bad)
         except (StoreOutdated, StoreSealed):
             if again:
                 raise
-            self._erase_all()
+            header = Header(KIND, self._flash.sectors, self._flash.sectors, self._salt, 0, 0, 0)
+            self._flash.start_over(lambda sector: self._sealer.header(header, sector))
             self.open(b"", True)
             return
         self._oldest = ring.tail
@@ -143,7 +146,7 @@ class Members(Care):
                 self._write(pack_forgotten(uid), 1)
             self._purge = self._ring.generation
         except StoreError:
-            self._erase_all()
+            self.forget_all()
 
     def retire(self, before_utc: int) -> None:
         """Forget every card of which the switch told nothing since; `idle_work` does it."""
@@ -173,20 +176,27 @@ class Members(Care):
         return self._index.live
 
     def forget_all(self) -> None:
-        """Erase the partition, whatever it holds, and start anew."""
-        self._erase_all()
-        self.open()
+        """Know nobody any more, at once; `idle_work` then erases every trace, a sector a call. A flash that takes
+        nothing closes the cache until the next start, which finds what was there."""
+        try:
+            if self._opened:
+                self._drop()
+        except StoreError:
+            self._opened = False
 
-    def _erase_all(self) -> None:
-        """No place is ever sealed twice, so the salt is another afterwards. The generation lies above all that a sector
-        may go on to say that takes nothing any more."""
+    def _drop(self) -> None:
+        """A sector is opened whose header says that nothing older is needed, and a mark says so again: neither alone
+        brings anything back. The generation goes on, so no place is ever sealed twice, and what stays in a sector that
+        takes nothing any more is older than the tail."""
+        ring = self._ring
         self._opened = False
-        self._salt = (self._ring.salt + 1) & 0xFFFFFFFF
-        generation = self._ring.generation + self._flash.sectors
-        if generation > LAST_GENERATION // 2:
-            generation = 1
-        header = Header(KIND, self._flash.sectors, generation, self._salt, 0, 0, 0)
-        self._flash.start_over(lambda sector: self._sealer.header(header, sector))
+        ring.begin_anew()
+        self._oldest = ring.generation
+        self._mark()
+        self._known.begin(ring)
+        self._known.load_newest(self._oldest)
+        self._purge, self._look_next = _WIPE, 0
+        self._opened = True
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -260,20 +270,15 @@ class Members(Care):
         if ring.free() < _AHEAD and ring.tail < self._oldest:
             self._mark()
             return True
+        if ring.generation in ring.adopted:
+            self._mark()  # its header is lost: no other one goes before there is one again
         if ring.erase_ahead(_AHEAD) or (self._purge < 0 and self._wipe_some()):
             return True
         if ring.free() or self._dropped:
             return False
-        self._drop_once()  # nothing can be cleaned or erased, as after a cut in dropping a cache of other keys
+        self._dropped = True  # once a start: with one sector left it would never end
+        self._drop()  # nothing can be cleaned or erased
         return True
-
-    def _drop_once(self) -> None:
-        """Once a start: what no erase helps would come back. StoreFull the second time."""
-        if self._dropped:
-            raise StoreFull("no sector takes the members")
-        self._dropped = True
-        self._erase_all()
-        self.open()
 
     def _done_with(self, body: bytes) -> bool:
         """Older records of a forgotten card stand before this one: they were cleaned away already."""
@@ -284,7 +289,7 @@ class Members(Care):
         try:
             self._clean_for_purge()
         except StoreFull:  # no way is left but this one
-            self._drop_once()
+            self._drop()
 
     def _clean_for_purge(self) -> None:
         ring = self._ring

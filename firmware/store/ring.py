@@ -85,6 +85,12 @@ class Ring(Recovery):
         """The next frame opens another sector."""
         self._at = SECTOR
 
+    def begin_anew(self) -> None:
+        """Open a sector whose header says that nothing older is needed. One erase, and one more for each sector that
+        fails; a cut leaves all that was, but for the sector next in turn. Raises StoreFull when none takes it."""
+        self.release(max(self.generation, self._tried) + 1)
+        self._advance(0)
+
     def release(self, generation: int) -> None:
         """A durable frame says that nothing below `generation` is needed any more."""
         if generation > self.tail:

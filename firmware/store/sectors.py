@@ -39,6 +39,7 @@ class Sectors:
         self.adopted: "list[int]" = []  # generations whose header is lost
         self.generation = 0  # of the open sector
         self._tried = 0  # highest generation a header was ever programmed with, well or not
+        self.advisory = False  # what a header without its tag may still hold is worth nothing
         self.tail = 1  # durable: sectors of older generations are free
         self.unplaced = False  # some sector may hold one of them, nobody can tell which
         self.missing = 0  # generations still needed of which no sector is known
@@ -152,11 +153,12 @@ class Sectors:
         return None, claimed
 
     def _proved_free(self, sector: int) -> bool:
-        """Whether nothing there is needed. What a header without its tag says counts for nothing: the sector stays."""
+        """Whether nothing there is needed. What a header without its tag says counts for nothing: the sector stays, but
+        in a cache, where it may be what a cut left of one with other keys."""
         header, claimed = self._proved_header(sector)
         if header is None:
             self.refused += claimed
-            return not claimed
+            return self.advisory or not claimed
         return header.salt != self.salt or header.generation < self.tail
 
     def _erase(self, sector: int) -> bool:

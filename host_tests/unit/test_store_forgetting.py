@@ -12,7 +12,7 @@ from firmware.store import frames
 from firmware.store.buckets import Buckets
 from firmware.store.members import Members
 from firmware.store.seal import Sealer, place_of
-from host_tests.power.ledger import SEALER
+from host_tests.power.ledger import SEALER, with_image
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
 CACHES = pytest.mark.parametrize("cache", [Members, Buckets])
@@ -197,6 +197,57 @@ def test_in_a_sector_that_takes_no_erase_a_forgotten_card_is_made_zero_or_it_is_
     again = opened(nor, cache)
     assert again.get(gone) is None
     assert again.speaking() == (fault == "silent")
+
+
+@CACHES
+def test_a_drop_is_done_at_once_and_no_call_erases_for_long(cache: type) -> None:
+    """45 ms a sector, 160 sectors: more than a watchdog waits."""
+    nor, members = filled(cache)
+    erases = nor.erases
+    members.forget_all()
+    assert nor.erases - erases <= 2
+    assert [n for n in range(300) if members.get(uid(n)) is not None] == []
+    again = opened(with_image(bytes(nor.image)), cache, False)
+    assert [n for n in range(300) if again.get(uid(n)) is not None] == []
+    more, calls = True, 0
+    while more:
+        erases, calls = nor.erases, calls + 1
+        more = members.idle_work()
+        assert nor.erases - erases <= 1
+    assert calls > 10
+    assert readable(nor, cache) == set()
+
+
+@CACHES
+def test_no_single_header_or_frame_that_dies_brings_a_dropped_cache_back(cache: type) -> None:
+    nor, members = filled(cache)
+    before = bytes(nor.image)
+    members.forget_all()
+    after = bytes(nor.image)
+    touched = [at for at in range(0, len(after), 4096) if after[at : at + 4096] != before[at : at + 4096]]
+    assert touched
+    for at in touched:
+        for begin, end in ((0, 64), (64, 4096)):
+            nor = with_image(after)
+            nor.image[at + begin : at + end] = bytes(end - begin)
+            for _start in range(2):
+                again = opened(nor, cache)
+                assert [n for n in range(300) if again.get(uid(n)) is not None] == []
+
+
+@pytest.mark.parametrize("fault", ["worn", "silent"])
+@CACHES
+def test_a_cache_of_other_keys_is_dropped_though_the_first_sectors_tried_take_nothing(cache: type, fault: str) -> None:
+    nor, _ = filled(cache, rounds=1)
+    blank = [at // 4096 for at in range(0, nor.size, 4096) if bytes(nor.image[at : at + 64]) == b"\xff" * 64]
+    assert blank
+    nor.bad_blocks = dict.fromkeys([0, *blank], fault)
+    members = cache(NorPartition(nor, 0, 16), Sealer(bytes(16), b"VAFA0001"), 3)
+    members.open()
+    for n in range(20):
+        members.put(Member(uid(n), n, "Sara", n, NOW_UTC))
+        rest(members)
+    assert [members.get(uid(n)).points for n in range(20)] == list(range(20))
 
 
 @pytest.mark.parametrize("fault", ["worn", "silent"])
