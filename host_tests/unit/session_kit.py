@@ -51,10 +51,11 @@ def now() -> float:
 
 
 async def until(what: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = now() + seconds
+    """Looks every 10 ms; what takes long is looked for less often, it need not be met to the moment."""
+    began = now()
     while not what():
-        assert now() < deadline, "never happened"
-        await asyncio.sleep(0.01)
+        assert now() < began + seconds, "never happened"
+        await asyncio.sleep(round(max(0.01, min(5.0, (now() - began) / 200)), 2))
 
 
 def virtual(test: Callable[[], object]) -> Callable[[], None]:

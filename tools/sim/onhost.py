@@ -239,7 +239,8 @@ class _LeapingSelector(selectors.DefaultSelector):
         if not ready:
             if timeout is None:
                 raise RuntimeError("deadlock: every task waits and no timer runs")
-            self._timeline.advance(max(round(timeout * 1_000_000), 0))
+            # A timer within the next microsecond must not be asked for again and again without an end.
+            self._timeline.advance(max(round(timeout * 1_000_000), 1 if timeout > 0 else 0))
         return ready
 
 
