@@ -8,7 +8,7 @@
 Construction: `profile` "s3" or "pico"; `tree` the folder with boot.py, main.py, firmware/ and drivers/ (default this
 repository); `provisioning` None leaves the terminal without /config; `flash` continues on another terminal's `nor`;
 `seed` decides every random number; `realtime` follows the wall clock; `heap_kb` room for objects as a 32-bit board
-has in that many KB (default 320); `heap_probe` measures `heap_peak` (a garbage collection at every idle moment);
+has in that many KB (default 288); `heap_probe` measures `heap_peak` (a garbage collection at every idle moment);
 `switch_address` where every host name leads, None: only loopback addresses can be reached.
 Parts: `board clock nor network` (tools.sim.board, .clock, .chips.nor, .network). Life: `power_on() power_off()
 reset() cut_at_flash_op(n, torn) close()`; `powered`, `alive` (main.py runs), `crashed` (text of what ended it, or
@@ -64,7 +64,7 @@ class Terminal(Processor):
             layout,
             seed=seed,
             realtime=realtime,
-            heap_kb=heap_kb or 320,
+            heap_kb=heap_kb or 288,
             heap_probe=heap_probe,
         )
         self._closed = False
