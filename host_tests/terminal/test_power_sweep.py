@@ -23,7 +23,7 @@ OPERATIONS = {
     "redemption": ["program"] * 5,  # the balance asked for before, intent, result, member
     "online-sale-without-answer": ["program"] * 6,  # intent, reversal, sale; settled together; member
 }
-# Right after a start the small board has no erased sector at hand: its cache keeps a member in memory until nobody waits.
+# Right after a start the small board has no erased sector at hand: its cache keeps members in memory until it has.
 MEMBERS_WRITTEN = {"online-sale": 1, "redemption": 2, "online-sale-without-answer": 1}
 
 
