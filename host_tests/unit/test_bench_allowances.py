@@ -223,11 +223,17 @@ def test_a_promise_is_kept_after_its_time_and_below_threshold_and_step(bench):
     assert bench.offline(1, 7).rc == "00"
 
 
-def test_a_stolen_card_does_not_spend_what_was_reserved(bench):
+@pytest.mark.parametrize(("state", "rc"), [("lost", "41"), ("stolen", "43")])
+def test_what_was_reserved_pays_also_when_the_card_is_blocked_since_and_nothing_else_does(bench, state, rc):
     bench.hold()
-    bench.ledger.set_card(ALI, "stolen")
-    assert bench.offline(1, 500).rc == "43"
-    assert bench.ledger.balance("ali") == 5_000
+    bench.ledger.set_card(ALI, state)
+    assert bench.hold(1) is None
+    assert [bench.offline(number, 500).rc for number in (None, 9)] == ["57", rc]
+    assert bench.offline(1, 1_001).rc == bench.spend(500, release=(9, 1)).rc == rc
+    assert bench.offline(1, 500).rc == "00"
+    assert bench.offline(1, 500).rc == rc
+    assert bench.ledger.balance("ali") == 4_500
+    assert bench.states() == [(1, HERE, "used")]
 
 
 def test_with_an_online_redemption_the_terminal_gives_it_back_first(bench):
@@ -333,6 +339,8 @@ def test_only_a_programme_that_takes_the_risk_books_without_a_reserve_and_then_t
     assert bench.offline(None, 3_000).rc == bench.offline(None, 3_000, THERE).rc == "00"
     assert bench.ledger.balance("ali") == -1_000
     assert bench.offline(None, 100, auth=0).rc == "57"
+    bench.ledger.set_card(ALI, "lost")
+    assert bench.offline(None, 100).rc == "41"
     assert bench.ledger.check() == []
     bench.ledger.close()
 

@@ -376,8 +376,8 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
             remarks.append(f"terminal computed {value.points} points, the rule gives {ruled}")
         # A promise a person has seen is kept; before that the switch's rule is the truth.
         points = value.points if value.advice else ruled
-    elif rc == RC_APPROVED and spends_reserve:
-        rc = _spend_reserve(session, value, member.id, remarks, now_utc)
+    elif rc in CARD_STATES.values() and spends_reserve:
+        rc = _spend_reserve(session, value, member.id, rc, remarks, now_utc)
     elif rc == RC_APPROVED:
         rc = _spend(session, value, member.id, way, now_utc)
     row = _record(session, value, rc, points if rc == RC_APPROVED else 0, now_utc)
@@ -414,16 +414,22 @@ def _spend(session: Session, value: Value, member_id: int, way: WayRow | None, n
     return RC_APPROVED
 
 
-def _spend_reserve(session: Session, value: Value, member_id: int, remarks: list[str], now_utc: int) -> str:
-    """The code of an offline redemption: its allowance is used up with it, and it is good for one only."""
+def _spend_reserve(session: Session, value: Value, member_id: int, rc: str, remarks: list[str], now_utc: int) -> str:
+    """The code of an offline redemption whose card is in the state `rc`: its allowance is used up with it, and it is
+    good for one only. What was reserved pays whatever became of the card since: a person has seen it approved."""
     if value.allowance is None:
-        allowances.note_risk(session, value.at, member_id, -value.points, value.seq, now_utc)
-        return RC_APPROVED
+        if rc == RC_APPROVED:
+            allowances.note_risk(session, value.at, member_id, -value.points, value.seq, now_utc)
+        return rc
     why = allowances.why_not(session, value.at, value.allowance, -value.points, member_id)
     if not why and allowances.use(session, value.allowance, value.seq):
+        if rc != RC_APPROVED:
+            remarks.append(
+                f"card {grants.masked(value.uid)} is blocked ({rc}): it had spent allowance {value.allowance}"
+            )
         return RC_APPROVED
     remarks.append(why or f"allowance {value.allowance} was closed meanwhile")
-    return RC_NOT_FOR_CARD
+    return RC_NOT_FOR_CARD if rc == RC_APPROVED else rc
 
 
 def _hard_refusal(value: Value, programme: Programme) -> str:
