@@ -271,7 +271,7 @@ async def test_refused_by_three_windows_in_a_row_value_stops():
         counts = []
         for _ in range(2):
             await until(lambda: post.forward.paused and not post.open)
-            counts.append(session._management.refused)
+            counts.append(session._management._in_a_row)
             post.drop_wifi()
             await post.wifi_back()
             await until(lambda: not post.forward.paused)
