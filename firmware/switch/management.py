@@ -61,7 +61,7 @@ class Management:
         self._session_number = session_number
         self._timeout_ms = timeout_ms
         self._orders = orders
-        self._in_a_row = 0  # MAC refusals
+        self._in_a_row = _MAC_REFUSALS if orders is not None and orders.mac_stopped() else 0  # MAC refusals
         self._asked_for_keys = False
         self.refused = 0  # MAC refusals since the start
         self.proving = False  # keys are being changed: nothing else is sent
@@ -70,8 +70,9 @@ class Management:
 
     def halted(self) -> str:
         """Code of what forbids value, "" when nothing does."""
-        ordered = self._orders.halted() if self._orders is not None else ""
-        return ordered or (VALUE_STOPPED if self._in_a_row >= _MAC_REFUSALS else "")
+        if self._orders is not None:
+            return self._orders.halted()
+        return VALUE_STOPPED if self._in_a_row >= _MAC_REFUSALS else ""
 
     def turn(self) -> None:
         """Often, with a line or without."""
@@ -80,12 +81,15 @@ class Management:
 
     def count(self, rc: str) -> bool:
         """A response code came. True when it is the third 63 in a row: our key is wrong, and only a sign-on can show
-        that it is right again."""
+        that it is right again: no restart does, and no other code."""
         if verdict(rc) != SECURITY:
-            self._in_a_row = 0
+            if self._in_a_row < _MAC_REFUSALS:
+                self._in_a_row = 0
             return False
         self._in_a_row += 1
         self.refused += 1
+        if self._in_a_row == _MAC_REFUSALS and self._orders is not None:
+            self._orders.mac_refused(True)
         self._log.fault(SignOnRefused.code, "the switch refuses our MAC, {} in a row".format(self._in_a_row))
         return self._in_a_row >= _MAC_REFUSALS
 
@@ -105,6 +109,8 @@ class Management:
         """The session took that answer, too."""
         self._in_a_row = 0
         self._asked_for_keys = False
+        if self._orders is not None:
+            self._orders.mac_refused(False)
         self.hear(answer)
 
     async def echo(self) -> None:

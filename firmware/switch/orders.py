@@ -2,10 +2,12 @@
 
 docs/lt87.md section 16. Knows answers, not the line; the session asks and hands over. Being halted outlives a restart:
 a terminal that was blocked does not sell because somebody pulled its plug and its antenna. Orders count only in answers
-to questions of this moment (a session number is never used twice), so none can be replayed.
+to questions of this moment (a session number is never used twice), so none can be replayed; and only while the switch
+repeats them, so what the office has taken back is not carried out.
 """
 
 from firmware.core.errors import SignOnRefused, VafaError
+from firmware.core.refusals import VALUE_STOPPED
 from firmware.core.visiting import visit
 from firmware.switch.profile import (
     ADMIN_STOP_VALUE,
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from firmware.switch.messages import Answer, Messages, Outgoing
 
 _CHANGING = ("firmware.switch.keychange", "firmware.store.vault")
-HALT = "halt"  # name of the small value
-FREE, HALT_BLOCKED, HALT_STOPPED, HALT_WARNED = b"", b"B", b"S", b"Z"
+HALT = "halt"  # name of the small value: the letters of what stands
+FREE, HALT_BLOCKED, HALT_STOPPED, HALT_WARNED, HALT_MAC = b"", b"B", b"S", b"Z", b"M"
 
 STOPPED = "L31"
 KEYS_GO = "K25"
@@ -82,27 +84,39 @@ class Orders:
 
     def halted(self) -> str:
         """Code of what forbids value, "" when nothing does."""
-        if self._halt == HALT_BLOCKED:
+        if HALT_BLOCKED in self._halt:
             return TerminalBlocked.code
+        if self._halt == HALT_MAC:
+            return VALUE_STOPPED
         return STOPPED if self._halt else ""
+
+    def mac_stopped(self) -> bool:
+        """Whether the switch refused our MAC three times in a row, and no sign-on has succeeded since."""
+        return HALT_MAC in self._halt
+
+    def mac_refused(self, stands: bool) -> None:
+        """It did; or a sign-on succeeded."""
+        self._set(FREE if stands else HALT_MAC, HALT_MAC if stands else FREE)
 
     def heed(self, answer: "Answer") -> None:
         """An authentic 0810, whatever its response code."""
         order = answer.tags[TAG_ADMIN][0] if TAG_ADMIN in answer.tags else 0
-        if order == ADMIN_ZEROISE:
-            self._erase_due = True
+        self._erase_due = order == ADMIN_ZEROISE
+        if self._erase_due:
             self.report = [(TAG_ADMIN, bytes((order,))), (TAG_DIAG, "unsettled {}".format(self._unsettled()).encode())]
-            if self._halt != HALT_WARNED:
-                self._set(HALT_STOPPED)
-        elif answer.rc == BLOCKED:
-            self._set(HALT_BLOCKED)
-        elif order == ADMIN_STOP_VALUE:
-            self._set(HALT_STOPPED)
-        elif answer.rc == "00":
-            self._set(FREE)
+        ends = FREE if self._erase_due else HALT_WARNED
+        begins = HALT_BLOCKED if answer.rc == BLOCKED else FREE
+        if answer.rc == "00":
+            ends += HALT_BLOCKED + HALT_STOPPED
+        if order in (ADMIN_ZEROISE, ADMIN_STOP_VALUE):
+            begins += HALT_STOPPED
+        self._set(ends, begins)
         if TAG_MINBUILD in answer.tags:
             self.minimum_build = int.from_bytes(answer.tags[TAG_MINBUILD], "big")
-        if TAG_NEWKEY in answer.tags:
+        offered = self._keys.offered
+        if offered is not None and answer.tags[TAG_KID][0] == offered.kid:
+            self.proof_due = True  # in force there: were it overwritten by the pair after it, nothing could talk
+        elif TAG_NEWKEY in answer.tags:
             try:
                 with visit(*_CHANGING):
                     self._changing().announced(answer.tags[TAG_NEWKEY])
@@ -117,9 +131,9 @@ class Orders:
         if count < 0:
             return
         self._erase_due = False
-        if count and self._halt != HALT_WARNED:
+        if count and HALT_WARNED not in self._halt:
             self._log.fault(KEYS_GO, "{} transactions not settled: the keys go at the next order".format(count))
-            self._set(HALT_WARNED)
+            self._set(FREE, HALT_WARNED)
         else:
             self._erase()
 
@@ -156,7 +170,11 @@ class Orders:
 
         return KeyChange(self._keys, self._vault, self._log)
 
-    def _set(self, halt: bytes) -> None:
+    def _set(self, ends: bytes, begins: bytes) -> None:
+        halt = FREE
+        for letter in (HALT_BLOCKED, HALT_STOPPED, HALT_WARNED, HALT_MAC):
+            if letter in begins or letter in self._halt and letter not in ends:
+                halt += letter
         if halt == self._halt:
             return
         self._halt = halt

@@ -2,155 +2,17 @@
 or cut, the two can talk, and in the end both have the new pair and neither the old."""
 
 import asyncio
-import contextlib
-import itertools
 
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from firmware.core.errors import LinkError, StoreError
-from firmware.store.seal import Sealer
-from firmware.store.vault import Vault
 from firmware.switch.keychange import NEXT, KeyOlder, ahead
-from firmware.switch.link import LinkClosed
-from firmware.switch.mac import MacKeys
-from firmware.switch.messages import Identity, Messages
-from firmware.switch.orders import Orders
-from firmware.switch.session import Session
-from host_tests.unit.custody_kit import Board
+from host_tests.unit.keychange_kit import TERMINAL, TMK, World, story
 from host_tests.unit.session_kit import until
-from host_tests.unit.switch_kit import (
-    KID,
-    MAC_IN,
-    MAC_OUT,
-    NOW,
-    UID,
-    FakeClock,
-    FakeJournal,
-    ScriptedLink,
-    log,
-    transaction,
-)
-from tools.bench_switch import Ledger, keychange
-from tools.bench_switch.desk import Desk
-from tools.bench_switch.faults import FaultScript
-from tools.bench_switch.log import MessageLog
-from tools.sim import onhost
-from tools.sim.chips.nor import PowerCut, Torn
-
-TERMINAL = "T0000001"
-TMK = bytes(range(16, 32))
-
-
-class World:
-    """One terminal's flash, and the switch; `lose` says of the n-th message since the start what is lost."""
-
-    def __init__(self) -> None:
-        self.board = Board()
-        self.ledger = Ledger("sqlite://")
-        self.ledger.add_terminal(TERMINAL, "MERCHANT0000001", MAC_OUT, MAC_IN, KID)
-        self.ledger.add_member("ali", 1001, points=600)
-        self.ledger.add_card(UID, "ali")
-        self.desk = Desk(self.ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
-        self.count = 0
-        self.lose: dict[int, str] = {}
-        self.seqs = itertools.count(42)
-        self.halt = b""
-        self.erased = 0
-        self.unsettled = 0
-        self.log = log()
-        self.vault().save({"tmk": TMK, "kid": bytes((KID,)), "mac_out": MAC_OUT, "mac_in": MAC_IN})
-        self.start()
-
-    def vault(self) -> Vault:
-        return Vault(self.board.vault_flash(), Sealer(self.board.own_key(), b"", b"vafa-keys"))
-
-    def switch(self, raw: bytes):
-        self.count += 1
-        lost = self.lose.get(self.count, "")
-        if lost == "request":
-            return []
-        reaction = self.desk.handle(raw)
-        if lost == "answer":
-            return []
-        if reaction.close:
-            return [(10, LinkClosed("closed"))]
-        return [(10, reaction.data[2:])] if reaction.data else []
-
-    def start(self) -> None:
-        """As after power-on: what the flash holds, and nothing else."""
-        kept = self.vault().load()
-        assert kept is not None
-        self.keys = MacKeys(kept["kid"][0], kept["mac_out"], kept["mac_in"])
-        messages = Messages(Identity(TERMINAL, "MERCHANT0000001", 1, 364, 1), self.keys)
-        self.orders = Orders(
-            messages,
-            self.keys,
-            self.log,
-            self.vault,
-            lambda halt: setattr(self, "halt", halt),
-            lambda: self.unsettled,
-            lambda: True,
-            self._erase,
-            self.halt,
-            kept.get(NEXT, b""),
-        )
-        self.link = ScriptedLink(self.switch)
-        numbers = itertools.count(5 + self.count)
-        self.session = Session(
-            self.link, messages, FakeClock(), FakeJournal(), self.log, lambda: next(numbers), orders=self.orders
-        )
-
-    def _erase(self) -> None:
-        self.erased += 1
-
-    @contextlib.asynccontextmanager
-    async def running(self):
-        task = asyncio.create_task(self.session.run())
-        try:
-            yield task
-        finally:
-            while not task.done():
-                task.cancel()
-                await asyncio.sleep(0.1)
-            with contextlib.suppress(asyncio.CancelledError, PowerCut):
-                task.result()
-            for pipe in self.link.pipes:
-                await pipe.close()
-
-    def rekey(self) -> int:
-        return keychange.rekey(self.ledger, TERMINAL, TMK, NOW).kid
-
-    def logged(self, code: str) -> bool:
-        return any(f" {code} " in line for line in self.log.newest(64))
-
-    def agreed(self, kid: int) -> bool:
-        """Both ends have this pair in force, and nothing of another."""
-        row = self.ledger.terminal(TERMINAL)
-        kept = self.vault().load()
-        assert row is not None and kept is not None
-        return (
-            row.kid == self.keys.kid == kid
-            and keychange.waiting(self.ledger, TERMINAL) is None
-            and kept == {"tmk": TMK, "kid": bytes((kid,)), "mac_out": bytes.fromhex(row.mac_out),
-                         "mac_in": bytes.fromhex(row.mac_in)}
-        )  # fmt: skip
-
-    async def sells(self) -> None:
-        """A sale is booked, now or after the line has been mended."""
-        for _ in range(20):
-            await until(self.session.online, 900)
-            try:
-                reply = await self.session.request(transaction(seq=next(self.seqs)))
-                assert reply.rc == "00"
-                return
-            except LinkError:
-                await asyncio.sleep(3)
-        raise AssertionError("never sold")
-
-
-def story(play):
-    onhost.run_virtual(play())
+from host_tests.unit.switch_kit import KID, MAC_OUT, ScriptedLink, transaction
+from tools.bench_switch import keychange
+from tools.sim.chips.nor import Torn
 
 
 def test_announced_proved_in_force_and_the_old_pair_is_nowhere():
@@ -239,8 +101,7 @@ def test_after_three_refusals_it_asks_for_keys_once_and_heals_by_them():
         world = World()
         async with world.running():
             await until(world.session.online)
-            with world.ledger._session() as session:  # the books were put back: they know another key
-                session.get(keychange.TerminalRow, TERMINAL).mac_out = bytes(range(16)).hex()
+            world.switch_knows(bytes(range(16)))  # the books were put back
             for _ in range(3):
                 with pytest.raises(LinkError):
                     await world.session.request(transaction(seq=next(world.seqs)))
@@ -258,14 +119,41 @@ def test_keys_that_wait_at_the_switch_heal_a_terminal_it_does_not_believe():
         world = World()
         async with world.running():
             await until(world.session.online)
-            with world.ledger._session() as session:
-                session.get(keychange.TerminalRow, TERMINAL).mac_out = bytes(range(16)).hex()
+            world.switch_knows(bytes(range(16)))
             world.rekey()
             for _ in range(3):
                 with pytest.raises(LinkError):
                     await world.session.request(transaction(seq=next(world.seqs)))
             await world.sells()
             assert world.agreed(KID + 1) and world.session.halted() == ""
+
+    story(play)
+
+
+def test_a_pair_that_may_be_in_force_at_the_switch_is_not_overwritten_by_the_one_after_it():
+    async def play():
+        world = World()
+        announces = world.desk._answer
+
+        def of_the_page(request, terminal, fault):
+            said = announces(request, terminal, fault)
+            if request.mti == "0800":  # "in a 0810 to a sign-on ... in each", also with 63
+                said.tags.update(world.desk._keys.announced(terminal))
+            return said
+
+        world.desk._answer = of_the_page
+        world.rekey()
+        world.lose[2] = "answer"  # the proof is heard, its answer is lost
+        async with world.running():
+            await until(lambda: world.count >= 2)
+            await asyncio.sleep(0.01)
+        assert world.ledger.terminal(TERMINAL).kid == KID + 1 and world.keys.kid == KID
+        world.rekey()
+        world.lose = {world.count + 2: "request"}  # and the next proof on its way
+        world.start()
+        async with world.running():
+            await world.sells()
+            await until(lambda: world.agreed(KID + 2), 900)
 
     story(play)
 
@@ -320,71 +208,3 @@ def test_a_key_store_that_takes_nothing_leaves_the_old_pair():
     with pytest.raises(StoreError):
         world.orders._changing().announced(newkey(KID + 1))
     assert world.keys.offered is None
-
-
-# --- orders ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_blocked_terminal_says_so_asks_rarely_keeps_that_over_a_restart_and_heals():
-    async def play():
-        world = World()
-        async with world.running():
-            await until(world.session.online)
-            world.ledger.block_terminal(TERMINAL)
-            reply = await world.session.request(transaction(seq=next(world.seqs)))
-            assert reply.rc == "58"
-            await until(lambda: world.session.halted() == "L30", 5)
-            assert not world.session.online() and world.session.fault == "L30"
-            pipes = len(world.link.pipes)
-            await asyncio.sleep(1900)
-            assert len(world.link.pipes) - pipes == 3, "every ten minutes"
-        world.lose = dict.fromkeys(range(1, 10_000), "request")
-        world.start()
-        async with world.running():
-            await asyncio.sleep(60)
-            assert world.session.halted() == "L30", "no antenna, no sale"
-            world.lose.clear()
-            world.ledger.block_terminal(TERMINAL, blocked=False)
-            await until(lambda: world.session.halted() == "", 900)
-            await world.sells()
-
-    story(play)
-
-
-def test_value_stopped_by_order_is_online_and_ends_with_the_order():
-    async def play():
-        world = World()
-        keychange.give_order(world.ledger, TERMINAL, keychange.STOP_VALUE)
-        async with world.running():
-            await until(world.session.online)
-            assert world.session.halted() == "L31" and world.halt
-            keychange.give_order(world.ledger, TERMINAL, 0)
-            world.session.probe()
-            await until(lambda: world.session.halted() == "")
-            assert not world.halt and not world.erased
-
-    story(play)
-
-
-@pytest.mark.parametrize("blocked", [False, True])
-def test_keys_go_at_the_first_order_when_nothing_waits_else_at_the_second(blocked):
-    async def play():
-        world = World()
-        world.unsettled = 3
-        keychange.give_order(world.ledger, TERMINAL, keychange.ZEROISE)
-        world.ledger.block_terminal(TERMINAL, blocked)
-        async with world.running():
-            await until(lambda: world.logged("K25"))
-            assert not world.erased and world.session.halted() == "L31"
-            assert keychange.orders(world.ledger)[TERMINAL].unsettled == 3
-        world.start()
-        async with world.running():
-            await until(lambda: world.erased == 1)
-        world = World()
-        keychange.give_order(world.ledger, TERMINAL, keychange.ZEROISE)
-        async with world.running():
-            await until(lambda: world.erased == 1)
-            await asyncio.sleep(5)
-            assert world.erased == 1 and not world.logged("K25")
-
-    story(play)
