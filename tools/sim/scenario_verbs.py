@@ -43,7 +43,12 @@ START: tuple[Verb, ...] = (
         "a card more, of a kind below; its UID in hex; whose it is, and whether the card office wrote it",
         start.card,
     ),
-    Verb("set SETTING VALUE", "a setting of settings.json", start.setting),
+    Verb(
+        "set SETTING VALUE",
+        "a setting of settings.json; with `offline_redeem true` the switch reserves points, with "
+        "`offline_redeem_risk true` it books without",
+        start.setting,
+    ),
     Verb("timeout MS", "how long an expect waits, in simulated time; 10000 when nothing is said", start.timeout),
     Verb("seed N", "the seed of everything random; 1 when nothing is said", start.seed),
 )
