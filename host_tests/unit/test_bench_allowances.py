@@ -331,6 +331,14 @@ def test_a_nameless_members_reserve_comes_along_with_its_points(bench):
     assert bench.ledger.balance("sara") == 4_000
 
 
+def test_an_advice_that_names_anothers_reserve_is_told_of_its_own_member_alone(bench):
+    bench.ledger.add_card(STRANGER, "sara")
+    number = bench.hold()[0]
+    for foreign in (bench.offline(number, 500, uid=STRANGER), bench.offline(number, 500, THERE, uid=STRANGER)):
+        assert (foreign.rc, ledger_points(foreign), foreign.tags[0x44]) == ("57", 0, b"sara")
+    assert bench.states() == [(1, HERE, "open")]
+
+
 # --- risk -------------------------------------------------------------------------------------------------------------
 
 

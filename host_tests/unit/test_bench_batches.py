@@ -26,7 +26,7 @@ from host_tests.unit.bench_client import (
     u32,
     untlv,
 )
-from tools.bench_switch import Ledger
+from tools.bench_switch import Ledger, Programme
 from tools.bench_switch.batch_tables import BatchRow, FactRow
 from tools.bench_switch.batches import COMPARED, KINDS, equal, parsed, spelt, together
 from tools.bench_switch.desk import Desk
@@ -213,6 +213,18 @@ def test_an_upload_without_a_batch_or_of_another_card_is_not_taken(desk):
     ask(desk, totals(1, 1, 7, *rows[1:]))
     assert ask(desk, upload(1, "AC", 1, 125_000, 125, uid=SARA, clerk=b"3")).rc == "95"
     assert ask(desk, upload(1, "XX", 1, 125_000, 125)).rc == "30"
+
+
+def test_an_upload_that_calls_spending_a_sale_books_nothing_whatever_the_programme_risks(desk):
+    desk.ledger.programme = Programme(offline_risk=True)
+    rows = shift(desk)
+    ask(desk, totals(1, 1, 7, *rows[1:]))
+    before = desk.ledger.balance("ali")
+    for kind in ("AC", "OA"):
+        assert ask(desk, upload(1, kind, 9, 50_000, -500)).rc == "30"
+    assert ask(desk, upload(1, "RE", 9, 50_000, 50)).rc == "30"
+    assert ask(desk, upload(1, "RV", 6, 8_000, 8)).rc == "00"
+    assert desk.ledger.balance("ali") == before
 
 
 def test_what_is_booked_after_closing_is_shown_and_spoils_nothing(desk):

@@ -54,6 +54,20 @@ def ask(desk, request):
     return answered(request, reaction.data[2:])
 
 
+@ONE_DATABASE
+def test_what_the_switch_did_not_foresee_is_answered_96_and_the_line_stays(desk, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("secret")
+
+    said = []
+    desk._log.listen(said.append)
+    monkeypatch.setattr(desk.ledger, "inquire", broken)
+    assert ask(desk, inquiry()).rc == "96"
+    assert not desk.handle(sealed(inquiry())).close
+    lines = " ".join(entry.line() for entry in said)
+    assert "unforeseen: ZeroDivisionError" in lines and "secret" not in lines
+
+
 GOOD = [network("001"), inquiry(), accrual(1, 5_000), accrual(2, 5_000, "0221"), redemption(3, 500)]
 GOOD.append(reversal(4, GOOD[2]))
 

@@ -6,6 +6,7 @@ from firmware.core.types import Member
 from host_tests.unit.bench_client import ALI, SARA, STRANGER, accrual, sealed
 from host_tests.unit.download_kit import NOW, Office, Terminal
 from host_tests.unit.session_kit import until
+from tools.bench_switch.programme import POINTS_LIMIT
 from tools.bench_switch.published import DELTA_MOST
 from tools.sim import onhost
 
@@ -64,6 +65,21 @@ def test_known_members_get_the_switchs_figures_and_unknown_ones_are_left_out(tmp
             bought(office, 4, ALI, 75_000)
             await until(lambda: terminal.members.get(bytes.fromhex(ALI)).points == 700, 900)
             assert terminal.members.puts == 3
+
+    run(refresh)
+
+
+def test_a_member_with_more_points_than_a_message_can_say_is_told_the_most_of_them(tmp_path):
+    office = Office()
+    office.ledger.add_member("rich", 4711, POINTS_LIMIT)
+    office.ledger.add_card(STRANGER, "rich")
+    bought(office, 1, STRANGER, 25_000)
+
+    async def refresh():
+        terminal = terminal_of(office, tmp_path, member(STRANGER, 3))
+        async with terminal.running():
+            await until(lambda: terminal.members.puts == 1)
+            assert terminal.members.get(bytes.fromhex(STRANGER)).points == POINTS_LIMIT
 
     run(refresh)
 

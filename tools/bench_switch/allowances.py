@@ -111,9 +111,14 @@ def _share(base: int, others: int, programme: Programme) -> int:
     return points if points >= programme.redeem_threshold else 0
 
 
-def owner_of(session: Session, number: int) -> int | None:
-    """Whose points the hold of this number are, open or not."""
-    return session.scalar(select(AllowanceRow.member_id).where(AllowanceRow.id == number))
+def owner_of(session: Session, at: tuple[str, str], number: int) -> int | None:
+    """Whose points the hold of this number are, open or not; None when it is not this terminal's and card's."""
+    terminal_id, uid = at
+    return session.scalar(
+        select(AllowanceRow.member_id).where(
+            AllowanceRow.id == number, AllowanceRow.terminal_id == terminal_id, AllowanceRow.uid == uid
+        )
+    )
 
 
 def why_not(session: Session, at: tuple[str, str], number: int, points: int, member_id: int) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from tools.bench_switch.batches import COMPARED, Batches, Claim, parsed
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.messages import RC_FORMAT, RC_INVALID, Refused, read_value, terminal_id
-from tools.bench_switch.schema import TerminalRow
+from tools.bench_switch.schema import ACCRUAL, REDEMPTION, TerminalRow
 
 TOTALS, RECORDS = ("0500", "0501"), ("0320", "0321")
 BATCH_MESSAGES = (*TOTALS, *RECORDS)
 CODE_TOTALS, CODE_UPLOADED = "920000", "960000"
 _CLAIM = re.compile(r"(\d{6})(\d{10})(\d{10})([WL])(\d{10})", re.ASCII)
+_VERBS = {"AC": ACCRUAL, "OA": ACCRUAL, "RE": REDEMPTION, "OR": REDEMPTION}  # a reversal has its original's DE 3
 _RECORD = re.compile(r"(\d{6})(\w\w)", re.ASCII)
 
 
@@ -40,6 +41,8 @@ def handle(
     if named is None or named[2] not in COMPARED:
         raise Refused(RC_FORMAT, "DE60 names no record of a batch")
     value = read_value(request, tags, now_utc, terminal.merchant_id)
+    if value.verb != _VERBS.get(named[2], value.verb):
+        raise Refused(RC_FORMAT, f"DE60 says {named[2]}, DE3 {value.verb}")
     if refused_with:
         return Said(refused_with)
     rc, booked = books.take_record(int(named[1]), named[2], value, now_utc)

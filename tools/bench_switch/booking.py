@@ -199,14 +199,14 @@ def lock_member(session: Session, member_id: int) -> MemberRow:
     return session.get_one(MemberRow, member_id)
 
 
-def _lock_owner(session: Session, card: CardRow, spent: int | None) -> MemberRow:
+def _lock_owner(session: Session, card: CardRow, at: tuple[str, str], spent: int | None) -> MemberRow:
     """The member whose points these are, locked: of the allowance that was spent, else of the card.
 
     While this waited for the row, the office may have given the card to another.
     """
 
     def owner() -> int:
-        reserved = allowances.owner_of(session, spent) if spent is not None else None
+        reserved = allowances.owner_of(session, at, spent) if spent is not None else None
         return reserved if reserved is not None else card.member_id
 
     member = lock_member(session, owner())
@@ -349,7 +349,7 @@ def _exchange(session: Session, value: Value, programme: Programme, now_utc: int
         return Booked(rc)
 
     spends_reserve = value.advice and value.verb == REDEMPTION
-    member = _lock_owner(session, card, value.allowance if spends_reserve else None)
+    member = _lock_owner(session, card, value.at, value.allowance if spends_reserve else None)
     remarks: list[str] = []
     if value.release and not allowances.release(session, value.at, value.release):
         remarks.append(f"allowance {value.release} was given back and is not open")

@@ -169,6 +169,9 @@ class Desk:
         except SQLAlchemyError as error:
             self._log.note(f"database: {type(error).__name__}", terminal.terminal_id)
             return _Answer(RC_MALFUNCTION, nothing_booked)
+        except Exception as error:  # noqa: BLE001 (a message nobody foresaw must not cost its terminal the line)
+            self._log.note(f"unforeseen: {type(error).__name__}", terminal.terminal_id)
+            return _Answer(RC_MALFUNCTION, nothing_booked)
 
     def _process(
         self,

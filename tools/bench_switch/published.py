@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tools.bench_switch.booking import standing_of
 from tools.bench_switch.books import Books
 from tools.bench_switch.codec import tlv
+from tools.bench_switch.programme import POINTS_LIMIT
 from tools.bench_switch.schema import APPROVED, Base, CardRow, MemberRow, TerminalRow, TransactionRow
 
 DIGEST_SIZE = 8
@@ -156,7 +157,7 @@ class Published(Books):
             for uid, member_id, _ in sorted(found):
                 standing = standing_of(session, session.get_one(MemberRow, member_id), self.programme)
                 raw = bytes.fromhex(uid)
-                content += raw.ljust(10, b"\0") + bytes((len(raw),)) + tlv.i32(standing.balance)
+                content += raw.ljust(10, b"\0") + bytes((len(raw),)) + tlv.i32(_held(standing.balance))
                 content += tlv.u(standing.tier, 1) + tlv.u(standing.visits, 2) + tlv.bcd_date(standing.last_visit)
             session.merge(DeltaRow(terminal_id=terminal_id, content=content))
             return content
@@ -166,6 +167,11 @@ class Published(Books):
         with self._reading() as session:
             row = session.get(DeltaRow, terminal_id)
         return row.content if row is not None and digest_of(row.content) == digest else b""
+
+
+def _held(points: int) -> int:
+    """The nearest a delta can tell: several sales may make more than one message may book."""
+    return max(-POINTS_LIMIT, min(points, POINTS_LIMIT))
 
 
 def digest_of(content: bytes) -> bytes:
