@@ -11,12 +11,12 @@ from struct import pack, unpack
 from micropython import const
 
 from firmware.core.errors import Cancelled, LinkError, Refused, TimedOut
-from firmware.core.refusals import NOT_ALL_SENT, NOT_RECONCILED, TOTALS_DISPUTED
+from firmware.core.refusals import NOT_ALL_SENT, NOT_RECONCILED, TOTALS_CHANGED, TOTALS_DISPUTED
 from firmware.core.types import CLOCK_NEVER_SET
 from firmware.receipt.shift_report import Report, report_lines
 from firmware.screen import keys as key
 from firmware.screen import shift as screens
-from firmware.switch.batch import AGREED, Batch, added_up
+from firmware.switch.batch import AGREED, CHANGED, DISPUTED, Batch, added_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ _STILL_MS = const(30_000)  # so long nothing may leave the queue
 _OFFLINE_MS = const(5_000)  # so long the line may be away
 _BATCHES = const(3)  # one that was closed before without our hearing of it, and what came since
 _LETTERS = const(20)  # listed on paper; the menu has them all
+# By outcome: line of the report, code, big word of the screen.
+_WORDS = {
+    AGREED: ("r_agreed", "", ""),
+    DISPUTED: ("r_disputed", TOTALS_DISPUTED, "big_disputed"),
+    CHANGED: ("r_changed", TOTALS_CHANGED, "big_changed"),
+}
 
 
 class Shift:
@@ -140,11 +146,11 @@ async def _without_switch(counter: "Counter", batch: Batch, watch: _Watch, code:
 
 
 def _report(counter: "Counter", closed: "Closed") -> Report:
-    agreed = closed.outcome == AGREED
+    line, code, _big = _WORDS[closed.outcome]
     return Report(
         closed.batch.number,
-        "r_agreed" if agreed else "r_disputed",
-        "" if agreed else TOTALS_DISPUTED,
+        line,
+        code,
         closed.totals,
         closed.whole,
         counter.journal.last_tag(),
@@ -175,9 +181,10 @@ async def _tell(counter: "Counter", closed: "Closed", printed: bool) -> int:
         panel.signals.ok()
         ended_by = await panel.acknowledge(screens.agreed(panel.text, number, closed.totals))
     else:
-        counter.log.fault(TOTALS_DISPUTED, "batch {} is disputed".format(number))
+        _line, code, big = _WORDS[closed.outcome]
+        counter.log.fault(code, "batch {} is not agreed as it stands".format(number))
         panel.signals.refused()
-        ended_by = await panel.acknowledge(screens.trouble(panel.text, "big_disputed", number, TOTALS_DISPUTED, 0))
+        ended_by = await panel.acknowledge(screens.trouble(panel.text, big, number, code, 0))
     return ended_by if printed else await _show(counter, closed.totals)
 
 

@@ -36,6 +36,7 @@ CLOCK_UNSURE = "P54"
 NOT_ALL_SENT = "P60"
 NOT_RECONCILED = "P61"
 TOTALS_DISPUTED = "L20"  # the switch's word, so the link's letter
+TOTALS_CHANGED = "L21"
 
 # Outcomes and the machine around a flow.
 NOTHING_TO_REPRINT = "P31"
@@ -66,6 +67,7 @@ LOCAL_REFUSALS = (
     NOT_ALL_SENT,
     NOT_RECONCILED,
     TOTALS_DISPUTED,
+    TOTALS_CHANGED,
     NOTHING_REJECTED,
     QUEUE_OLD,
 )

@@ -1,8 +1,8 @@
 """The end of a batch: totals to the switch, the records when they differ, totals again (docs/lt87.md section 15).
 
 Reads the journal and writes nothing: what a cut interrupts is begun again with the same number, and the switch answers
-what it closed already as it did then. Knows no screen and no paper; `Watch` is asked whether to go on. Money in minor
-units, durations in milliseconds.
+what it closed already as it did then, unless the figures have changed since. Knows no screen and no paper; `Watch` is
+asked whether to go on. Money in minor units, durations in milliseconds.
 """
 
 from micropython import const
@@ -15,6 +15,7 @@ from firmware.switch import tlv
 from firmware.switch.profile import (
     CODE_TOTALS,
     CODE_UPLOADED,
+    RC_CHANGED,
     RC_RENUMBERED,
     RC_TOTALS_DIFFER,
     SECURITY,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 AGREED = const(1)
 DISPUTED = const(2)
+CHANGED = const(3)
 LAST_BATCH = const(999_999)
 LAST_SEQ = const(0x7FFFFFFF)
 
@@ -74,8 +76,9 @@ class Batch:
 
 
 class Closed:
-    """A batch that the switch has closed as AGREED or DISPUTED; `uploaded` records were compared one by one, of which
-    it has `differing` otherwise. `whole`: the journal still had its beginning. `more`: the next one has records."""
+    """A batch that the switch has closed as AGREED or DISPUTED, or CHANGED: agreed before, with other totals than these.
+    `uploaded` records were compared one by one, of which it has `differing` otherwise. `whole`: the journal still had
+    its beginning. `more`: the next one has records."""
 
     def __init__(
         self, batch: Batch, outcome: int, totals: Totals, whole: bool, uploaded: int, differing: int, more: bool
@@ -192,16 +195,16 @@ class Closing:
             self._log.event("batch {} differs, upload".format(batch.number))
             await self._upload(batch, totals, watch)
             said = await self._totals(CODE_UPLOADED, batch, totals, whole, watch)
-        if said.rc not in ("00", RC_TOTALS_DIFFER):
-            raise Refused(host_refusal(said.rc), "the switch refuses batch {}".format(batch.number))
-        number, low, high = _range(said)
-        if number != batch.number or low != totals.low or not low - 1 <= high <= totals.high:
-            raise BadAnswer("another batch is answered")
+        low, high = _closed(said, batch, totals)
         more = high != totals.high
         if more:  # it closed this batch before, and what came after is another's
             totals, whole = await added_up(self._journal, batch, watch, high)
             totals.low, totals.high = low, high
-        outcome = AGREED if said.rc == "00" else DISPUTED
+            if said.rc == "00":  # to more than these: of these alone it can say whether they are what it agreed to
+                said = await self._totals(CODE_TOTALS, batch, totals, whole, watch)
+                if _closed(said, batch, totals) != (low, high):
+                    raise BadAnswer("a closed batch has another end")
+        outcome = {"00": AGREED, RC_CHANGED: CHANGED}.get(said.rc, DISPUTED)
         return Closed(batch, outcome, totals, whole, self._uploaded, self._differing, more)
 
     def _renumbered(self, said: "Answer", totals: Totals) -> Batch:
@@ -263,6 +266,16 @@ class Closing:
                     raise LinkDown("the line does not come back")
                 await watch.wait(_LOOK_MS, done, total)
                 waited += _LOOK_MS
+
+
+def _closed(said: "Answer", batch: Batch, totals: Totals) -> "tuple[int, int]":
+    """(first, last SEQ) of the batch as the switch closed it. Raises Refused, BadAnswer."""
+    if said.rc not in ("00", RC_CHANGED, RC_TOTALS_DIFFER):
+        raise Refused(host_refusal(said.rc), "the switch refuses batch {}".format(batch.number))
+    number, low, high = _range(said)
+    if number != batch.number or low != totals.low or not low - 1 <= high <= totals.high:
+        raise BadAnswer("another batch is answered")
+    return low, high
 
 
 def _range(answer: "Answer") -> "tuple[int, int, int]":

@@ -216,6 +216,7 @@ RESPONSES = (
     b"??rbk"
 )
 RC_ORIGINAL_UNKNOWN = "25"
+RC_CHANGED = "10"  # to an 0500: agreed before, with other totals
 RC_RENUMBERED = "94"  # to an 0500: the batch goes on as DE 60 of the answer says
 RC_TOTALS_DIFFER = "95"
 BLOCKED = "58"

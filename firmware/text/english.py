@@ -14,6 +14,7 @@ big_not_done: NOT DONE
 big_checking: CHECKING
 big_voided: VOIDED
 big_agreed: AGREED
+big_changed: CHANGED
 big_disputed: DISPUTED
 big_open: NOT SENT
 big_ready: READY
@@ -174,6 +175,7 @@ r_voided: VOIDED: nothing was booked
 r_rejected_list: REJECTED TRANSACTIONS: {}
 r_shift: SHIFT REPORT, BATCH {}
 r_agreed: AGREED WITH THE SWITCH
+r_changed: CLOSED BEFORE, CHANGED SINCE
 r_disputed: DISPUTED
 r_open: NOT RECONCILED, batch stays open
 r_shift_code: {} {}
@@ -238,6 +240,7 @@ L10: Bad message | Try again, note the code
 L11: Undo is refused | Note the code, call support
 L12: Points differ | Note the code, call support
 L20: Totals differ | Batch disputed. Call support
+L21: Changed since | Agreed otherwise. Call support
 L30: Terminal blocked | Return it or call support
 L31: Office stopped | Call support
 L32: Other protocol | Switch or terminal is too old

@@ -130,6 +130,11 @@ class Till:
             self.journal.bury(record.seq, answer.rc)
         return record
 
+    def retry(self, letter: Transaction) -> None:
+        """A dead letter once more; the switch books it now."""
+        assert self._answer(self.messages.advice(letter, NOW, True)).rc == "00"
+        self.journal.settle(letter.seq)
+
     def sell_without_answer(self, amount: int = 7_000, *, booked: bool = True) -> Transaction:
         """The answer never came: reversed, and the reversal is settled."""
         record = self._intent(amount=amount, points=amount // 1000, mode=ONLINE)

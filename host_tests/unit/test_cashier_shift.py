@@ -6,7 +6,7 @@ import pytest
 
 from firmware.core.types import OFFLINE
 from host_tests.unit.batch_kit import Till
-from host_tests.unit.bench_client import TERMINAL
+from host_tests.unit.bench_client import ALI, NOW, TERMINAL
 from host_tests.unit.cashier_kit import World
 from tools.sim.chips.nor import PowerCut
 
@@ -83,6 +83,32 @@ def test_a_dispute_has_its_code_on_screen_and_paper_and_the_next_batch_begins(co
     assert "DISPUTED" in text and "L20 Totals differ" in text and "Compared 2, different 1" in text
     assert counter.till.shift.batch().number == 2
     assert counter.till.ledger.batch(TERMINAL, 1).state == "disputed"
+
+
+def test_figures_that_changed_after_they_were_agreed_are_not_printed_as_agreed(counter):
+    till = counter.till
+    till.sell()
+    till.ledger.set_card(ALI, "lost")
+    letter = till.sell_offline(64_000)
+    till.lost = {0, 1, 2}
+
+    async def story(w):
+        await w.ends()
+        await w.sees("NOT SENT", 60_000)
+        await w.keys("OK")
+        await w.sees("READY")
+        till.ledger.set_card(ALI, "active")
+        till.ledger.reopen_letter(TERMINAL, letter.seq, NOW)
+        till.retry(letter)
+        await w.ends()
+        await w.sees("CHANGED")
+        assert w.canvas.rows[-1].endswith("L21")
+
+    counter.play(story)
+    text = counter.report()
+    assert "CLOSED BEFORE, CHANGED SINCE" in text and "L21 Changed since" in text
+    assert not any("AGREED" in line for line in text)
+    assert till.shift.batch().number == 2
 
 
 def test_without_a_line_the_report_says_so_and_the_batch_stays_open(counter):

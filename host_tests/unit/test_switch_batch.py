@@ -9,9 +9,9 @@ import pytest
 from firmware.core.errors import Cancelled, LinkError, Refused
 from firmware.core.types import APPROVED, SETTLED, JournalEntry
 from firmware.loyalty.totals import KINDS, Totals
-from firmware.switch.batch import AGREED, DISPUTED, ROWS_MOST, Batch, totals_fields, totals_text
+from firmware.switch.batch import AGREED, CHANGED, DISPUTED, ROWS_MOST, Batch, totals_fields, totals_text
 from host_tests.unit.batch_kit import Patient, Till
-from host_tests.unit.bench_client import TERMINAL
+from host_tests.unit.bench_client import ALI, NOW, TERMINAL
 from host_tests.unit.switch_kit import transaction
 from tools.bench_switch.batches import parsed
 from tools.lt87.page import PAGE
@@ -133,6 +133,38 @@ def test_after_three_failures_the_batch_stays_open_and_is_closed_later_with_what
     closed = close(till)
     assert (closed.batch.number, closed.totals.of("AC"), closed.more) == (2, (1, 64_000, 64), False)
     assert [state[3] for state in till.states()] == ["agreed", "agreed"]
+
+
+@pytest.mark.parametrize("since", ["nothing", "a sale"])
+def test_what_was_agreed_with_other_figures_is_not_called_agreed(till, since):
+    till.sell()
+    till.ledger.set_card(ALI, "lost")
+    letter = till.sell_offline(64_000)
+    till.ledger.set_card(ALI, "active")
+    till.lost = {0, 1, 2}
+    with pytest.raises(LinkError):
+        close(till)
+    till.ledger.reopen_letter(TERMINAL, letter.seq, NOW)
+    till.retry(letter)
+    if since == "a sale":
+        till.sell(10_000)
+    closed = close(till)
+    assert (closed.batch.number, closed.outcome, closed.more) == (1, CHANGED, since == "a sale")
+    assert closed.totals.of("OA") == (1, 64_000, 64)
+    assert till.ledger.late_records(till.ledger.batch(TERMINAL, 1)) == [letter.seq]
+    closed = close(till)
+    assert (closed.batch.number, closed.outcome, closed.totals.of("AC")[0]) == (2, AGREED, since == "a sale")
+
+
+def test_a_letter_given_up_since_changes_nothing_that_was_agreed(till):
+    till.sell()
+    till.ledger.set_card(ALI, "lost")
+    letter = till.sell_offline(64_000)
+    till.lost = {0, 1, 2}
+    with pytest.raises(LinkError):
+        close(till)
+    till.journal.void(letter.seq, 0, NOW, "a reason")
+    assert close(till).outcome == AGREED
 
 
 @pytest.mark.parametrize("rc", ["68", "91", "96", "63"])

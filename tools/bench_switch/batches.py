@@ -30,6 +30,7 @@ ALL_CLERKS = "***"
 ROW_SIZE = 41
 ROWS_MOST = 24
 
+RC_CHANGED = "10"
 RC_NO_BATCH = "12"
 RC_RENUMBERED = "94"
 RC_DIFFERS = "95"
@@ -145,7 +146,7 @@ def compared(totals: Totals) -> Totals:
 
 def equal(said: Totals, ours: Totals) -> bool:
     """Whether terminal and books agree; a terminal with too many clerks for one message names none."""
-    if any(clerk == ALL_CLERKS for _, clerk in said):
+    if any(clerk == ALL_CLERKS for _, clerk in (*said, *ours)):
         said, ours = together(said), together(ours)
     return compared(said) == compared(ours)
 
@@ -180,12 +181,15 @@ def parsed(text: str) -> Totals:
 
 
 def close(session: Session, claim: Claim, now_utc: int) -> Verdict:
-    """Compare and close, or ask for the records; what was closed before is answered as it was then."""
+    """Compare and close, or ask for the records; what was closed before is answered as it was then, but not as agreed
+    to figures nobody agreed to: of its own range the claim must be what it was closed with."""
     lock_terminal(session, claim.terminal_id, 0)
     batch = _batch(session, claim.terminal_id, claim.number)
     if batch is not None and batch.state != OPEN and batch.low == claim.low and batch.high <= claim.high:
-        rc = APPROVED if batch.state == AGREED else RC_DIFFERS
-        return Verdict(rc, batch.number, batch.low, batch.high, f"batch {batch.number} is {batch.state} already")
+        rc, what = APPROVED if batch.state == AGREED else RC_DIFFERS, f"batch {batch.number} is {batch.state} already"
+        if rc == APPROVED and batch.high == claim.high and not equal(claim.totals, parsed(batch.said)):
+            rc, what = RC_CHANGED, f"batch {batch.number} was agreed with other totals"
+        return Verdict(rc, batch.number, batch.low, batch.high, what)
     last = session.scalar(
         select(BatchRow)
         .where(BatchRow.terminal_id == claim.terminal_id, BatchRow.state != OPEN)
