@@ -19,6 +19,7 @@ async def balance(counter: "Counter", card: "CardData | None") -> int:
     if card is None:
         card = await panel.card(title, None)
     told = await _confirmed(counter, card, title) or books.estimate(card.uid)
+    books.need_members()  # the switch may have forbidden it meanwhile
     if told is None:
         raise Refused(NO_BALANCE_KNOWN)
     member = books.member(card.uid)

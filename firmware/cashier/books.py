@@ -4,7 +4,7 @@ No function here awaits, so between a decision and its record no other task runs
 """
 
 from firmware.core.errors import Refused, StoreError
-from firmware.core.refusals import NEEDS_CONNECTION
+from firmware.core.refusals import NEEDS_CONNECTION, VALUE_STOPPED
 from firmware.core.types import (
     ACCRUAL,
     APPROVED,
@@ -42,7 +42,8 @@ def is_approved(reply: "Reply") -> bool:
 
 
 class Books:
-    """Writes what the flows decide. Raises StoreError (StoreFull, StoreNotReady) when nothing could be written."""
+    """Writes what the flows decide. Raises StoreError (StoreFull, StoreNotReady) when nothing could be written, Refused
+    for a new transaction while value is stopped."""
 
     def __init__(
         self,
@@ -71,6 +72,19 @@ class Books:
         self.started = False
         self.reversed_at_start = 0
 
+    def need_value(self) -> None:
+        """Raises Refused when this terminal may move none; the switch may have said so in the middle of a story, whose
+        flow sees a closed line and no more."""
+        halted = self._switch.halted()
+        if halted:
+            raise Refused(halted)
+
+    def need_members(self) -> None:
+        """Raises Refused when nobody is to learn of members here: the switch has blocked or stopped this terminal. That
+        it refuses our MAC says nothing of who stands at the till."""
+        if self._switch.halted() != VALUE_STOPPED:
+            self.need_value()
+
     # --- records ------------------------------------------------------------------------------------------------------
 
     def accrual(self, card: "CardData", amount: int, mode: int, offline_reason: int = 0) -> Transaction:
@@ -83,7 +97,8 @@ class Books:
 
     def release(self, card: "CardData") -> "tuple[int, int] | None":
         """Before points are spent online: give up what is reserved for spending offline. It goes back to the switch
-        with the message; a cut before that leaves it reserved there, and the next tap brings it back."""
+        with the message; a cut before that leaves it reserved there, and the next tap brings it back. Raises Refused."""
+        self.need_value()
         return self.allowances.release(card.uid) if self.allowances is not None else None
 
     def offline_redemption(self, card: "CardData", points: int, reason: int) -> Transaction:
@@ -275,6 +290,7 @@ class Books:
     def _append(
         self, verb: int, mode: int, card: "CardData", amount: int, points: int, reason: int, allowance: int = 0
     ) -> Transaction:
+        self.need_value()
         transaction = Transaction(
             self._journal.next_seq(),
             verb,

@@ -18,7 +18,6 @@ from firmware.core.refusals import WRONG_KEY
 from firmware.core.types import OPEN, REVERSED
 from firmware.screen import keys as key
 from firmware.screen import outcomes, screens
-from firmware.switch.orders import TerminalBlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,9 +74,8 @@ class Desk:
         return screens.idle(self._counter.panel.text, self._counter.status())
 
     async def _story(self, event: "int | CardData") -> int:
-        halted = self._counter.switch.halted()
-        if halted == TerminalBlocked.code and event not in (key.NO_KEY, key.MENU):
-            raise Refused(halted)  # whoever holds it learns nothing of members either
+        if event not in (key.NO_KEY, key.MENU):
+            self._counter.books.need_members()  # whoever holds a terminal that is blocked learns nothing of them
         if not isinstance(event, int):
             return await balance(self._counter, event)
         if event == key.SALE:
@@ -147,5 +145,6 @@ class Desk:
         unseen = reversed_count > 0 and entry.state in (OPEN, REVERSED)
         if not unseen and not 0 <= age_s < _RECENT_S:
             return key.NO_KEY
+        counter.books.need_members()
         told = counter.books.outcome_of_entry(entry)
         return await counter.panel.acknowledge(outcomes.recall(counter.panel.text, told))

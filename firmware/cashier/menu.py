@@ -43,6 +43,7 @@ async def menu(counter: "Counter") -> int:
 
 def reprint(counter: "Counter") -> None:
     """The last accrual or redemption once more, from the journal. Raises Refused."""
+    counter.books.need_members()
     entry = counter.books.last_entry()
     if entry is None:
         raise Refused(NOTHING_TO_REPRINT)

@@ -77,6 +77,7 @@ async def redeem(counter: "Counter") -> int:
 async def _without_the_switch(counter: "Counter", card: CardData, reason: int) -> int:
     """Spend what is reserved for this card here; the key that ended it. Raises Refused."""
     panel, books = counter.panel, counter.books
+    books.need_value()
     decision = books.may_spend_offline(card)
     if not decision.approved:
         raise Refused(decision.code)

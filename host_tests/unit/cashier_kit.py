@@ -165,7 +165,8 @@ class FakeSwitch:
         self.calls = calls
         self.up = True
         self.stopped = False
-        self.replies: list[Reply | Exception] = []
+        self.halt = ""
+        self.replies: list[Reply | Exception | Callable[[], Reply]] = []
         self.sent: list[Transaction] = []
         self.takes_ms = 200
         self.counters: list[int] = []
@@ -175,10 +176,10 @@ class FakeSwitch:
         return self.up
 
     def halted(self) -> str:
-        return "P27" if self.value_stopped() else ""
+        return self.halt or ("P27" if self.stopped else "")
 
     def value_stopped(self) -> bool:
-        return self.stopped
+        return self.halted() != ""
 
     def wake(self) -> None:
         self.calls.append("wake")
@@ -210,6 +211,8 @@ class FakeSwitch:
     async def _answer(self) -> Reply:
         await asyncio.sleep(self.takes_ms / 1000)
         answer = self.replies.pop(0)
+        if callable(answer):
+            answer = answer()
         if isinstance(answer, Exception):
             raise answer
         return answer
