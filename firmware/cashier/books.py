@@ -99,7 +99,8 @@ class Books:
         """Before points are spent online: give up what is reserved for spending offline. It goes back to the switch
         with the message; a cut before that leaves it reserved there, and the next tap brings it back.
 
-        Raises Refused."""
+        Raises Refused.
+        """
         self.need_value()
         return self.allowances.release(card.uid) if self.allowances is not None else None
 
