@@ -12,11 +12,14 @@ from host_tests.unit.bench_client import (
     answered,
     furnish,
     network,
+    redemption,
+    reversal,
     sealed,
     tlv,
     u32,
     untlv,
 )
+from host_tests.unit.test_bench_batches import row, totals, upload
 from tools.bench_switch import Ledger, LedgerError
 from tools.bench_switch.cli import main
 from tools.bench_switch.desk import Desk
@@ -62,11 +65,17 @@ def test_a_letter_is_cleared_one_an_answer_until_the_terminal_says_so_and_is_nev
     for seq in (7, 8):
         refused(desk, seq)
         desk.ledger.clear_letter(TERMINAL, seq, NOW)
-    desk.ledger.clear_letter(TERMINAL, 9, NOW)  # its refusal was not kept
+    desk.ledger.saw(TERMINAL, 10)
+    with pytest.raises(LedgerError, match="was not refused here .B81"):
+        desk.ledger.clear_letter(TERMINAL, 9, NOW)  # a mistyped number would cost somebody a sale
+    desk.ledger.clear_letter(TERMINAL, 9, NOW, anyway=True)  # its refusal was not kept
     assert [told(desk, "001"), told(desk), told(desk, "002")] == [7, 7, None]
     assert [told(desk, done=7), told(desk, done=7), told(desk, done=8), told(desk, done=9)] == [8, 8, 9, None]
     assert [letter.state for letter in desk.ledger.letters(TERMINAL)] == ["cleared"] * 3
     assert [ask(desk, accrual(seq, 40_000, "0221", uid=SARA)).rc for seq in (7, 9)] == ["41", "12"]
+    assert ask(desk, accrual(9, 40_000, "0220", uid=SARA)).rc == "12", "also when it comes as if for the first time"
+    assert ask(desk, totals(1, 1, 10, row("OA", 0, 1, 40_000, 40))).rc == "95"
+    assert ask(desk, upload(1, "OA", 9, 40_000, 40, offline=True)).rc == "95"
     assert desk.ledger.balance("sara") == 0
     with pytest.raises(LedgerError, match="B81"):
         desk.ledger.reopen_letter(TERMINAL, 7, NOW)
@@ -108,6 +117,55 @@ def test_a_refusal_that_is_set_aside_is_decided_anew_once_and_stays_in_the_books
     assert [(row.seq, row.rc) for row in desk.ledger.transactions(TERMINAL)] == [(None, "41"), (None, "41"), (7, "00")]
 
 
+def test_only_what_was_refused_is_cleared_and_a_number_still_to_come_never(desk):
+    refused(desk, 7)
+    for anyway in (False, True):
+        with pytest.raises(LedgerError, match="still to come: the highest was 7 .B80"):
+            desk.ledger.clear_letter(TERMINAL, 8, NOW, anyway=anyway)
+    assert desk.ledger.letters()[-1].seq == 7
+    assert ask(desk, accrual(8, 40_000, "0220")).rc == "00"
+    for resolve in (desk.ledger.reopen_letter, desk.ledger.clear_letter):
+        with pytest.raises(LedgerError, match="B80"):
+            resolve(TERMINAL, 10**30, NOW)
+
+
+def test_an_order_to_give_up_is_taken_back_until_the_terminal_has_carried_it_out(desk):
+    for seq in (7, 8):
+        refused(desk, seq)
+        desk.ledger.clear_letter(TERMINAL, seq, NOW)
+    assert told(desk) == 7
+    desk.ledger.unclear_letter(TERMINAL, 7)
+    assert [told(desk), told(desk, done=8)] == [8, None]
+    assert [letter.state for letter in desk.ledger.letters()] == ["refused", "cleared"]
+    for seq, why in ((7, "is not to be given up"), (8, "is given up already")):
+        with pytest.raises(LedgerError, match=f"{why}.*B81"):
+            desk.ledger.unclear_letter(TERMINAL, seq)
+    assert desk.ledger.reopen_letter(TERMINAL, 7, NOW) == "41"
+    assert ask(desk, accrual(7, 40_000, "0221", uid=SARA)).rc == "00"
+
+
+def test_a_settled_reversal_and_a_declined_sale_are_no_letters(desk):
+    undone, declined = reversal(2, accrual(1, 5_000)), redemption(3, 100_000)
+    assert [ask(desk, undone).rc, ask(desk, declined).rc] == ["25", "51"]
+    assert desk.ledger.letters() == []
+    for seq in (2, 3):
+        for resolve in (desk.ledger.reopen_letter, desk.ledger.clear_letter):
+            with pytest.raises(LedgerError, match="B81"):
+                resolve(TERMINAL, seq, NOW)
+    assert ask(desk, totals(1, 1, 3, row("RV", 0, 1, 5_000, 5))).rc == "00"
+    desk.ledger.adjust("ali", 200_000, "a gift", NOW)
+    assert [ask(desk, undone).rc, ask(desk, declined).rc] == ["25", "51"]
+
+
+def test_a_letter_of_a_closed_shift_is_decided_anew_and_the_books_stay_right(desk):
+    refused(desk, 7)
+    assert ask(desk, totals(1, 1, 7)).rc == "00"
+    desk.ledger.reopen_letter(TERMINAL, 7, NOW)
+    assert desk.ledger.check() == []
+    assert ask(desk, accrual(7, 40_000, "0221", uid=SARA)).rc == "00"
+    assert desk.ledger.late_records(desk.ledger.batch(TERMINAL, 1)) == [7]
+
+
 def test_the_office_does_it_from_the_command_line(shared_database):
     def run(*words):
         done = CliRunner().invoke(main, ["--database", shared_database, *words])
@@ -123,6 +181,9 @@ def test_the_office_does_it_from_the_command_line(shared_database):
     assert code == 0 and "ordered" in listed and SARA[-4:] in listed and SARA not in listed
     assert told(desk) == 7
     assert run("letters", "reopen", TERMINAL, "7")[0] == 1
+    assert "not told to give SEQ 7 up" in run("letters", "unclear", TERMINAL, "7")[1]
+    assert told(desk) is None
+    assert "B80" in run("letters", "clear", TERMINAL, "9", "--anyway")[1]
     refused(desk, 8)
     assert "refused with 41" in run("letters", "reopen", TERMINAL, "8")[1]
     assert ALI not in run("letters", "list", TERMINAL)[1]

@@ -271,6 +271,15 @@ def test_a_rejected_transaction_is_decided_anew_or_given_up(office):
     office.do("letter.clear", terminal=TERMINAL, seq=2)
     assert [(one["seq"], one["state"]) for one in office.see("letters")["letters"]] == [(2, "ordered")]
     assert office.refused("letter.reopen", terminal=TERMINAL, seq=1).endswith("[B81]")
+    office.do("letter.unclear", terminal=TERMINAL, seq="2")
+    assert [(one["seq"], one["state"]) for one in office.see("letters")["letters"]] == [(2, "refused")]
+
+
+def test_giving_up_asks_first():
+    script = (FOLDER / "page.js").read_text()
+    (asked,) = re.findall(r"if \(confirm\(`(.+?)`\)\)\s+act\(\"letter.clear\"", script)
+    assert "never booked" in asked
+    assert script.count('"letter.clear"') == 1
 
 
 def test_allowances_are_listed_and_only_an_open_one_is_given_back(office):

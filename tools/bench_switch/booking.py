@@ -51,7 +51,6 @@ RC_DUPLICATE = "94"
 CARD_STATES = {"active": RC_APPROVED, "lost": RC_LOST, "stolen": RC_STOLEN}
 
 ONLINE_REQUEST = "0200"
-REPEATS = ("0221", "0421")
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ def book(session: Session, value: Value, programme: Programme, now_utc: int) -> 
     )
     if first is not None:
         return _repeat(session, first, value, programme)
-    if value.mti in REPEATS and letters.is_cleared(session, value.terminal_id, value.seq):
+    if letters.is_cleared(session, value.terminal_id, value.seq):
         return Booked(RC_INVALID, remarks=[f"SEQ {value.seq} was cleared by the office"])
     if value.verb == REVERSAL:
         return _reverse(session, value, programme, now_utc)

@@ -31,12 +31,24 @@ def letters_list(database: str, terminal_id: str | None) -> None:
 @letters.command("clear")
 @click.argument("terminal_id")
 @click.argument("seq", type=int)
+@click.option("--anyway", is_flag=True, help="Although no refusal was kept here: it is on the terminal's own list.")
 @click.pass_obj
-def letters_clear(database: str, terminal_id: str, seq: int) -> None:
+def letters_clear(database: str, terminal_id: str, seq: int, *, anyway: bool) -> None:
     """Have the terminal give SEQ up, at its next sign-on or echo: the office has dealt with it. It is never booked."""
     with books_of(database) as ledger:
-        ledger.clear_letter(terminal_id, seq, int(time.time()))
-    click.echo(f"terminal {terminal_id} is told to give SEQ {seq} up")
+        ledger.clear_letter(terminal_id, seq, int(time.time()), anyway=anyway)
+    click.echo(f"terminal {terminal_id} is told to give SEQ {seq} up; `letters unclear` until it has")
+
+
+@letters.command("unclear")
+@click.argument("terminal_id")
+@click.argument("seq", type=int)
+@click.pass_obj
+def letters_unclear(database: str, terminal_id: str, seq: int) -> None:
+    """Take back what `clear` ordered, as long as the terminal has not said that it gave SEQ up."""
+    with books_of(database) as ledger:
+        ledger.unclear_letter(terminal_id, seq)
+    click.echo(f"terminal {terminal_id} is not told to give SEQ {seq} up any more")
 
 
 @letters.command("reopen")

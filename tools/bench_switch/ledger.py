@@ -87,8 +87,11 @@ class Ledger(Office, Lists, Batches, Published):
 
     # Dead letters, see `letters`.
 
-    def clear_letter(self, terminal_id: str, seq: int, now_utc: int) -> None:
-        self._retried(lambda session: letters.clear(session, terminal_id, seq, now_utc))
+    def clear_letter(self, terminal_id: str, seq: int, now_utc: int, *, anyway: bool = False) -> None:
+        self._retried(lambda session: letters.clear(session, terminal_id, seq, now_utc, anyway=anyway))
+
+    def unclear_letter(self, terminal_id: str, seq: int) -> None:
+        self._retried(lambda session: letters.unclear(session, terminal_id, seq))
 
     def reopen_letter(self, terminal_id: str, seq: int, now_utc: int) -> str:
         return self._retried(lambda session: letters.reopen(session, terminal_id, seq, now_utc))

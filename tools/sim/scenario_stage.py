@@ -278,7 +278,7 @@ class Stage:
         """Have a rejected transaction given up, or decided anew."""
         ledger, now_utc = self.switch.ledger, self._now_utc()
         if clear:
-            ledger.clear_letter(demo.TERMINAL_ID, seq, now_utc)
+            ledger.clear_letter(demo.TERMINAL_ID, seq, now_utc, anyway=True)
         else:
             ledger.reopen_letter(demo.TERMINAL_ID, seq, now_utc)
 

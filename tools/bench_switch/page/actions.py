@@ -145,6 +145,12 @@ def _letter_clear(ledger: Ledger, form: Form, now_utc: int) -> str:
     return f"terminal {terminal} is told to give SEQ {seq} up"
 
 
+def _letter_unclear(ledger: Ledger, form: Form, _now_utc: int) -> str:
+    terminal, seq = text(form, "terminal"), whole(form, "seq")
+    ledger.unclear_letter(terminal, seq)
+    return f"terminal {terminal} is not told to give SEQ {seq} up any more"
+
+
 def _letter_reopen(ledger: Ledger, form: Form, now_utc: int) -> str:
     terminal, seq = text(form, "terminal"), whole(form, "seq")
     rc = ledger.reopen_letter(terminal, seq, now_utc)
@@ -170,6 +176,7 @@ ACTIONS: dict[str, Callable[[Ledger, Form, int], str]] = {
     "allowance.cancel": _allowance_cancel,
     "letter.clear": _letter_clear,
     "letter.reopen": _letter_reopen,
+    "letter.unclear": _letter_unclear,
     "fault.set": _fault_set,
     "fault.clear": _fault_clear,
 }

@@ -270,10 +270,16 @@ const SECTIONS = {
       const { letters } = await read("letters");
       list.replaceChildren(table(["terminal", "#SEQ", "what", "card", "#amount", "code", "state", ""], letters.map((one) => [
         mono(one.terminal_id), figure(one.seq), one.verb, mono(one.uid), one.amount ? figure(one.amount) : "", el("span", { class: "tag bad" }, one.rc || "–"), one.state,
-        one.state === "refused" ? [button("Give up", () => act("letter.clear", { terminal: one.terminal_id, seq: one.seq }), "danger"), button("Decide anew", () => act("letter.reopen", { terminal: one.terminal_id, seq: one.seq }))] : []]), "Nothing was rejected."));
+        one.state === "refused" ? [button("Give up", () => giveUp(one), "danger"), button("Decide anew", () => act("letter.reopen", { terminal: one.terminal_id, seq: one.seq }))]
+          : one.state === "ordered" ? [button("Take back", () => act("letter.unclear", { terminal: one.terminal_id, seq: one.seq }))] : []]), "Nothing was rejected."));
     };
   } },
 };
+function giveUp(one) {
+  const points = one.amount ? ` over ${figure(one.amount)} rial` : "";
+  if (confirm(`Give up SEQ ${one.seq} of ${one.terminal_id}, ${one.verb}${points}? Its points are never booked. Until the terminal has heard it, it can be taken back.`))
+    act("letter.clear", { terminal: one.terminal_id, seq: one.seq });
+}
 function messageLine(one) {
   const time = el("time", {}, when(one.at_utc).slice(11));
   if (one.direction === "note") return el("li", { class: "note", "data-terminal": one.terminal_id }, time, `${one.terminal_id} ${one.note}`);
