@@ -10,6 +10,7 @@ from micropython import const
 from firmware.core.cmac import tag_equal
 from firmware.core.errors import StoreError, VafaError
 from firmware.core.keywrap import KeyDamaged, unwrap
+from firmware.store.seal import derived_key
 from firmware.switch.mac import MacKeys
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 NEXT = "next"  # in the key store: KID, mac_out, mac_in of the pair on offer
 _KEY = const(16)
 _AHEAD = const(127)
+_LABEL = b"vafa-newkey"  # each KID has a wrapping key of its own: no pair comes again under another
 
 
 class KeyOlder(VafaError):
@@ -55,7 +57,7 @@ class KeyChange:
             raise KeyOlder("KID {}, in force is {}".format(kid, self._keys.kid))
         vault = self._vault()
         kept = self._in_force(vault)
-        pair = unwrap(kept["tmk"], newkey[1:])
+        pair = unwrap(derived_key(kept["tmk"], _LABEL, newkey[:1]), newkey[1:])
         out, come = pair[:_KEY], pair[_KEY:]
         if tag_equal(out, come) or not any(out) or not any(come):
             raise KeyDamaged("keys that may not be used")

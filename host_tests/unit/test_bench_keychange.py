@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
 from firmware.core.keywrap import KeyDamaged, unwrap_padded
+from firmware.store.seal import derived_key
 from host_tests.unit.bench_client import (
     KEY_IN,
     KEY_OUT,
@@ -59,7 +60,7 @@ def made(line: Line) -> tuple[int, bytes, bytes]:
     """Key id and pair of a new pair, as the terminal opens it."""
     keychange.rekey(line.ledger, TERMINAL, TMK, NOW)
     newkey = line.say(network("001")).tags[0x63]
-    pair = aes_key_unwrap(TMK, newkey[1:])
+    pair = aes_key_unwrap(derived_key(TMK, b"vafa-newkey", newkey[:1]), newkey[1:])
     return newkey[0], pair[:16], pair[16:]
 
 

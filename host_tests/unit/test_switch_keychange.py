@@ -2,11 +2,14 @@
 or cut, the two can talk, and in the end both have the new pair and neither the old."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from firmware.core.errors import LinkError, StoreError
+from firmware.core.keywrap import unwrap
+from firmware.store.seal import derived_key
 from firmware.switch.keychange import NEXT, KeyOlder, ahead
 from host_tests.unit.keychange_kit import TERMINAL, TMK, World, story
 from host_tests.unit.session_kit import until
@@ -167,7 +170,15 @@ def test_a_key_id_only_rises(kid, of, is_ahead):
 
 
 def newkey(kid: int, out: bytes = b"o" * 16, come: bytes = b"i" * 16, master: bytes = TMK) -> bytes:
-    return bytes((kid,)) + aes_key_wrap(master, out + come)
+    return bytes((kid,)) + aes_key_wrap(keychange.wrapping_key(master, kid), out + come)
+
+
+def test_the_page_says_how_a_pair_is_wrapped():
+    page = (Path(__file__).parents[2] / "docs" / "lt87.md").read_text()
+    wrapping = keychange.wrapping_key(bytes(range(16)), 2)
+    wrapped = aes_key_wrap(wrapping, bytes(range(16, 48)))
+    assert f"`{wrapping.hex()}`" in page and f"`63 29 02 {wrapped.hex()}`" in page
+    assert unwrap(derived_key(bytes(range(16)), b"vafa-newkey", b"\x02"), wrapped) == bytes(range(16, 48))
 
 
 @pytest.mark.parametrize(
@@ -177,6 +188,8 @@ def newkey(kid: int, out: bytes = b"o" * 16, come: bytes = b"i" * 16, master: by
         (newkey(KID - 1), "K20"),
         (newkey(KID + 1, master=bytes(16)), "K21"),
         (newkey(KID + 1)[:-1] + b"\0", "K21"),
+        (bytes((KID + 2,)) + newkey(KID + 1)[1:], "K21"),  # recorded, under another key id
+        (bytes((KID + 1,)) + aes_key_wrap(TMK, b"o" * 16 + b"i" * 16), "K21"),
         (newkey(KID + 1, come=b"o" * 16), "K21"),
         (newkey(KID + 1, come=bytes(16)), "K21"),
     ],

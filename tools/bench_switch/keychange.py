@@ -1,8 +1,8 @@
 """New MAC keys for a terminal, and what the office orders it to do to itself (docs/lt87.md section 16).
 
-Written from the page. The office makes a pair and wraps it under the terminal's master key, which the switch does not
-keep; the switch announces it, accepts the old pair and the new one, and forgets the old with the first message under
-the new. Each call is one database transaction. A key is never logged and never part of an error.
+Written from the page. The office makes a pair and wraps it under a key from the terminal's master key, which the switch
+does not keep; the switch announces it, accepts the old pair and the new one, and forgets the old with the first message
+under the new. Each call is one database transaction. A key is never logged and never part of an error.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 import secrets
 from collections.abc import Iterator
 
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -46,6 +48,13 @@ def _terminal(session: Session, terminal_id: str) -> TerminalRow:
     return row
 
 
+def wrapping_key(master: bytes, kid: int) -> bytes:
+    """What a pair is wrapped under: the master key's own for this key id, so that it opens as no other."""
+    mac = CMAC(AES(master))
+    mac.update(b"\x01vafa-newkey\x00" + bytes((kid,)) + b"\x00\x80")
+    return mac.finalize()
+
+
 def rekey(ledger: Ledger, terminal_id: str, master: bytes, now_utc: int) -> KeyChangeRow:
     """Make a pair and announce it from now on; one that waited before is replaced, under a key id of its own."""
 
@@ -62,7 +71,7 @@ def rekey(ledger: Ledger, terminal_id: str, master: bytes, now_utc: int) -> KeyC
             kid=kid,
             mac_out=out.hex(),
             mac_in=come.hex(),
-            newkey=(bytes((kid,)) + aes_key_wrap(master, out + come)).hex(),
+            newkey=(bytes((kid,)) + aes_key_wrap(wrapping_key(master, kid), out + come)).hex(),
             made_utc=now_utc,
         )
         session.add(row)

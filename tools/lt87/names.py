@@ -93,7 +93,7 @@ TAGS = {
     0x60: ("KID", "u8 key id of the MAC"),
     0x61: ("FW", "ASCII"),
     0x62: ("DIAG", "text"),
-    0x63: ("NEWKEY", "KID u8; `mac_out` and `mac_in` wrapped together (RFC 3394), 40 bytes"),
+    0x63: ("NEWKEY", "KID u8; `mac_out` and `mac_in` wrapped together (RFC 3394), 40 bytes, section 16"),
     0x64: ("CHAIN", "tag of the newest record of the journal"),
     0x65: ("MINBUILD", "u32"),
     0x66: ("DIGEST", "the first 8 bytes of the SHA-256 of the whole file that is loaded, section 14"),
