@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from firmware.store.members import Members
     from firmware.switch.forward import Forward
     from firmware.switch.messages import Answer, Identity, Messages
+    from firmware.switch.orders import Orders
     from firmware.switch.session import Session
 
 VERSION = "0.1.0"
@@ -72,6 +73,7 @@ class App:
         identity: Identity
         messages: Messages
         session: Session
+        orders: Orders
         forward: Forward
         keys: Keys
         signals: Signals
@@ -191,6 +193,7 @@ class App:
             "clock quality {}".format(self.clock.quality),
             "spending offline {}".format(self.counter.books.policy.spends()),
             "loaded from the switch: {}, {} cards refused here".format(self.downloads.status(), self.hotlist.own()),
+            "minimum build {}".format(self.orders.minimum_build),
             self._reader_status(),
             "keys check value {}, wrapped with the chip's number only".format(self.master.tag(bytes(16))[:3].hex()),
         ]

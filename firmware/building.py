@@ -106,7 +106,7 @@ def _switch(app: "App", board: "Board", start: "Start") -> None:
         client=start.client,
     )
     board.set_time(app.clock.now_utc())  # by which TLS checks certificates
-    orders = orders_of(app, keys, start.halt, start.offered)
+    orders = app.orders = orders_of(app, keys, start.halt, start.offered)
     app.session = Session(
         link,
         messages,

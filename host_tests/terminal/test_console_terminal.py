@@ -86,6 +86,7 @@ def test_noise_on_the_line_harms_nothing(stage: Stage) -> None:
         port.write(b"status\r")
         got = heard(stage, port, lambda text: "reader" in text)
         assert "# link online" in got
+        assert "# minimum build 0" in got
         assert "restarted" not in got
     assert "X00" not in stage.serial()
     assert stage.terminal.alive and stage.terminal.starts == 1

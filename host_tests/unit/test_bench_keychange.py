@@ -112,6 +112,17 @@ def test_orders_are_told_to_a_blocked_terminal_too_and_what_it_says_of_them_is_k
     assert 0x54 not in line.say(network("301")).tags
 
 
+def test_a_minimum_build_is_told_until_it_is_taken_back_and_every_order_goes_before_it(line):
+    keychange.set_minimum_build(line.ledger, TERMINAL, 70_001)
+    for order, admin in ((0, b"\4"), (keychange.STOP_VALUE, b"\3")):
+        keychange.give_order(line.ledger, TERMINAL, order)
+        told = line.say(network("301")).tags
+        assert (told[0x54], told[0x65]) == (admin, (70_001).to_bytes(4, "big"))
+    keychange.give_order(line.ledger, TERMINAL, 0)
+    keychange.set_minimum_build(line.ledger, TERMINAL, 0)
+    assert not {0x54, 0x65} & set(line.say(network("001")).tags)
+
+
 def test_a_terminal_of_another_profile_is_told_the_switchs(line):
     assert line.say(network("001"), more={0x68: b"\1\x09"}).rc == "00"
     answer = line.say(network("001"), more={0x68: b"\2\0"})
@@ -137,6 +148,8 @@ def test_the_office_makes_keys_shows_how_far_they_are_and_takes_them_back(tmp_pa
         assert not any(key.hex() in done.output for key in (TMK, KEY_OUT, KEY_IN))
         return done.output
 
+    assert "minimum build 70001" in run("minimum-build", TERMINAL, "70001")
+    assert line.say(network("001")).tags[0x65] == (70_001).to_bytes(4, "big")
     assert "nothing is announced" in run("rekey", TERMINAL, "--show")
     said = run("rekey", TERMINAL, "--keys", str(keys))
     assert "in force: KID 1" in said and "waits for the terminal: KID 2" in said

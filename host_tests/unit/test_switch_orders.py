@@ -77,6 +77,17 @@ def test_keys_go_at_the_first_order_when_nothing_waits_else_at_the_second(blocke
     story(play)
 
 
+def test_the_minimum_build_is_kept_for_who_asks_and_stops_nothing():
+    async def play():
+        world = World()
+        keychange.set_minimum_build(world.ledger, TERMINAL, 7)
+        async with world.running():
+            await world.sells()
+            assert world.orders.minimum_build == 7 and world.session.halted() == ""
+
+    story(play)
+
+
 @pytest.mark.parametrize("unsettled", [0, 3])
 def test_a_zeroise_order_taken_back_while_somebody_stands_at_the_till_is_not_carried_out(unsettled):
     async def play():

@@ -1,4 +1,4 @@
-"""`terminal rekey`, `stop`, `zeroise`: new keys for a terminal and orders to it, on the command line.
+"""`terminal rekey`, `stop`, `zeroise`, `minimum-build`: new keys for a terminal and orders to it, on the command line.
 
 A terminal's master key is read from its keys file, where it stays; a key is only ever shown by its check value.
 """
@@ -114,6 +114,17 @@ def terminal_zeroise(database: str, terminal_id: str, *, off: bool, yes: bool) -
     if not off and not yes:
         click.confirm(f"Erase the keys of {terminal_id}?", abort=True)
     _order(database, terminal_id, 0 if off else keychange.ZEROISE, "no order" if off else "ordered to erase its keys")
+
+
+@terminal.command("minimum-build")
+@click.argument("terminal_id")
+@click.argument("build", type=click.IntRange(0, 0xFFFFFFFF))
+@click.pass_obj
+def terminal_minimum_build(database: str, terminal_id: str, build: int) -> None:
+    """Tell a terminal the oldest firmware build it is to run; 0 tells it none."""
+    with books_of(database) as ledger:
+        keychange.set_minimum_build(ledger, terminal_id, build)
+    click.echo(f"terminal {terminal_id}: minimum build {build or 'none'}")
 
 
 @terminal.command("orders")

@@ -256,6 +256,7 @@ class Desk:
             cleared = self._ledger.letter_order(terminal.terminal_id, letter_done(said), self._clock())
             tags = {
                 **tags,
+                **self._keys.minimum_build(terminal),
                 **letter_tags(cleared),
                 **self._downloads.newest(terminal),
                 **self._keys.announced(terminal),

@@ -23,11 +23,11 @@ from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.log import MessageLog
-from tools.bench_switch.schema import KeyChangeRow, OrderRow, TerminalRow
+from tools.bench_switch.schema import KeyChangeRow, MinimumBuildRow, OrderRow, TerminalRow
 
 NEW_KEYS = "101"
 PROFILE = (1, 0)
-ZEROISE, STOP_VALUE = 2, 3
+ZEROISE, STOP_VALUE, MINIMUM_BUILD = 2, 3, 4
 _KEY_BYTES = 16
 _UNSETTLED = re.compile(r"unsettled (-?\d{1,9})\Z")
 
@@ -126,6 +126,18 @@ def orders(ledger: Ledger) -> dict[str, OrderRow]:
     return ledger.transact(lambda session: {row.terminal_id: row for row in session.scalars(select(OrderRow))})
 
 
+def set_minimum_build(ledger: Ledger, terminal_id: str, build: int) -> None:
+    """The oldest firmware build this terminal is to run; 0 says nothing of it any more."""
+
+    def put(session: Session) -> None:
+        _terminal(session, terminal_id)
+        session.execute(delete(MinimumBuildRow).where(MinimumBuildRow.terminal_id == terminal_id))
+        if build:
+            session.add(MinimumBuildRow(terminal_id=terminal_id, build=build))
+
+    ledger.transact(put)
+
+
 class KeyDesk:
     """The message desk's part: under which pair a message came, and what its 0810 announces."""
 
@@ -159,6 +171,13 @@ class KeyDesk:
             unsettled = int(said[1]) if said and tags.get(tlv.ADMIN) == bytes((ZEROISE,)) else None
             order = self._ledger.transact(lambda session: _heard(session, terminal.terminal_id, unsettled))
             return {} if order is None else {tlv.ADMIN: tlv.u(order, 1)}
+        return {}
+
+    def minimum_build(self, terminal: TerminalRow) -> dict[int, bytes]:
+        """ADMIN and MINBUILD, when there is one; any other ADMIN goes before."""
+        with self._told(terminal):
+            row = self._ledger.transact(lambda session: session.get(MinimumBuildRow, terminal.terminal_id))
+            return {} if row is None else {tlv.ADMIN: tlv.u(MINIMUM_BUILD, 1), tlv.MINBUILD: tlv.u(row.build, 4)}
         return {}
 
     @contextlib.contextmanager

@@ -225,6 +225,14 @@ class OrderRow(Base):
     unsettled: Mapped[int | None] = mapped_column(Integer)
 
 
+class MinimumBuildRow(Base):
+    """The oldest firmware build a terminal is to run (tags 54 = 4 and 65), told in each 0810."""
+
+    __tablename__ = "minimum_builds"
+    terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"), primary_key=True)
+    build: Mapped[int] = mapped_column(BigInteger)
+
+
 class ChallengeRow(Base):
     """The open challenge of a relayed card, whose second step may come to another worker than its first."""
 

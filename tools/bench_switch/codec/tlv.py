@@ -41,6 +41,7 @@ BLOB = 0x7F
 FW = 0x61
 DIAG = 0x62
 NEWKEY = 0x63
+MINBUILD = 0x65
 PROFILE = 0x68
 CHAIN = 0x64
 TEXT = 0x70
@@ -77,6 +78,7 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     FW: ("FW", 1, 32, "t"),
     DIAG: ("DIAG", 0, 200, "t"),
     NEWKEY: ("NEWKEY", 41, 41, "x"),
+    MINBUILD: ("MINBUILD", 4, 4, "u"),
     PROFILE: ("PROFILE", 2, 2, "b"),
     CHAIN: ("CHAIN", 8, 8, "b"),
     DIGEST: ("DIGEST", 8, 8, "b"),
