@@ -14,6 +14,9 @@ import click
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from tools.bench_switch.cli_kit import plain_errors
+from tools.bench_switch.errors import LedgerError
+
 RIGHTS = {
     "members": "forget a member of the cache",
     "zeroise": "erase the terminal's keys and members",
@@ -35,13 +38,13 @@ def _nonce(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 
 
 def master_key(path: Path) -> bytes:
-    """`tmk` of a keys file."""
+    """`tmk` of a keys file. Raises LedgerError."""
     try:
         key = bytes.fromhex(json.loads(path.read_text())["tmk"])
     except (OSError, ValueError, KeyError, TypeError):
         key = b""
     if len(key) != 16:
-        raise click.ClickException(f"{path} does not hold this terminal's tmk; --keys names its keys.json")
+        raise LedgerError("B33", f"{path} does not hold this terminal's tmk; --keys names its keys.json")
     return key
 
 
@@ -57,5 +60,6 @@ def master_key(path: Path) -> bytes:
 )
 def answer(terminal_id: str, right: str, nonce: str, keys_path: Path | None) -> None:
     """Answer the NONCE a person reads from the console or the screen of a terminal that asks for RIGHT."""
-    key = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
+    with plain_errors():
+        key = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
     click.echo(f"terminal {terminal_id}, right {right}: answer {digits_for(key, nonce, right)}")

@@ -21,6 +21,7 @@ from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import CardRow, MemberRow
 
 Result = TypeVar("Result")
+HIGHEST_MEMBER_NO = 2**32 - 1
 # Two first taps of one unknown card may collide: the second try finds the first one's member. A connection that the
 # database closed is found out the same way. A try that was booked and whose confirmation was lost finds its own row.
 _TRIES = 5
@@ -69,7 +70,9 @@ class Books:
 def member_named(session: Session, member: str | int) -> MemberRow:
     """A member by name or number. Raises LedgerError."""
     column = MemberRow.member_no if isinstance(member, int) else MemberRow.name
-    row = session.scalar(select(MemberRow).where(column == member, MemberRow.provisional.is_(False)))
+    row = None
+    if not isinstance(member, int) or 1 <= member <= HIGHEST_MEMBER_NO:
+        row = session.scalar(select(MemberRow).where(column == member, MemberRow.provisional.is_(False)))
     if row is None:
         raise LedgerError("B10", f"no member {member!r}")
     return row

@@ -11,14 +11,22 @@ import threading
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_allowances import allowance
 from tools.bench_switch.cli_batches import batch
 from tools.bench_switch.cli_downloads import config, hotlist, published, rules, serving_rules
 from tools.bench_switch.cli_keychange import terminal
-from tools.bench_switch.cli_kit import books_of, issuer_keys, make_folder, new_console, new_table, plain_errors, who
+from tools.bench_switch.cli_kit import (
+    LAST,
+    books_of,
+    issuer_keys,
+    make_folder,
+    new_console,
+    new_table,
+    plain_errors,
+    who,
+)
 from tools.bench_switch.cli_letters import letters
 from tools.bench_switch.cli_office import card, member
 from tools.bench_switch.cli_sms import sms
@@ -34,6 +42,7 @@ from tools.bench_switch.workers import Workers
 
 DEFAULT_DATABASE = "sqlite:///build/bench-switch.db"
 DEFAULT_PORT = 8583
+PORT = click.IntRange(0, 65_535)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,7 +61,7 @@ def main(context: click.Context, database: str) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, default=DEFAULT_PORT, show_default=True, help="0 takes a free one.")
 @click.option("--pki", "pki_folder", default=str(DEFAULT_FOLDER), show_default=True, help="CA and server certificate.")
 @click.option("--name", default=DEFAULT_SWITCH_NAME, show_default=True, help="The name in the certificate.")
 @click.option(
@@ -75,11 +84,17 @@ def main(context: click.Context, database: str) -> None:
     help="Publish it with this private key file first, so that terminals load it.",
 )
 @click.option("--config-passphrase-env", metavar="NAME", help="Take that file's passphrase from this variable.")
-@click.option("--workers", default=1, show_default=True, help="Processes on the port; more than 1 needs PostgreSQL.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes on the port; more than 1 needs PostgreSQL.",
+)
 @click.option(
     "--page",
     "page_port",
-    type=click.IntRange(0, 65_535),
+    type=PORT,
     is_flag=False,
     flag_value=PAGE_PORT,
     metavar="[PORT]",
@@ -127,21 +142,21 @@ def serve(
             switch = Workers(database, workers, pki_folder, host, port, switch_name=name, issuer_keys=keys)
             switch.ask_clients = ask_clients
         if not quiet:
-            switch.listen(lambda line: console.print(escape(line)))
+            switch.listen(console.print)
         if page_port is not None and isinstance(switch, Workers):
             switch.keep_log()
         try:
             switch.start()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # an address in use, or a name that cannot be one
             raise click.ClickException(
-                f"cannot listen on {host}:{port}: {error.strerror or error}; "
+                f"cannot listen on {host!r} port {port}: {getattr(error, 'strerror', None) or error}; "
                 "another --port may be free (0 takes any) [B04]"
             ) from error
         # The handlers are put back, so that this command can be used inside another program.
         page: Page | None = None
         before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            console.print(f"listening on [bold]{host}:{switch.port}[/] as {switch.identity.switch_name}")
+            console.print(f"listening on {host}:{switch.port} as {switch.identity.switch_name}")
             console.print(f"CA for the terminal: {switch.identity.ca_der}")
             if page_port is not None:
                 page = _page_of(switch, database, page_port)
@@ -195,7 +210,7 @@ def ledger() -> None:
 
 @ledger.command("show")
 @click.option("--member", help="Only this member's postings (name or number).")
-@click.option("--last", default=20, show_default=True, help="How many transactions.")
+@click.option("--last", default=20, show_default=True, type=LAST, help="How many transactions.")
 @click.pass_obj
 def ledger_show(database: str, member: str | None, last: int) -> None:
     """Show the last transactions, the accounts and the balances."""

@@ -51,7 +51,7 @@ def batch_list(database: str, terminal_id: str | None) -> None:
 
 @batch.command("show")
 @click.argument("terminal_id")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 999_999))
 @click.pass_obj
 def batch_show(database: str, terminal_id: str, number: int) -> None:
     """Show batch NUMBER of TERMINAL_ID: both totals, and the records that differ."""

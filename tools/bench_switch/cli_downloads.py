@@ -5,6 +5,7 @@ Whatever publishes signs, with the private key file of `python -m tools.release 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,13 @@ from typing import Any
 import click
 
 from tools.bench_switch import rules_file
-from tools.bench_switch.cli_kit import books_of, new_console, new_table
+from tools.bench_switch.cli_kit import books_of, new_console, new_table, passphrase_from
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.publisher import Publisher
 from tools.bench_switch.server import wall_clock
 from tools.release import signing
-from tools.release.__main__ import passphrase
 from tools.release.files import ROLES, RULES
 
 
@@ -44,7 +44,7 @@ _PLACE = (
 
 def publisher(ledger: Ledger, key_file: Path, passphrase_env: str | None) -> Publisher:
     """Signs with the key of a file."""
-    return Publisher(ledger, signing.load(key_file, passphrase(passphrase_env)), wall_clock)
+    return Publisher(ledger, signing.load(key_file, passphrase_from(passphrase_env)), wall_clock)
 
 
 # --- configuration ----------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def rules_set(database: str, wanted: tuple[str, ...], key_file: Path, passphrase
         source = rules_file.source_of(now)
         for word in wanted:
             name, _, value = word.partition("=")
-            if name not in rules_file.EARNING or not value.isdigit():
+            if name not in rules_file.EARNING or not re.fullmatch("[0-9]{1,15}", value):
                 raise LedgerError("B90", f"{word!r}: one of {', '.join(rules_file.EARNING)} and a whole number")
             source[name] = int(value)
         programme = rules_file.programme_of({**source, "version": now.version + 1})

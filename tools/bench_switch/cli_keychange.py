@@ -80,8 +80,8 @@ def terminal_rekey(database: str, terminal_id: str, keys_path: Path | None, *, s
 @click.option("--pki", "pki_folder", type=click.Path(file_okay=False, path_type=Path), default=DEFAULT_FOLDER)
 def terminal_certify(terminal_id: str, folder: Path, keys_path: Path | None, pki_folder: Path) -> None:
     """Issue a certificate by which the terminal shows itself to the switch; its key is wrapped for this terminal."""
-    master = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
     with plain_errors():
+        master = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
         certificate, private = issue_client(ensure(pki_folder), terminal_id)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "client.der").write_bytes(certificate)
@@ -112,7 +112,7 @@ def terminal_stop(database: str, terminal_id: str, *, off: bool) -> None:
 def terminal_zeroise(database: str, terminal_id: str, *, off: bool, yes: bool) -> None:
     """Order a terminal to erase its keys and members; afterwards it has to be provisioned again."""
     if not off and not yes:
-        click.confirm(f"Erase the keys of {terminal_id}?", abort=True)
+        click.confirm(f"Erase the keys of {terminal_id!r}?", abort=True)
     _order(database, terminal_id, 0 if off else keychange.ZEROISE, "no order" if off else "ordered to erase its keys")
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
 
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.ledger import Ledger
@@ -23,6 +23,9 @@ from tools.bench_switch.pki import PkiError
 from tools.device.errors import DeviceError
 from tools.issuer import keyfile
 from tools.issuer.keys import IssuerKeys
+
+LAST = click.IntRange(1, 1_000_000)  # how many of a list
+_DIGITS = 20  # longer is no number of a member, whatever it is
 
 
 @contextlib.contextmanager
@@ -36,6 +39,9 @@ def plain_errors() -> Iterator[None]:
         raise click.ClickException(f"{error} [B05]") from error
     except OSError as error:
         raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error} [B05]") from error
+    except (OverflowError, UnicodeError, DataError) as error:
+        # Whatever nobody asked about before: a number no database holds, a text that is none.
+        raise click.ClickException("a number is too large, or a text is no UTF-8 or holds a zero byte [B62]") from error
     except ModuleNotFoundError as error:
         raise click.ClickException(f"the Python module {error.name!r} is missing [B06]") from error
     except ArgumentError as error:
@@ -64,8 +70,8 @@ def make_folder(database: str) -> None:
 
 
 def new_console() -> Console:
-    """Output for people."""
-    return Console(highlight=False)
+    """Output for people. A name that looks like markup is shown as it is."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def new_table(title: str, *columns: str) -> Table:
@@ -84,8 +90,17 @@ def check_value(key_hex: str) -> str:
 
 
 def who(text: str) -> str | int:
-    """A member as people name one: by number or by name."""
-    return int(text) if text.isdigit() else text
+    """A member as people name one: by number, in whatever digits, or by name."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else text
+
+
+def passphrase_from(environment: str | None) -> str:
+    """From the environment variable named, else asked for. Raises LedgerError."""
+    if environment is None:
+        return str(click.prompt("Passphrase", hide_input=True, err=True))
+    if environment not in os.environ:
+        raise LedgerError("B07", f"the environment has no {environment}")
+    return os.environ[environment]
 
 
 def issuer_keys(path: Path | None, environment: str | None) -> IssuerKeys | None:
@@ -93,8 +108,4 @@ def issuer_keys(path: Path | None, environment: str | None) -> IssuerKeys | None
     if path is None:
         return None
     keyfile.version_of(path)  # what is wrong with the file is told before anybody types
-    if environment is None:
-        return keyfile.load(path, click.prompt("Passphrase", hide_input=True, err=True))
-    if environment not in os.environ:
-        raise click.ClickException(f"the environment has no {environment}")
-    return keyfile.load(path, os.environ[environment])
+    return keyfile.load(path, passphrase_from(environment))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
-from tools.bench_switch.cli_kit import books_of, new_console, new_table, who
+from tools.bench_switch.cli_kit import LAST, books_of, new_console, new_table, who
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.grants import LEGACY, WAYS
 from tools.bench_switch.ledger import Ledger
@@ -85,13 +85,13 @@ def member_list(database: str) -> None:
     table = new_table(f"{len(members)} members", "number", "name", "cards", "#points")
     for row, points in zip(members, balances.values(), strict=True):
         name = row.name or "(provisional)"
-        table.add_row(str(row.member_no or "-"), escape(name), ", ".join(cards.get(row.id, [])), f"{points:,}")
+        table.add_row(str(row.member_no or "-"), name, ", ".join(cards.get(row.id, [])), f"{points:,}")
     new_console().print(table)
 
 
 @member.command("show")
 @click.argument("member")
-@click.option("--last", default=10, show_default=True, help="How many transactions.")
+@click.option("--last", default=10, show_default=True, type=LAST, help="How many transactions.")
 @click.pass_obj
 def member_show(database: str, member: str, last: int) -> None:
     """Show MEMBER (name or number): standing, cards and the last transactions."""
@@ -103,7 +103,7 @@ def member_show(database: str, member: str, last: int) -> None:
         reasons = ledger.reasons(one.id for one in transactions)
         contact = ledger.contact(who(member))
     console = new_console()
-    console.print(f"member {standing.member_no} {escape(standing.name)}: {standing.balance:,} points")
+    console.print(f"member {standing.member_no} {standing.name}: {standing.balance:,} points")
     last_visit = standing.last_visit or "never"
     console.print(f"tier {TIER_NAMES[standing.tier]}, {standing.visits} visits, the last {last_visit}")
     console.print(f"cards: {', '.join(cards) or 'none'}")
@@ -113,7 +113,7 @@ def member_show(database: str, member: str, last: int) -> None:
     table = new_table(f"last {len(transactions)} transactions", *head)
     for one in transactions:
         texts = (one.terminal_id or "office", str(one.seq or ""), one.verb, f"{one.points:+,}", one.rc)
-        table.add_row(str(one.id), *texts, escape(reasons.get(one.id, "")))
+        table.add_row(str(one.id), *texts, reasons.get(one.id, ""))
     console.print(table)
 
 
@@ -154,7 +154,7 @@ def _entry(line: dict[str, str], place: str) -> Entry:
     numbers = {}
     for name in ("number", "points"):
         text = (line.get(name) or "").strip()
-        if not (text or "0").isascii() or not (text or "0").isdigit() or (name == "number" and not text):
+        if not re.fullmatch("[0-9]{0,20}", text) or (name == "number" and not text):
             raise LedgerError("B40", f"{place}: {name} is no whole number")
         numbers[name] = int(text or 0)
     tier = (line.get("tier") or TIER_NAMES[0]).strip()

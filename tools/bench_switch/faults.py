@@ -28,6 +28,12 @@ KINDS = {
     "wrong_clock": "answer with a HOST_TIME that is `seconds` off",
 }
 
+REQUESTS = ("0800", "0100", "0200", "0220", "0221", "0420", "0421", "0500", "0501", "0320", "0321")
+_MOST = 1_000_000
+_LONGEST_MS = 3_600_000
+_BYTES = 65_535
+_SECONDS = 1_000_000_000  # HOST_TIME is u32
+
 
 class FaultError(LedgerError):
     """A fault that cannot be scripted; the text says what is possible."""
@@ -53,16 +59,18 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise FaultError(f"unknown fault {self.kind!r}; possible: {', '.join(KINDS)}")
-        if self.count < 1:
-            raise FaultError("count must be 1 or more")
-        if self.mti is not None and not (len(self.mti) == 4 and self.mti.isdigit()):
-            raise FaultError(f"mti must be four digits, not {self.mti!r}")
-        if self.terminal is not None and not 1 <= len(self.terminal) <= 8:
-            raise FaultError(f"a terminal id has 1 to 8 characters, not {self.terminal!r}")
+        if not 1 <= self.count <= _MOST:
+            raise FaultError(f"count must be 1 or more, {_MOST} at most")
+        if self.mti is not None and self.mti not in REQUESTS:
+            raise FaultError(f"mti must be four digits that a terminal sends ({', '.join(REQUESTS)}), not {self.mti!r}")
+        if self.terminal is not None and not (1 <= len(self.terminal) <= 8 and self.terminal.isascii()):
+            raise FaultError(f"a terminal id has 1 to 8 ASCII characters, not {self.terminal!r}")
         if self.when not in ("before", "after"):
             raise FaultError(f"when must be 'before' or 'after', not {self.when!r}")
         if self.ms < 0 or self.n < 0:
             raise FaultError("ms and n cannot be negative")
+        if self.ms > _LONGEST_MS or self.n > _BYTES or abs(self.seconds) > _SECONDS:
+            raise FaultError(f"ms is {_LONGEST_MS} at most, n {_BYTES}, seconds {_SECONDS} either way")
         if not (len(self.rc) == 2 and self.rc.isalnum() and self.rc.isascii()):
             raise FaultError(f"rc must be two letters or digits (DE39), not {self.rc!r}")
 

@@ -39,6 +39,7 @@ from tools.bench_switch.schema import (
 
 __all__ = ["Ledger", "LedgerError"]
 
+HIGHEST_ID = 2**63
 _NOT_IN_MEMORY = {"synchronize_session": False}
 
 
@@ -184,7 +185,7 @@ class Ledger(Office, Lists, Batches, Published):
         """Give an open one back to its member, of a terminal that is blocked, or `anyway`."""
 
         def work(session: Session) -> None:
-            row = session.get(AllowanceRow, number)
+            row = session.get(AllowanceRow, number) if 0 < number < HIGHEST_ID else None
             if row is None or row.state != allowances.OPEN:
                 raise LedgerError("B70", f"no open allowance {number}")
             if not anyway and not session.get_one(TerminalRow, row.terminal_id).blocked:

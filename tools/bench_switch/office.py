@@ -5,6 +5,7 @@ Knows no messages. Points are signed whole points; `tier` and `visits` of a memb
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from tools.bench_switch import allowances, outbox
 from tools.bench_switch.booking import CARD_STATES, balance_of, lock_member, post
-from tools.bench_switch.books import Books, card_named, member_named, uid_hex
+from tools.bench_switch.books import HIGHEST_MEMBER_NO, Books, card_named, member_named, uid_hex
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.grants import LEGACY, WAYS
 from tools.bench_switch.programme import POINTS_LIMIT, TIER_NAMES
@@ -36,7 +37,6 @@ from tools.bench_switch.schema import (
     WayRow,
 )
 
-HIGHEST_MEMBER_NO = 2**32 - 1
 NAME_BYTES = 60
 REASON_BYTES = 120
 
@@ -314,8 +314,13 @@ def _office_row(session: Session, verb: str, member_id: int, points: int) -> Tra
 
 
 def _check_member(name: str, member_no: int | None, points: int, tier: int) -> None:
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise LedgerError("B12", "a member's name is one line of text")
     if not name or len(name.encode()) > NAME_BYTES:
         raise LedgerError("B12", f"a member's name has 1 to {NAME_BYTES} bytes")
+    if all(letter.isnumeric() or letter.isspace() for letter in name):
+        # Who is meant by 1001 must not depend on who asks: the member of that number, never one of that name.
+        raise LedgerError("B12", "a member's name is not of digits alone: they would be taken for a number")
     if member_no is not None and not 1 <= member_no <= HIGHEST_MEMBER_NO:
         raise LedgerError("B12", f"a member number is 1 to {HIGHEST_MEMBER_NO}")
     if not 0 <= points <= POINTS_LIMIT:

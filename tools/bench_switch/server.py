@@ -22,7 +22,7 @@ from tools.bench_switch.desk import Desk, Reaction
 from tools.bench_switch.faults import FaultScript
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.log import MessageLog
-from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME, PkiError, ensure
+from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME, ensure
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.proof import Prover
 from tools.issuer.keys import IssuerKeys
@@ -92,19 +92,22 @@ class BenchSwitch:
         self.log.listen(lambda entry: say(entry.line()))
 
     def start(self) -> None:
-        """Listen; returns when `port` is the real one. Raises OSError when the address cannot be had.
+        """Listen; returns when `port` is the real one. Raises OSError when the address cannot be had, and whatever
+        else kept it from listening.
 
         After `stop` a switch can be started again; it keeps its books and its port.
         """
         if self._thread is not None:
             raise RuntimeError("the switch is running")
         started = threading.Event()
-        failure: list[OSError | PkiError] = []
+        failure: list[Exception] = []
 
         def run() -> None:
             try:
                 asyncio.run(self._serve(started))
-            except (OSError, PkiError) as error:
+            except Exception as error:  # noqa: BLE001 (whatever it was, who waits in start hears of it)
+                if started.is_set():
+                    raise
                 failure.append(error)
             finally:
                 started.set()

@@ -5,9 +5,11 @@ An action takes what a form said, as JSON, and says in words what was done. Rais
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from tools.bench_switch.cli_kit import who
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import Fault
 from tools.bench_switch.grants import LEGACY
@@ -26,7 +28,8 @@ def text(form: Form, name: str, default: str | None = None) -> str:
         if default is None:
             raise LedgerError("B61", f"fill in {name}")
         return default
-    if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
+    # Persian words are held apart by a character that is none to be seen.
+    if not isinstance(value, str) or len(value) > _LONGEST or not value.replace("\u200c", "").isprintable():
         raise LedgerError("B61", f"{name} is no line of text")
     return value.strip()
 
@@ -36,13 +39,11 @@ def whole(form: Form, name: str, default: int | None = None) -> int:
     value = form.get(name)
     if value in (None, "") and default is not None:
         return default
-    digits = str(value or "").strip()
-    if isinstance(value, bool) or len(digits) > 20 or not digits.lstrip("+-").isdecimal() or digits.count("-") > 1:
+    # The page itself shows a negative number with the sign for minus: what is copied from there comes back.
+    digits = ("" if value is None else str(value)).strip().replace("\u2212", "-")
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d{1,18}", digits):
         raise LedgerError("B61", f"{name} is no whole number")
-    try:
-        return int(digits)
-    except ValueError:
-        raise LedgerError("B61", f"{name} is no whole number") from None
+    return int(digits)
 
 
 def _one_of(form: Form, name: str, choices: tuple[str, ...]) -> str:
@@ -159,8 +160,7 @@ def _letter_reopen(ledger: Ledger, form: Form, now_utc: int) -> str:
 
 def _who(form: Form) -> str | int:
     """A member as people name one: by number or by name."""
-    word = str(whole(form, "member")) if isinstance(form.get("member"), int) else text(form, "member")
-    return int(word) if word.isascii() and word.isdigit() else word
+    return whole(form, "member") if isinstance(form.get("member"), int) else who(text(form, "member"))
 
 
 ACTIONS: dict[str, Callable[[Ledger, Form, int], str]] = {
