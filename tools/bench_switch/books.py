@@ -6,9 +6,10 @@ Every method is safe from any thread. Knows no rules of the programme.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -21,10 +22,28 @@ from tools.bench_switch.programme import Programme
 from tools.bench_switch.schema import CardRow, MemberRow
 
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 HIGHEST_MEMBER_NO = 2**32 - 1
 # Two first taps of one unknown card may collide: the second try finds the first one's member. A connection that the
 # database closed is found out the same way. A try that was booked and whose confirmation was lost finds its own row.
 _TRIES = 5
+
+
+def tried_again(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """A method that is one database transaction, begun anew when it met another's. Only for what may happen twice: a
+    second time it finds what the first one did."""
+
+    @functools.wraps(method)
+    def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        for left in reversed(range(_TRIES)):
+            try:
+                return method(*arguments, **named)
+            except (IntegrityError, OperationalError):
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+    return run
 
 
 class Books:
@@ -56,15 +75,10 @@ class Books:
         """One database transaction of a module beside the books, tried again as theirs are."""
         return self._retried(work)
 
+    @tried_again
     def _retried(self, work: Callable[[Session], Result]) -> Result:
-        for left in reversed(range(_TRIES)):
-            try:
-                with self._session() as session:
-                    return work(session)
-            except (IntegrityError, OperationalError):
-                if not left:
-                    raise
-        raise AssertionError("unreachable")
+        with self._session() as session:
+            return work(session)
 
 
 def member_named(session: Session, member: str | int) -> MemberRow:

@@ -26,15 +26,22 @@ def _pair(row: TerminalRow | KeyChangeRow) -> str:
     return f"KID {row.kid}, check values {check_value(row.mac_out)} {check_value(row.mac_in)}"
 
 
-def _keep(path: Path, row: TerminalRow | KeyChangeRow) -> None:
-    """A terminal that is provisioned from this file later begins with this pair."""
-    keys = json.loads(path.read_text())
-    keys |= {"kid": row.kid, "mac_out": row.mac_out, "mac_in": row.mac_in}
-    new = path.with_name(path.name + ".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _new_name(path: Path) -> Path:
+    """Where a keys file is written before it takes the place of the former."""
+    return path.with_name(path.name + ".new")
+
+
+def _write_new(path: Path, row: TerminalRow | KeyChangeRow) -> None:
+    """The keys file with this pair, beside the present one. Raises LedgerError, OSError."""
+    try:
+        keys = {**json.loads(path.read_text()), "kid": row.kid, "mac_out": row.mac_out, "mac_in": row.mac_in}
+    except (ValueError, TypeError):
+        raise LedgerError("B33", f"{path} does not hold a terminal's keys") from None
+    descriptor = os.open(_new_name(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(json.dumps(keys, indent=1))
-    os.replace(new, path)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @terminal.command("rekey")
@@ -57,12 +64,19 @@ def terminal_rekey(database: str, terminal_id: str, keys_path: Path | None, *, s
         if row is None:
             raise LedgerError("B30", f"no terminal {terminal_id!r}")
         if cancel:
+            kept = path.exists()
+            if kept:
+                _write_new(path, row)
             keychange.cancel(ledger, terminal_id)
-            if path.exists():
-                _keep(path, row)
+            if kept:
+                os.replace(_new_name(path), path)
         elif not show:
-            made = keychange.rekey(ledger, terminal_id, master_key(path), int(time.time()))
-            _keep(path, made)
+            # A terminal that is provisioned from the file later begins with the new pair: it is written before the
+            # books have it, and takes the former's place when they do.
+            keychange.rekey(
+                ledger, terminal_id, master_key(path), int(time.time()), keep=lambda made: _write_new(path, made)
+            )
+            os.replace(_new_name(path), path)
         change = keychange.waiting(ledger, terminal_id)
     click.echo(f"terminal {terminal_id} in force: {_pair(row)}")
     click.echo(f"announced, waits for the terminal: {_pair(change)}" if change is not None else "nothing is announced")

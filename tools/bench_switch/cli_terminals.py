@@ -15,6 +15,7 @@ import click
 
 from tools.bench_switch.cli_kit import books_of, check_value, new_console, new_table
 from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.office import check_terminal
 
 CARD_GROUP_FILE = "card-group.hex"
 
@@ -40,13 +41,19 @@ def terminal_add(database: str, terminal_id: str, merchant: str, keys_path: Path
     """Make a terminal known."""
     path = keys_path or Path("build/terminals") / f"{terminal_id}.keys.json"
     with books_of(database) as ledger:
+        check_terminal(terminal_id, merchant)
         known = path.exists()
         keys = _read_keys(path) if known else _new_keys()
-        card_group = "" if known or not card_key else _card_group(path.parent / CARD_GROUP_FILE)
-        ledger.add_terminal(terminal_id, merchant, str(keys["mac_out"]), str(keys["mac_in"]), int(keys["kid"]))
         if not known:
-            keys = {**keys, "card_group": card_group, "wifi_psk": ""}
-            _write_secret(path, json.dumps(keys, indent=1))
+            # The file first: keys that stand in the books alone are of no use to any terminal.
+            card_group = _card_group(path.parent / CARD_GROUP_FILE) if card_key else ""
+            _write_secret(path, json.dumps({**keys, "card_group": card_group, "wifi_psk": ""}, indent=1))
+        try:
+            ledger.add_terminal(terminal_id, merchant, str(keys["mac_out"]), str(keys["mac_in"]), int(keys["kid"]))
+        except LedgerError:
+            if not known:
+                path.unlink()
+            raise
     values = f"{check_value(str(keys['mac_out']))} {check_value(str(keys['mac_in']))}"
     click.echo(f"terminal {terminal_id}: KID {keys['kid']}, check values {values}, keys in {path}")
 
@@ -59,7 +66,7 @@ def _card_group(path: Path) -> str:
     """The key all cards of the programme are made with, the same in every terminal; made at the first terminal."""
     if not path.exists():
         _write_secret(path, secrets.token_hex(16))
-    key = path.read_text().strip()
+    key = path.read_text(errors="replace").strip()
     if not re.fullmatch("[0-9a-fA-F]{32}", key):
         raise LedgerError("B33", f"{path} does not hold 32 hexadecimal digits")
     return key
@@ -68,8 +75,14 @@ def _card_group(path: Path) -> str:
 def _write_secret(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()  # half a file would be taken for a whole one
+        raise
 
 
 def _read_keys(path: Path) -> dict[str, str | int]:

@@ -5,15 +5,17 @@ What differs between the two is told here and nowhere else. Durations in seconds
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text, update
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from tools.bench_switch.errors import LedgerError
-from tools.bench_switch.schema import Base
+from tools.bench_switch.schema import Base, MemberRow
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _MAKING_TABLES = 8_583_1987  # any number of ours: PostgreSQL's name of a lock
+_NAMING = 8_583_1988
 # A worker that hangs in the middle must not hold its rows for ever; the server ends its transaction.
 _POSTGRESQL_BOUNDS_MS = {
     "lock_timeout": 10_000,
@@ -60,6 +62,15 @@ def open_engine(database_url: str) -> Engine:
 def reading_engine(engine: Engine) -> Engine:
     """The same database for single questions: PostgreSQL is spared the round trips of beginning and ending."""
     return engine.execution_options(isolation_level="AUTOCOMMIT") if engine.dialect.name == POSTGRESQL else engine
+
+
+def take_turns(session: Session) -> None:
+    """Whoever gives a member a name or a number waits here for the one before, until that transaction ends: no
+    constraint keeps names apart in books that are older than this rule."""
+    if session.get_bind().dialect.name == POSTGRESQL:
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _NAMING})
+    else:
+        session.execute(update(MemberRow).where(MemberRow.id < 0).values(touched=0))  # nobody: takes the write lock
 
 
 def _make_tables(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -55,8 +55,17 @@ def wrapping_key(master: bytes, kid: int) -> bytes:
     return mac.finalize()
 
 
-def rekey(ledger: Ledger, terminal_id: str, master: bytes, now_utc: int) -> KeyChangeRow:
-    """Make a pair and announce it from now on; one that waited before is replaced, under a key id of its own."""
+def rekey(
+    ledger: Ledger,
+    terminal_id: str,
+    master: bytes,
+    now_utc: int,
+    keep: Callable[[KeyChangeRow], None] = lambda _row: None,
+) -> KeyChangeRow:
+    """Make a pair and announce it from now on; one that waited before is replaced, under a key id of its own.
+
+    `keep` is told the pair before the books are: what it raises leaves them as they were.
+    """
 
     def make(session: Session) -> KeyChangeRow:
         terminal = _terminal(session, terminal_id)
@@ -75,6 +84,8 @@ def rekey(ledger: Ledger, terminal_id: str, master: bytes, now_utc: int) -> KeyC
             made_utc=now_utc,
         )
         session.add(row)
+        session.flush()
+        keep(row)
         return row
 
     return ledger.transact(make)

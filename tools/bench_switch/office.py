@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from tools.bench_switch import allowances, outbox
 from tools.bench_switch.booking import CARD_STATES, balance_of, lock_member, post
-from tools.bench_switch.books import HIGHEST_MEMBER_NO, Books, card_named, member_named, uid_hex
+from tools.bench_switch.books import HIGHEST_MEMBER_NO, Books, card_named, member_named, tried_again, uid_hex
+from tools.bench_switch.database import take_turns
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.grants import LEGACY, WAYS
 from tools.bench_switch.programme import POINTS_LIMIT, TIER_NAMES
@@ -70,6 +71,7 @@ class Taken:
 class Office(Books):
     """Members, cards, terminals."""
 
+    @tried_again
     def add_member(
         self,
         name: str,
@@ -86,6 +88,7 @@ class Office(Books):
         outbox.check_language(language)
         digits = outbox.mobile_number(mobile) if mobile else ""
         with self._session() as session:
+            take_turns(session)
             if session.scalar(select(MemberRow).where(MemberRow.name == name)) is not None:
                 raise LedgerError("B11", f"there is a member {name!r} already")
             if member_no is None:
@@ -97,6 +100,7 @@ class Office(Books):
                 session.add(ContactRow(member_id=row.id, mobile=digits, language=language))
             return member_no
 
+    @tried_again
     def set_contact(self, member: str | int, mobile: str, language: str = outbox.PERSIAN) -> None:
         """Where the member wants to hear from the programme from now on; without a number nowhere."""
         outbox.check_language(language)
@@ -131,6 +135,7 @@ class Office(Books):
             session.add(ReasonRow(transaction_id=booked.id, text=reason))
             return balance
 
+    @tried_again
     def add_card(self, uid: bytes | str, member: str | int, way: str = LEGACY) -> None:
         """Bind a card to a member, by name or number; `way` says what it has to show to spend."""
         _check_way(way)
@@ -142,6 +147,7 @@ class Office(Books):
                 )
             _new_card(session, uid_hex(uid), row, way)
 
+    @tried_again
     def move_card(self, uid: bytes | str, member: str | int) -> int:
         """Give a bound card to another member: what is booked from now on is the new member's.
 
@@ -171,6 +177,7 @@ class Office(Books):
                     session.add(posting)
             return points
 
+    @tried_again
     def set_way(self, uid: bytes | str, way: str) -> None:
         """A card made anew: it goes this way from now on, its counter may begin anywhere, its open grants are gone."""
         _check_way(way)
@@ -194,8 +201,13 @@ class Office(Books):
         A member is known by its number: a new name or tier is taken over, points are booked for new members only. A
         card of another member is an error: `move_card` is a decision of its own.
         """
+        return self._take_in(list(entries))
+
+    @tried_again
+    def _take_in(self, entries: list[Entry]) -> Taken:
         taken = Taken()
         with self._session() as session:
+            take_turns(session)
             for entry in entries:
                 try:
                     _check_member(entry.name, entry.number, entry.points, entry.tier)
@@ -213,6 +225,10 @@ class Office(Books):
 
     def add_terminals(self, terminals: Iterable[tuple[str, str, bytes | str, bytes | str, int]]) -> None:
         """Make several known at once, or none of them."""
+        self._add_terminals(list(terminals))
+
+    @tried_again
+    def _add_terminals(self, terminals: list[tuple[str, str, bytes | str, bytes | str, int]]) -> None:
         with self._session() as session:
             for terminal in terminals:
                 _new_terminal(session, *terminal)
@@ -270,14 +286,24 @@ def _take_in(session: Session, entry: Entry, taken: Taken) -> None:
     session.flush()
 
 
+def check_terminal(terminal_id: str, merchant_id: str) -> None:
+    """Whether DE 41 and DE 42 can say these. Raises LedgerError.
+
+    They are filled with spaces on the right, and a terminal's files are named by its id.
+    """
+    for what, text, longest, field in (("terminal", terminal_id, 8, 41), ("merchant", merchant_id, 15, 42)):
+        if not (1 <= len(text) <= longest and text.isascii() and text.isprintable() and text == text.strip()):
+            told = f"1 to {longest} printable ASCII characters, no space at either end"
+            raise LedgerError("B32", f"a {what} id has {told} (DE{field})")
+    if set(terminal_id) & set("/\\"):
+        raise LedgerError("B32", "a terminal id holds no / and no \\: its files are named by it")
+
+
 def _new_terminal(
     session: Session, terminal_id: str, merchant_id: str, mac_out: bytes | str, mac_in: bytes | str, kid: int
 ) -> None:
     out_hex, in_hex = _key(mac_out), _key(mac_in)
-    if not (1 <= len(terminal_id) <= 8 and terminal_id.isascii() and terminal_id.isprintable()):
-        raise LedgerError("B32", "a terminal id has 1 to 8 printable ASCII characters (DE41)")
-    if not (1 <= len(merchant_id) <= 15 and merchant_id.isascii() and merchant_id.isprintable()):
-        raise LedgerError("B32", "a merchant id has 1 to 15 printable ASCII characters (DE42)")
+    check_terminal(terminal_id, merchant_id)
     if out_hex == in_hex:
         raise LedgerError("B33", "the two directions need different keys")
     if not 0 <= kid <= 255:
