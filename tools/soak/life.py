@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
 from tools.sim.chips.nor import PowerCut
-from tools.soak.person import BALANCE, REDEEM, SALE, SEND, SHIFT, Errand, Person
+from tools.soak.person import ALL, BALANCE, REDEEM, SALE, SEND, SHIFT, Errand, Person
 from tools.soak.terminal import Settings, Terminal
+from tools.soak.timeline import LONGEST_STRETCH_MS
 
 if TYPE_CHECKING:
     from tools.soak.world import World
 
 _AMOUNTS = (1_000, 12_500, 125_000, 640_000, 1_999_999, 15_000_000)
 _CLOSED_S = 86_400
+_RAIDS = 0.12
+_WAKE_S = LONGEST_STRETCH_MS // 1000  # after so long nothing sleeps that slept in a long rest
 _STARTS = 6  # power may fail in so many starts in a row, then it stays
 
 
@@ -31,6 +34,8 @@ class Life:
         self.terminal = terminal
         self.chance: random.Random = terminal.chance
         self.person = Person(terminal, self.chance)
+        self.idle_until_us = 0  # nobody of its own comes until then; somebody else's may
+        self.counter = asyncio.Lock()  # one person at a time stands here
         terminal.battery.drift_ppm = self.chance.choice((0.0, 0.0, 40.0, -400.0))
         terminal.settings.offline_redeem = terminal.settings.offline_redeem_legacy = self.chance.random() < 0.6
 
@@ -51,11 +56,52 @@ class Life:
             self.world.count(f"story: {errand.verb}")
             if chance.random() < 0.04:
                 asyncio.get_running_loop().call_later(chance.uniform(0, 8), self._switch_off, terminal.starts)
-            end = await self.person.do(errand)
-            self.world.count(f"end: {end or 'given up'}")
+            await self.serve(errand)
             if not terminal.powered:
                 await self._start()
-        terminal.rest(_CLOSED_S)
+            if chance.random() < _RAIDS:
+                await self._raid()
+        async with self.counter:
+            self._idle(_CLOSED_S)
+
+    async def serve(self, errand: Errand) -> None:
+        """One person, when the one before has gone."""
+        async with self.counter:
+            pace = self.terminal.pace
+            pace.attended = True
+            end = await self.person.do(errand)
+            pace.attended, pace.rest_until_us = False, self.idle_until_us
+        self.world.count(f"end: {end or 'given up'}")
+
+    async def _raid(self) -> None:
+        """All that a member has, at two counters at once: somebody chooses there while points are reserved here, and
+        then the line goes here and they are spent."""
+        chance, world = self.chance, self.world
+        free = [life for life in world.lives if life.terminal.powered and not life.counter.locked()]
+        chance.shuffle(free)
+        free.sort(key=lambda life: not life.terminal.settings.offline_redeem)  # who spends offline comes first
+        if len(free) < 2:
+            return
+        world.count("story: raid")
+        here, there = free[0], free[-1]
+        wallet = (
+            max(world.wallets, key=world.switch.points_of) if chance.random() < 0.8 else chance.choice(world.wallets)
+        )
+        card = chance.choice(wallet)
+        for life in (here, there):
+            life.terminal.rest(_WAKE_S)  # perhaps in the middle of a longer rest
+        await asyncio.sleep(_WAKE_S)
+        everything = Errand(REDEEM, chance.choice(wallet), 0, ALL, True, False, False, chance.uniform(4, 20))
+        spending = asyncio.create_task(there.serve(everything))
+        await asyncio.sleep(chance.uniform(0, 5))
+        for verb in chance.choice(((SALE,), (BALANCE,), (SALE, BALANCE))):
+            await here.serve(Errand(verb, card, chance.choice(_AMOUNTS), 0, True, False, False))
+        weather = here.terminal.weather
+        wifi, weather.wifi = weather.wifi, False
+        world.network.fail(here.terminal)
+        await here.serve(Errand(REDEEM, card, 0, ALL, True, False, False))
+        weather.wifi = wifi or world.healed
+        await spending
 
     async def evening(self) -> None:
         """Switched off, mostly in order."""
@@ -101,9 +147,14 @@ class Life:
 
     async def _rest(self, seconds: int) -> None:
         """Nobody is at the terminal."""
-        self.terminal.rest(seconds)
+        async with self.counter:
+            self._idle(seconds)
         await asyncio.sleep(seconds)
-        self.terminal.rest(0)
+        self._idle(0)
+
+    def _idle(self, seconds: int) -> None:
+        self.terminal.rest(seconds)
+        self.idle_until_us = self.terminal.pace.rest_until_us
 
     # --- what people want ---------------------------------------------------------------------------------------------
 
@@ -116,7 +167,7 @@ class Life:
             verb,
             card,
             amount,
-            chance.randint(0, 4),
+            chance.choice((0, 1, 2, 3, 4, ALL)),
             chance.random() < 0.8,
             chance.random() < 0.05,
             chance.random() < 0.1,

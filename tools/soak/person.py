@@ -18,6 +18,7 @@ from tools.soak.terminal import Terminal
 
 SALE, REDEEM, BALANCE, SEND, SHIFT = "sale", "redeem", "balance", "send", "shift"
 _DIGITS = {digit: index for digit, index in zip("1234567890", (4, 5, 6, 8, 9, 10, 12, 13, 14, 17), strict=True)}
+ALL = -1
 _STANDING = (*eyes.ENDS, eyes.AMOUNT, eyes.MENU)
 _STEPS = 60
 _PATIENCE_S = 30
@@ -26,7 +27,8 @@ _READING_MS = 400
 
 @dataclass(frozen=True)
 class Errand:
-    """What somebody wants. `again`: yes to the question whether it is the same sale; `cancels`: changes their mind."""
+    """What somebody wants. `steps` of points above the fewest, or ALL there are, chosen for `thinks_s`. `again`: yes to
+    the question whether it is the same sale; `cancels`: changes their mind."""
 
     verb: str
     card: CardData
@@ -35,6 +37,7 @@ class Errand:
     again: bool
     cancels: bool
     fumbles: bool
+    thinks_s: float = 0.0
 
 
 class Person:
@@ -110,6 +113,11 @@ class Person:
                 tap.lay(errand.card)
         elif kind == eyes.POINTS:
             await self._pause()
+            await asyncio.sleep(errand.thinks_s)
+            if errand.steps == ALL:  # more than anybody has; from there the key goes to what may be spent at most
+                for _ in range(7):
+                    hands.press(_DIGITS["9"])
+                hands.press(key.UP)
             for _ in range(errand.steps):
                 hands.press(key.UP)
             hands.press(key.OK)

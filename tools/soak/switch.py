@@ -9,16 +9,20 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from firmware.core.types import CardData
 from tools.bench_switch.booking import RC_NOT_FOUND
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.desk import Desk, Reaction
 from tools.bench_switch.faults import FaultScript
 from tools.bench_switch.ledger import Ledger
+from tools.bench_switch.letters import HIGHEST_SEQ
 from tools.bench_switch.log import IN, MessageLog
 from tools.bench_switch.programme import Programme
+from tools.bench_switch.published import Publication
 from tools.bench_switch.schema import TerminalRow
 from tools.soak import weather
 from tools.soak.evidence import Evidence, Sent
@@ -32,6 +36,21 @@ _SCRIPTED = {
     weather.REPLAYED: "replay",
     weather.WRONG_CLOCK: "wrong_clock",
 }
+
+
+_PURSE = """
+SELECT member_id,
+    (SELECT coalesce(sum(points), 0) FROM postings WHERE account = 'member' AND member_id = cards.member_id),
+    (SELECT coalesce(sum(points), 0) FROM allowances WHERE state = 'open' AND member_id = cards.member_id)
+FROM cards WHERE uid = ?"""
+
+
+class Purse(NamedTuple):
+    """A member's points, and how many of them are reserved."""
+
+    member_id: int
+    balance: int
+    reserved: int
 
 
 class Books(Ledger):
@@ -61,6 +80,17 @@ class Books(Ledger):
         """Who sends; no other process scripts faults here."""
         with self._session() as session:
             return session.get(TerminalRow, terminal_id, populate_existing=True), False
+
+    def purse(self, uid: str) -> Purse | None:
+        """What the member of a card has, asked of the rows alone; None for a card nobody knows."""
+        connection = self._engine.raw_connection()
+        found = connection.cursor().execute(_PURSE, (uid,)).fetchone()
+        connection.close()
+        return None if found is None else Purse(*found)
+
+    def publications(self) -> list[Publication]:
+        """Nothing is published here; the desk asks with each message."""
+        return []
 
     def restore(self) -> None:
         """Empty, as new."""
@@ -92,12 +122,18 @@ class Switch:
         self._log = _Noted(now_utc)
         self._desk = Desk(self.ledger, self.faults, self._log, now_utc)
         self._scripted = ""
+        self._purses: dict[int, Purse] = {}
         self._refused: dict[tuple[str, int], str] = {}  # for good, and so it stays however late a message comes
         self._seen: set[tuple[str, int]] = set()  # (terminal, SEQ) that a decision was made of
 
     def enrol(self, terminal_id: str, mac_out: bytes, mac_in: bytes, kid: int) -> None:
         """Make a terminal known."""
         self.ledger.add_terminal(terminal_id, _MERCHANT, mac_out, mac_in, kid)
+
+    def points_of(self, wallet: list[CardData]) -> int:
+        """What the member of these cards has."""
+        purse = self.ledger.purse(wallet[0].uid.hex().upper())
+        return 0 if purse is None else purse.balance
 
     def handle(self, terminal_id: str, raw: bytes, fate: Fate) -> tuple[Reaction, "Answer | None"]:
         """What the switch does with one message that came from this terminal."""
@@ -118,6 +154,8 @@ class Switch:
             self._heard(terminal_id, f"unreadable, {reaction.reason}")
             return reaction, None
         answer = Answer(asked, said)
+        if answer.uid:
+            self._count_up(terminal_id, answer)
         if asked.mti in VALUE and fate.kind != weather.REQUEST_GARBLED:
             self._evidence.sent.append(Sent(terminal_id, answer.seq, asked.mti, answer.content))
             self._evidence.codes.setdefault((terminal_id, answer.seq), []).append(answer.rc)
@@ -129,6 +167,27 @@ class Switch:
                 self._seen.add((terminal_id, answer.seq))
         self._heard(terminal_id, answer.line(reaction.reason))
         return reaction, answer
+
+    def _count_up(self, terminal_id: str, answer: Answer) -> None:
+        """Whether points that are reserved are still there, and no more of them than may be."""
+        now = self.ledger.purse(answer.uid)
+        if now is None:
+            return
+        before = self._purses.get(now.member_id, Purse(now.member_id, now.balance, 0))
+        self._purses[now.member_id] = now
+        what = (
+            f"{terminal_id} {answer.mti} SEQ {answer.seq & HIGHEST_SEQ}: {now.balance} points, {now.reserved} reserved"
+        )
+        free = now.balance - now.reserved
+        undone = answer.mti in ("0420", "0421") and now.reserved == before.reserved
+        if free < min(before.balance - before.reserved, 0) and not undone:
+            self._evidence.problems.append(f"{what}: reserved points were spent, or granted twice")
+        elif (
+            now.reserved > before.reserved
+            and now.reserved * 100 > now.balance * self.ledger.programme.allowance_percent
+        ):
+            self._evidence.problems.append(f"{what}: more than may be")
+        self._evidence.counts["told of a reserve elsewhere"] += answer.rc == "51" and 0 < free < now.balance
 
     def _decided(self, raw: bytes, rc: str) -> bool:
         """Whether refusing this would contradict what the switch said of the same SEQ before."""

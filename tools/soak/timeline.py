@@ -20,6 +20,7 @@ from tools.sim import onhost
 T = TypeVar("T")
 
 LONGEST_STRETCH_MS = 30_000  # less than the shortest silence the supervisor allows a task that polls
+_ALONE_MS = 500  # where nobody stands, but somebody may come at any moment
 _PART = 4  # a stretched wait is at most this part of the rest that is left
 
 
@@ -35,17 +36,19 @@ class Timeline:
 
 
 class Pace:
-    """How fast one terminal's tasks poll, and which tasks these are. `rest_until_us`: nobody touches it until then."""
+    """How fast one terminal's tasks poll, and which tasks these are. `rest_until_us`: nobody touches it until then;
+    `attended`: somebody stands there now."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self.rest_until_us = 0
+        self.attended = True
         self.tasks: dict[asyncio.Task[Any], None] = {}  # in the order of their making
 
     def stretched(self, ms: int) -> int:
         """How long a poll of `ms` sleeps now."""
         left_ms = (self.rest_until_us - self._timeline.now_us) // 1000
-        return max(ms, min(LONGEST_STRETCH_MS, left_ms // _PART))
+        return max(ms, min(LONGEST_STRETCH_MS, left_ms // _PART), 0 if self.attended else _ALONE_MS)
 
 
 _pace: contextvars.ContextVar[Pace | None] = contextvars.ContextVar("pace", default=None)

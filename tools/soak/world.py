@@ -39,6 +39,8 @@ class World:
         self.network = Network(self.switch, self.chance, self.evidence, self.say, self._reached)
         self.terminals = [self._terminal(number) for number in range(self.chance.randint(2, 4 if days > 1 else 3))]
         self.opening: dict[str, int] = {}
+        self.wallets: list[list[CardData]] = []  # of each member the cards that may spend
+        self.lives: list[Life] = []
         self.cards = self._cards()
         self.drained = False
         self.healed = False
@@ -59,15 +61,17 @@ class World:
         chance, ledger, cards = self.chance, self.switch.ledger, []
         names = ("ali", "sara", "reza", "maryam")[: chance.randint(2, 4)]
         for number, name in enumerate(names):
-            points = chance.choice((0, 700, 1_500, 5_000))
+            points = chance.choice((0, 700, 5_000, 20_000))
             member_no = ledger.add_member(name, 4711 + number, points)
             self.opening[name] = points
+            self.wallets.append([])
             for _ in range(chance.choice((1, 1, 2))):
                 uid = chance.randbytes(chance.choice((4, 7)))
                 group = len(uid) == 7
                 ledger.add_card(uid, name, GROUP if group else LEGACY)
                 auth = AUTH_AES if group else AUTH_LEGACY
                 cards.append(CardData(uid, "desfire" if group else "classic-1k", auth, member_no))
+                self.wallets[-1].append(cards[-1])
         ledger.add_member("last", 4800)
         self.opening["last"] = 0
         ledger.add_card(_LAST_UID, "last")
@@ -134,7 +138,7 @@ class World:
 
     async def run(self) -> None:
         """All days, then the end."""
-        lives = [Life(self, terminal) for terminal in self.terminals]
+        self.lives = lives = [Life(self, terminal) for terminal in self.terminals]
         for day in range(self.days):
             self.say("world", f"day {day + 1}")
             await asyncio.gather(*(asyncio.create_task(life.day(self.stories)) for life in lives))
@@ -191,6 +195,7 @@ class World:
         for terminal in self.terminals:
             for other in self.terminals:
                 other.rest(_DRAIN_S)
+            terminal.pace.attended = True
             steady = 0
             for _ in range(1_500):  # a terminal that was told it is blocked asks again after ten minutes
                 steady = steady + 1 if terminal.session.online() else 0
