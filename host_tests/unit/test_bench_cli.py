@@ -195,9 +195,10 @@ def test_every_code_of_an_error_is_on_the_page_and_no_other():
     page = (ROOT / "docs" / "bench-switch.md").read_text()
     assert dict(re.findall(r"^\| (B\d\d) \| ([^|]+) \|", page, re.MULTILINE)) == CODES
     used = set()
-    for path in (ROOT / "tools" / "bench_switch").rglob("*.py"):
-        if path.name != "errors.py":
-            used |= set(re.findall(r"\bB\d\d\b", path.read_text()))
+    for folder in ("bench_switch", "fleet", "postgres"):
+        for path in (ROOT / "tools" / folder).rglob("*.py"):
+            if path.name != "errors.py":
+                used |= set(re.findall(r"\bB\d\d\b", path.read_text()))
     assert used == set(CODES)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import sqlite3
 
 import click
 import pytest
@@ -206,3 +207,13 @@ def test_points_copied_from_the_page_with_its_own_minus_are_taken():
         with pytest.raises(LedgerError, match="B61"):
             act(ledger, {"do": "member.points", "member": 1001, "points": odd, "reason": "slip"}, NOW)
     ledger.close()
+
+
+def test_books_of_the_first_version_are_said_to_be_so_and_left_alone(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "books.db")) as old:
+        old.execute("CREATE TABLE members (id INTEGER PRIMARY KEY, member_no BIGINT, name VARCHAR(60))")
+    done = CliRunner().invoke(main, ["--database", f"sqlite:///{tmp_path}/books.db", "member", "list"])
+    assert done.exit_code == 1
+    assert re.fullmatch(r"Error: .*first version.* \[B08\]\n", done.output), done.output
+    with contextlib.closing(sqlite3.connect(tmp_path / "books.db")) as old:
+        assert old.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)

@@ -5,7 +5,7 @@ What differs between the two is told here and nowhere else. Durations in seconds
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text, update
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
@@ -74,9 +74,17 @@ def take_turns(session: Session) -> None:
 
 
 def _make_tables(connection: Connection) -> None:
-    """All tables that are not there yet; two processes that open new books at once take turns."""
+    """All tables that are not there yet; two processes that open new books at once take turns. Raises LedgerError.
+
+    Later versions put what is new into new tables; only the very first had a table of other columns.
+    """
     if connection.dialect.name == POSTGRESQL:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MAKING_TABLES})
+    members = inspect(connection)
+    if members.has_table(MemberRow.__tablename__):
+        columns = {column["name"] for column in members.get_columns(MemberRow.__tablename__)}
+        if MemberRow.visits_before.key not in columns:
+            raise LedgerError("B08", "these books are of the first version, which this one cannot go on with")
     Base.metadata.create_all(connection)
 
 

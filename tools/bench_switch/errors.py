@@ -13,6 +13,8 @@ CODES = {
     "B05": "a file cannot be used",
     "B06": "a module is missing",
     "B07": "no passphrase",
+    "B08": "books of the first version",
+    "B09": "no switch there",
     "B10": "no such member",
     "B11": "a member twice",
     "B12": "a member that cannot be",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from tools.bench_switch.cli_kit import books_of
 from tools.bench_switch.pki import DEFAULT_FOLDER, DEFAULT_SWITCH_NAME
 from tools.sim import onhost
 
+_CONNECT_S = 10
+
 
 def _place(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+    if not host or not (port.isascii() and port.isdigit() and len(port) <= 5) or not 0 < int(port) < 65_536:
         raise click.BadParameter("HOST:PORT")
     return host.strip("[]"), int(port)
 
@@ -50,6 +53,7 @@ def main(
     The terminals, members and cards are new ones in the switch's database. Exit code 1 when a transaction was not
     posted exactly once or a point is missing.
     """
+    _demand_switch(*place)
     onhost.install()
     from tools.fleet.accounts import SHOWN
     from tools.fleet.run import Day, Fleet, Place
@@ -70,6 +74,15 @@ def main(
     click.echo(
         "every approved transaction stands in the books once, every reversal undid its own, points are conserved"
     )
+
+
+def _demand_switch(host: str, port: int) -> None:
+    """Said at once: a thousand terminals would each wait for a line before they find out."""
+    try:
+        socket.create_connection((host, port), _CONNECT_S).close()
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise click.ClickException(f"no switch at {host} port {port}: {why} [B09]") from error
 
 
 if __name__ == "__main__":

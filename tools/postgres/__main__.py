@@ -15,7 +15,7 @@ from tools.postgres.server import PostgresError, Server
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Keep the data here. [default: none]")
-@click.option("--port", default=0, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
 @click.option("--fast", is_flag=True, help="Give up surviving a power cut; for data that are thrown away.")
 @click.option("--for-parent", is_flag=True, hidden=True, help="Say one line of JSON, run until stdin closes.")
 def main(folder: Path | None, port: int, fast: bool, for_parent: bool) -> None:
@@ -28,9 +28,9 @@ def main(folder: Path | None, port: int, fast: bool, for_parent: bool) -> None:
     try:
         try:
             server.start()
-        except (PostgresError, OSError) as error:
+        except (PostgresError, OSError, LookupError) as error:
             if not for_parent:
-                raise click.ClickException(str(error)) from error
+                raise click.ClickException(f"{error} [{'B05' if isinstance(error, OSError) else 'B02'}]") from error
             print(json.dumps({"error": str(error)}), flush=True)
             return
         if for_parent:
@@ -40,7 +40,7 @@ def main(folder: Path | None, port: int, fast: bool, for_parent: bool) -> None:
             click.echo(f"{server.url}\nCtrl-C stops")
         while not stop.wait(0.2):
             if not server.alive():
-                raise click.ClickException("PostgreSQL ended by itself")
+                raise click.ClickException("PostgreSQL ended by itself [B02]")
     finally:
         server.stop()
 
