@@ -148,6 +148,13 @@ class App:
 
         return ended(self.allowances.ended_utc())
 
+    def give_up_members(self) -> None:
+        """The member cache does not take what must not come back. Raises StoreError."""
+        with visit("firmware.service.given_up"):
+            from firmware.service import given_up
+
+            given_up.note(self)
+
     def retire(self) -> None:
         """Members of whom the switch told nothing for long leave the cache."""
         if self.clock.quality != CLOCK_NEVER_SET:
@@ -238,7 +245,7 @@ class App:
             from firmware.switch.letters import Letters
 
             self._letters = Letters(self.journal, self.session, self.messages, self.clock, self.log, self.members.put)
-            self._letters.on_resolved = self.forward.resolved
+            self._letters.on_resolved, self._letters.spends = self.forward.resolved, self.forward.spends
             self._letters.said = self._letter_said
         return self._letters
 

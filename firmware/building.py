@@ -57,13 +57,14 @@ _CONFIG = "/config"
 def build(app: "App", board: "Board", display: "Any", start: "Start") -> None:
     """All rooms. Raises StoreError."""
     settings = start.settings
-    _stores(app, board, settings, start.bad)
+    _stores(app, board, start)
     _switch(app, board, start)
     _person(app, board, display, settings)
     _cashier(app, board, settings)
 
 
-def _stores(app: "App", board: "Board", settings: "Settings", bad: "tuple[bytes, bytes]") -> None:
+def _stores(app: "App", board: "Board", start: "Start") -> None:
+    settings, bad = start.settings, start.bad
     sector = bytearray(4096)  # each store uses it only within one call
     app.sector = sector
     master = settings.secret_bytes("tmk")
@@ -83,6 +84,10 @@ def _stores(app: "App", board: "Board", settings: "Settings", bad: "tuple[bytes,
         app.members.open(bad[1])
     except StoreError as error:
         app.log.error(error, "member cache")  # advisory: without it every balance comes from the switch
+    if start.give_up_members:
+        from firmware.service import given_up
+
+        given_up.at_start(app, app.members)
     app.clock = Clock(board.rtc(), max(_BUILT_UTC, app.journal.newest_utc()), _BUILT_UTC)
     app.clock.start()
 
@@ -188,7 +193,7 @@ def _spending(app: "App", settings: "Settings") -> "tuple[Spending | None, Allow
     from firmware.loyalty.allowances import Allowances  # some KB of heap that not every shop needs
     from firmware.loyalty.offline import Spending
 
-    allowances = Allowances(app.members, app.journal, app.clock, app.members.complete)
+    allowances = Allowances(app.members, app.journal, app.clock, app.members.complete, app.give_up_members)
     app.allowances = allowances
     app.session.says.append(app.ended)
     app.forward.spends = allowances

@@ -25,6 +25,7 @@ _RARE = (
     "firmware.service.envelope firmware.service.remote firmware.service.in_force firmware.service.zeroise "
     "firmware.service.provisioned firmware.service.loading firmware.service.live firmware.service.refresh "
     "firmware.service.health firmware.service.rights firmware.service.custody firmware.service.letters "
+    "firmware.service.given_up "
     "firmware.switch.keychange firmware.switch.letters firmware.switch.batch firmware.loyalty.totals "
     "firmware.loyalty.allowances firmware.receipt.shift_report firmware.screen.shift firmware.screen.rejected "
     "firmware.cashier.shift firmware.cashier.letters drivers.rc522_health"

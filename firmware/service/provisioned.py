@@ -31,6 +31,7 @@ _SIGNERS = "config-keys.bin"
 _STARTS = "starts"
 _HALT = "halt"  # see switch.orders
 _OFFERED = "next"  # see switch.keychange
+_GIVE_UP = "members.drop"  # see service.given_up
 _DAMAGED = ": damaged"
 
 
@@ -43,10 +44,12 @@ class MasterKeyChanged(SettingsError):
 class Start:
     """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log; the bad
     sectors of journal and members as they were kept; what was loaded from the switch; how many sectors hold the keys,
-    of two; whether value is stopped and keys are on offer (`orders`); the terminal's own certificate and its key."""
+    of two; whether value is stopped and keys are on offer (`orders`); whether the member cache is to be forgotten; the
+    terminal's own certificate and its key."""
 
     halt = b""
     offered = b""
+    give_up_members = False
     client: "tuple[bytes, bytes] | None" = None
 
     def __init__(
@@ -129,6 +132,7 @@ class Provisioned:
         start = Start(settings, ca_der, number, self._told, bad, in_force, self._vault.copies)
         start.halt = self._slots.get(_HALT) or b""
         start.offered = self._offered
+        start.give_up_members = bool(self._slots.get(_GIVE_UP))
         start.client = self._client(settings.secret_bytes("tmk"))
         return start
 

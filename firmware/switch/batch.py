@@ -76,7 +76,7 @@ class Batch:
 
 
 class Closed:
-    """A batch that the switch has closed as AGREED or DISPUTED, or CHANGED: agreed before, with other totals than these.
+    """A batch that the switch has closed as AGREED or DISPUTED, or CHANGED: agreed before, with other totals.
     `uploaded` records were compared one by one, of which it has `differing` otherwise. `whole`: the journal still had
     its beginning. `more`: the next one has records."""
 

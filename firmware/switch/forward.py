@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
         def settling(self, seqs: Iterable[int]) -> None: ...
         def left(self, seqs: Iterable[int]) -> None: ...
+        def buried(self, seq: int) -> None: ...
 
 
 _SLICE_MS = const(100)
@@ -167,7 +168,8 @@ class Forward:
         if self.spends is not None:
             self.spends.settling(done)
         self._journal.settle_all(done)
-        self._left(done)
+        if self.spends is not None:
+            self.spends.left(done)
         self._queue.acknowledged = []
         members, self._members = self._members, {}
         if self._on_member is not None:
@@ -176,11 +178,8 @@ class Forward:
 
     def _bury(self, seq: int, rc: str) -> None:
         self._journal.bury(seq, rc)
-        self._left((seq,))
-
-    def _left(self, seqs: "Iterable[int]") -> None:
         if self.spends is not None:
-            self.spends.left(seqs)
+            self.spends.buried(seq)
 
     def _before_answer(self) -> None:
         """A flow is about to hear from the switch, and may tell the member cache: what came before is settled first."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from firmware.core.log import Log
     from firmware.core.ports import Journal
     from firmware.core.types import Member, Transaction
+    from firmware.switch.forward import Spends
     from firmware.switch.messages import Answer, Messages, Outgoing
     from firmware.switch.session import Session
 
@@ -70,6 +71,7 @@ class Letters:
         self.on_its_way: "asyncio.Task[None] | None" = None  # kept by who sends one and does not wait
         self._cleared = 0  # SEQ the switch had cleared, to be said in the next 0800
         self.said = 0  # the last one that was said so; whoever makes this anew has to know it
+        self.spends: "Spends | None" = None  # what an offline redemption leaves behind
         self.on_resolved: "Callable[[], object] | None" = None  # hears that a letter is one no more
 
     def idle(self) -> bool:
@@ -105,8 +107,10 @@ class Letters:
         if not reversal and booked_points(answer) != transaction.points:
             raise StillRefused(POINTS_DIFFER, "SEQ {} is acknowledged with other points".format(seq))
         self._letter(seq)  # else somebody gave it up meanwhile
+        if self.spends is not None:
+            self.spends.settling((seq,))
         self._journal.settle(seq)
-        self._resolved("SEQ {} is settled, {}".format(seq, answer.rc))
+        self._resolved(seq, "settled, {}".format(answer.rc))
         self._tell(transaction, answer)
 
     def _message(self, transaction: "Transaction") -> "Outgoing":
@@ -136,10 +140,12 @@ class Letters:
         if not 1 <= len(reason.encode()) <= REASON_BYTES:
             raise StoreError("a reason has 1 to {} letters".format(REASON_BYTES))
         self._journal.void(seq, clerk, self._clock.now_utc(), reason)
-        self._resolved("SEQ {} is given up: {}".format(seq, reason))
+        self._resolved(seq, "given up: {}".format(reason))
 
-    def _resolved(self, event: str) -> None:
-        self._log.event(event)
+    def _resolved(self, seq: int, what: str) -> None:
+        self._log.event("SEQ {} is {}".format(seq, what))
+        if self.spends is not None:
+            self.spends.left((seq,))
         if self.on_resolved is not None:
             self.on_resolved()
 
@@ -147,9 +153,12 @@ class Letters:
 
     def hear(self, answer: "Answer") -> None:
         """An 0810: tag 54 with 1 clears the dead letter that tag 53 names. Said back in the next 0800, also when there
-        is no such letter: else the switch would say it for ever. It comes soon, but once only for each letter."""
+        is no such letter: else the switch would say it for ever. It comes soon, but once only for each letter. While
+        the journal is being read it is not heeded, for reading all of it at once takes too long: it comes again."""
         tags = answer.tags
         if answer.rc != "00" or TAG_DISPUTE not in tags or tags.get(TAG_ADMIN) != bytes([_CLEAR]):
+            return
+        if self._journal.loading():
             return
         seq = tlv.unsigned(tags[TAG_DISPUTE])
         try:

@@ -136,6 +136,9 @@ class FakeJournal:
     def dead_count(self) -> int:
         return 0
 
+    def dead(self) -> Iterator[tuple[Transaction, str]]:
+        return iter(())
+
     def oldest_pending_utc(self) -> int:
         return min((t.time_utc for t in self._pending()), default=0)
 

@@ -6,6 +6,7 @@ the rest; the person and the postman are played here, in the order of the flows.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -43,6 +44,7 @@ from firmware.loyalty.offline import OfflinePolicy, Spending
 from firmware.loyalty.rules import Rules
 from firmware.switch import reserve
 from firmware.switch.forward import Forward
+from firmware.switch.letters import Letters
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages, Outgoing, booked_points
 from firmware.switch.profile import ECHO, SETTLE, SIGN_ON, TRY_LATER, fate
@@ -128,6 +130,13 @@ class Journal:
     def unanswered(self) -> Iterator[Transaction]:
         return iter([e.transaction for e in self.entries.values() if e.state == OPEN])
 
+    def dead(self) -> Iterator[tuple[Transaction, str]]:
+        return iter([(entry.transaction, "57") for entry in self.entries.values() if entry.state == DEAD])
+
+    def settle(self, seq: int) -> None:
+        """Of a dead letter."""
+        self.power.write(lambda: setattr(self.entries[seq], "state", SETTLED))
+
     def pending(self) -> Iterator[Transaction]:
         waiting = [self.entries[seq].transaction for seq in self.pending_seqs]
         return iter(sorted(waiting, key=lambda t: (t.verb != REVERSAL, t.seq)))
@@ -165,6 +174,9 @@ class Cache:
     def forget(self, uid: bytes) -> None:
         raise AssertionError("the flash of this test never fails")
 
+    def working(self) -> bool:
+        return True
+
 
 class Terminal:
     """One terminal; what a person saw approved offline stands in `seen`."""
@@ -183,7 +195,7 @@ class Terminal:
         self.quality = CLOCK_DRIFTED
         identity = Identity(self.name, MERCHANT, 1, 364)
         self.messages = Messages(identity, MacKeys(1, KEY_OUT, KEY_IN))
-        session = SimpleNamespace(wake=lambda: None)
+        session = SimpleNamespace(wake=lambda: None, halted=lambda: "")
         log = Log(20)
         self.allowances = Allowances(self.cache, self.journal, self)  # type: ignore[arg-type]
         self.forward = Forward(self.journal, session, self.messages, self, log)  # type: ignore[arg-type]
@@ -308,9 +320,10 @@ class Terminal:
             if end == SETTLE and (transaction.verb == REVERSAL or booked_points(answer) == transaction.points):
                 self.allowances.settling(seqs)
                 self.journal.end(seqs, SETTLED)
+                self.allowances.left(seqs)
             else:
                 self.journal.end(seqs, DEAD)
-            self.allowances.left(seqs)
+                self.allowances.buried(transaction.seq)
 
     def dead(self) -> list[Transaction]:
         return [entry.transaction for entry in self.journal.entries.values() if entry.state == DEAD]
@@ -473,6 +486,34 @@ def test_a_cache_that_shows_a_spent_allowance_again_leads_to_a_dead_letter_and_t
     bench.finish()
     assert bench.check_booked() == 1
     assert bench.ledger.balance("ali") == 4_500
+
+
+def test_a_dead_letter_that_goes_again_and_is_booked_leaves_no_second_use_of_its_allowance():
+    """Refused by a switch that does not know what an allowance pays for; then a person has it sent once more."""
+    bench = play(("tap", 0, "good", 0), ("offline", 0, "down", 0))
+    terminal = bench.terminals[0]
+    (letter,) = terminal.journal.pending()
+    terminal.journal.end([letter.seq], DEAD)
+    terminal.allowances.buried(letter.seq)
+    bench.play(("tap", 0, "good", 0, 0, False))
+    assert not terminal.books.may_spend_offline(CARD).approved
+
+    class Line:
+        async def ask(self, outgoing, timeout_ms):
+            return terminal.exchange(outgoing, "good")
+
+    letters = Letters(terminal.journal, Line(), terminal.messages, terminal, Log(20))  # type: ignore[arg-type]
+    letters.spends = terminal.allowances
+    asyncio.run(letters.send_again(letter.seq))
+    assert terminal.dead() == [] and bench.ledger.balance("ali") == 4_500
+    assert [row.state for row in bench.ledger.allowances(closed=True)] == ["used"]
+    bench.play(("offline", 0, "down", 0, 0, False))
+    assert list(terminal.seen.values()) == [500], "what the letter spent was still held"
+    bench.play(("tap", 0, "good", 0, 0, False))
+    bench.play(("offline", 0, "down", 0, 0, False))
+    bench.finish()
+    assert bench.check_booked() == 0 and bench.ledger.balance("ali") == 4_000
+    assert bench.ledger.check() == []
 
 
 def test_an_unspent_allowance_is_free_again_after_its_end_and_an_echo_and_not_before():

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from firmware.core.errors import BadMessage
+from firmware.core.errors import BadMessage, StoreError
 from firmware.core.types import (
     AUTH_LEGACY,
     CLOCK_DRIFTED,
@@ -138,6 +138,96 @@ def test_what_the_switch_was_told_has_ended_is_not_used_when_the_clock_goes_back
     assert allowances.usable(Allowance(7, 500, UNTIL + 2 * HOUR, NOW))
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_dead_letter_keeps_its_card_from_another_allowance_until_it_is_resolved(cache, restarted) -> None:
+    journal = Journal(spending())
+    allowances = Allowances(cache(), journal, Clock())
+    list(allowances.recall())
+    journal.bury(5, "41")
+    allowances.buried(5)
+    if restarted:
+        allowances = Allowances(cache(), journal, Clock())
+        list(allowances.recall())
+    assert (allowances.asks(UID), allowances.ended_utc()) == (None, NOW)
+    assert allowances.asks(UID[::-1]) == (0, 0)
+    allowances.told(UID, Allowance(7, 1_200, UNTIL, NOW))  # as of a cache whose newest record went bad
+    assert (allowances.get(UID), allowances.release(UID)) == (None, None)
+    allowances.settling([5])
+    allowances.left([5])
+    assert (allowances.asks(UID), allowances.get(UID)) == ((0, 0), None), "what it spent is gone"
+
+
+def test_a_letter_that_names_no_allowance_keeps_nobody_from_one(cache) -> None:
+    journal = Journal(spending(allowance=0))
+    journal.bury(5, "57")
+    allowances = Allowances(cache(), journal, Clock())
+    list(allowances.recall())
+    assert allowances.asks(UID) == (0, 0)
+
+
+class Dying:
+    """A flash that takes nothing any more when `dead`."""
+
+    def __init__(self, nor: Nor) -> None:
+        self.device = NorPartition(nor, 0, 16, False)
+        self.dead = False
+
+    def readblocks(self, *args) -> None:
+        self.device.readblocks(*args)
+
+    def writeblocks(self, *args) -> None:
+        if self.dead:
+            raise OSError(5)
+        self.device.writeblocks(*args)
+
+    def ioctl(self, op: int, arg: int):
+        if self.dead and op == 6:
+            raise OSError(5)
+        return self.device.ioctl(op, arg)
+
+
+@pytest.mark.parametrize("store", [Members, Buckets])
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_a_dying_flash_still_holds_is_neither_given_back_nor_settled_unless_the_next_start_forgets_it(
+    store, noted
+) -> None:
+    nor, notes = Nor(16 * 4096, None), []
+
+    def note() -> None:
+        if not noted:
+            raise StoreError("no small value either")
+        notes.append("forget")
+
+    def start():
+        device = Dying(nor)
+        made = store(device, SEALER, 1)
+        made.open()
+        while made.idle_work():
+            pass
+        allowances = Allowances(made, Journal(spending()), Clock(), None, note)
+        return device, made, allowances
+
+    device, made, allowances = start()
+    allowances.told(UID, Allowance(7, 1_200, UNTIL, NOW))
+    while made.idle_work():
+        pass
+    device.dead = True
+    assert allowances.release(UID) == ((7, 1_200) if noted else None)
+    allowances.spent(spending())
+    if noted:
+        allowances.settling([5])
+        assert notes == ["forget"], "once"
+    else:
+        with pytest.raises(StoreError):
+            allowances.settling([5])
+    again = start()[2]
+    assert again.get(UID) is not None, "why it must not be given back"
+    again.settling([5])  # nothing is known of it yet: only what was recalled
+    list(again.recall())
+    assert again.get(UID) is None
+    again.settling([5])
+
+
 def test_the_cache_lets_go_before_the_journal_does() -> None:
     """A cache that shows it again, as after a cut between journal and cache, must not show it after the settling."""
     record, told = spending(), []
@@ -152,6 +242,9 @@ def test_the_cache_lets_go_before_the_journal_does() -> None:
             def settling(self, seqs) -> None:
                 assert not bench.journal.gone
                 told.append(("settling", list(seqs)))
+
+            def buried(self, seq: int) -> None:
+                raise AssertionError("it is acknowledged")
 
             def left(self, seqs) -> None:
                 assert bench.journal.gone

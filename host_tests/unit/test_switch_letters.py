@@ -52,6 +52,8 @@ class Office:
     def start(self) -> None:
         """As after a power-on."""
         self.journal = opened(self.nor)
+        while self.journal.load():
+            pass
         session = self.bench.session
         self.letters = Letters(
             self.journal, session, messages(), self.bench.clock, self.bench.log, lambda m: self.members.append(m.points)
@@ -196,6 +198,74 @@ def test_half_an_order_or_another_order_clears_nothing(said):
         assert office.listed() == [(1001, "14")] and len(office.heard) == 1
 
     onhost.run_virtual(story())
+
+
+@pytest.mark.parametrize("way", ["again", "given up"])
+def test_what_it_spent_is_gone_before_the_journal_lets_go_of_it(way):
+    told = []
+
+    class Spends:
+        failing = way == "again"
+
+        def settling(self, seqs) -> None:
+            assert office.listed() == [(1001, "14")]
+            told.append(("settling", *seqs))
+            if self.failing:
+                self.failing = False
+                raise StoreError("the cache keeps it")
+
+        def left(self, seqs) -> None:
+            assert office.listed() == []
+            told.append(("left", *seqs))
+
+        def buried(self, seq: int) -> None:
+            raise AssertionError("it is one already")
+
+    async def story() -> None:
+        async with office.bench.running():
+            with pytest.raises(StoreError):
+                await office.letters.send_again(1001)
+            assert office.listed() == [(1001, "14")]
+            await office.letters.send_again(1001)
+
+    office = Office("00", "94")
+    office.letters.spends = Spends()
+    if way == "again":
+        onhost.run_virtual(story())
+        assert told == [("settling", 1001), ("settling", 1001), ("left", 1001)]
+    else:
+        office.letters.give_up(1001, "a reason")
+        assert told == [("left", 1001)]
+
+
+def test_while_the_journal_is_being_read_the_switchs_word_waits_and_nothing_is_read_for_it():
+    async def story() -> None:
+        office = Office()
+        office.said = CLEARED
+        office.letters._journal = Reading(office.journal)  # type: ignore[assignment]
+        async with office.bench.running():
+            await until(lambda: len(office.heard) == 1)
+            await asyncio.sleep(1)
+            office.letters._journal = office.journal
+            assert len(office.heard) == 1 and len(office.listed()) == 1
+            office.bench.session.probe()
+            await until(lambda: len(office.heard) == 3)
+        assert office.heard[2].items() >= dict(CLEARED).items() and office.listed() == []
+
+    onhost.run_virtual(story())
+
+
+class Reading:
+    """A journal that is still being read: whoever asks it for records would wait for all of it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def loading(self) -> int:
+        return 146
+
+    def __getattr__(self, name: str):
+        raise AssertionError(name)
 
 
 @pytest.mark.parametrize("resolve", ["again", "given up", "cleared"])

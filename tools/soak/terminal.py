@@ -290,7 +290,9 @@ class Terminal:
 
     def letters(self) -> Letters:
         """The office of the counter: what the switch refused for good."""
-        return Letters(self.journal, self.session, self._messages, self.clock, self.log, self.members.put)
+        letters = Letters(self.journal, self.session, self._messages, self.clock, self.log, self.members.put)
+        letters.spends = self.forward.spends
+        return letters
 
     def shift(self) -> Shift:
         """The office of the counter: what ends a shift."""
