@@ -24,6 +24,7 @@ _RARE = (
     "firmware.store.tries firmware.store.history firmware.store.export "
     "firmware.service.envelope firmware.service.remote firmware.service.in_force firmware.service.zeroise "
     "firmware.service.provisioned firmware.service.loading firmware.service.live firmware.service.refresh "
+    "firmware.service.floor "
     "firmware.service.health firmware.service.rights firmware.service.custody firmware.service.letters "
     "firmware.service.given_up "
     "firmware.switch.keychange firmware.switch.letters firmware.switch.batch firmware.loyalty.totals "

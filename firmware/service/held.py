@@ -18,12 +18,13 @@ class Owner:
 
 
 class InForce:
-    """`held`: versions by role, 0 none; `base` and `now`: the settings the switch may change, without and with its
-    files; `rows`: bytes of the hotlist."""
+    """`held`: versions by role, 0 none; `floor`: the highest that were ever taken; `base` and `now`: the settings the
+    switch may change, without and with its files; `rows`: bytes of the hotlist."""
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.held = [0, 0, 0, 0]
+        self.floor = [0, 0, 0, 0]
         self.base: "dict[str, object]" = {}
         self.now: "dict[str, object]" = {}
         self.rows = 0

@@ -4,6 +4,8 @@ Every file is verified again: a file system is not a safe place. One that does n
 settings.json says counts, and the switch gives the file again. Expiry is not asked here: what runs, runs on.
 """
 
+from errno import ENOENT
+
 from firmware.service.envelope import DAMAGED, NAMES, DownloadRefused, Envelope
 from firmware.service.held import InForce
 from firmware.service.remote import RULESET, switchable, values_of
@@ -31,8 +33,10 @@ def at_start(folder: str, owner: "Owner", values: "dict[str, object]", tell: "Ca
                 values.update(values_of(role, envelope.body()))
             if role == RULES:
                 values[RULESET] = envelope.version
-        except OSError:
-            continue  # the normal case: none was loaded
+        except OSError as error:
+            if error.errno != ENOENT:  # the normal case: none was loaded
+                tell("{} {} in force is left out: it cannot be read, {}".format(DAMAGED, NAMES[role], error))
+            continue
         except DownloadRefused as refusal:
             tell("{} {} in force is left out: {} {}".format(DAMAGED, NAMES[role], refusal.code, refusal))
             continue

@@ -11,6 +11,7 @@ from micropython import const
 
 from firmware.core.errors import LinkError
 from firmware.core.types import CLOCK_NEVER_SET
+from firmware.service import floor
 from firmware.service.envelope import (
     EXPIRED,
     HEAD,
@@ -63,6 +64,7 @@ class Loading:
         self._new = "{}/{}.new".format(folder, self.name)
         self._app = app
         self._held = held
+        self._floor = app.in_force.floor[role]  # above what is in force when the file was lost or damaged
         self._pin: "Pin | None" = None
         self._offset = 0
         self._file: "Any" = None
@@ -93,10 +95,7 @@ class Loading:
             raise DownloadRefused(UNUSABLE, "the switch tells of a version and has none")
         if pin is None or not found.pin.same(pin) or found.offset != offset:
             self._restart()
-            if found.pin.version <= self._held:
-                raise DownloadRefused(
-                    OLDER, "version {} is offered, {} is in force".format(found.pin.version, self._held)
-                )
+            self._need_newer(found.pin.version)
             if found.offset:
                 return
             self._begin(found.pin)
@@ -168,8 +167,7 @@ class Loading:
             await asyncio.sleep_ms(0)
         if envelope.version != self._pin.version:
             raise DownloadRefused(UNUSABLE, "version {} came as {}".format(envelope.version, self._pin.version))
-        if envelope.version <= self._held:
-            raise DownloadRefused(OLDER, "version {} is not newer than {}".format(envelope.version, self._held))
+        self._need_newer(envelope.version)
         clock = self._app.clock
         if envelope.until_utc and clock.quality != CLOCK_NEVER_SET and clock.now_utc() > envelope.until_utc:
             raise DownloadRefused(EXPIRED, "it was to be taken before; publish it anew")
@@ -184,10 +182,19 @@ class Loading:
             await asyncio.sleep_ms(0)
         return Taken(envelope, None)
 
+    def _need_newer(self, version: int) -> None:
+        """Not a way back, also when the file in force was lost: then the very same one is right."""
+        if version <= self._held:
+            raise DownloadRefused(OLDER, "version {} is offered, {} is in force".format(version, self._held))
+        if version < self._floor:
+            raise DownloadRefused(OLDER, "version {} is offered, {} was taken before".format(version, self._floor))
+
     def take(self) -> None:
         """The one step that puts it in force."""
+        assert self._pin is not None
         self.close()
         os.rename(self._new, self.in_force)
+        floor.taken(self._app, self.role, self._pin.version)
 
 
 def _values(role: int, body: bytes) -> "dict[str, object]":

@@ -180,6 +180,7 @@ class Provisioned:
 
     def _in_force(self, values: "dict[str, object]") -> "InForce":
         """Put it over the settings. Whose signature counts stands in config-keys.bin; without it nothing does."""
+        from firmware.service import floor
         from firmware.service.held import Owner
         from firmware.service.in_force import at_start
 
@@ -190,7 +191,12 @@ class Provisioned:
             self._told.append("{}: one or two keys of {} bytes".format(_SIGNERS, SIGNATURE))
             keys = b""
         owner = Owner(str(values["merchant_id"]), str(values["terminal_id"]), keys)
-        return at_start(self._folder, owner, values, self._told.append)
+        found = at_start(self._folder, owner, values, self._told.append)
+        try:
+            floor.at_start(self._slots, found)
+        except StoreError as error:
+            self._told.append("{} {}: {}".format(error.code, floor.NAME, error))
+        return found
 
     # --- settings and CA ----------------------------------------------------------------------------------------------
 

@@ -18,11 +18,14 @@ from firmware.core.types import CLOCK_OK
 from firmware.loyalty.offline import OfflinePolicy
 from firmware.loyalty.rules import Rules
 from firmware.receipt.content import Shop
+from firmware.service import floor
 from firmware.service.downloads import Downloads
 from firmware.service.held import InForce, Owner
 from firmware.service.in_force import at_start
 from firmware.settings import check, declared_settings
 from firmware.store.hotlist import Hotlist
+from firmware.store.seal import Sealer
+from firmware.store.slots import Slots
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages
 from firmware.switch.session import Session
@@ -36,6 +39,7 @@ from tools.bench_switch.programme import Programme
 from tools.bench_switch.publisher import Publisher
 from tools.bench_switch.rules_file import source_of
 from tools.release.files import RULES, signed
+from tools.sim.chips.nor import Nor, NorPartition
 from tools.sim.demo_signer import demo_signer
 
 PLAIN: dict[str, object] = {
@@ -45,6 +49,9 @@ PLAIN: dict[str, object] = {
     "switch_port": 1,
     "switch_name": "x",
 }
+
+
+_CELLS: dict[str, Nor] = {}  # by folder: as it, they outlive a start
 
 
 class Clock:
@@ -126,6 +133,9 @@ class Terminal:
         self.values = values
         owner = Owner(MERCHANT, TERMINAL, demo_signer().modulus if keys is None else keys)
         self.in_force: InForce = at_start(str(folder), owner, values, self.log.event)
+        slots = self.small_values()
+        slots.open()
+        floor.at_start(slots, self.in_force)
         self.identity = Identity(TERMINAL, MERCHANT, 1, 364, int(str(values["ruleset"])), "vafa 0.1.0")
         self.messages = Messages(self.identity, MacKeys(1, KEY_OUT, KEY_IN))
         self.clock = Clock()
@@ -155,6 +165,11 @@ class Terminal:
 
     def _quiet(self, _for_ms: int) -> bool:
         return not self.busy
+
+    def small_values(self) -> Slots:
+        """Those of the terminal whose folder this is."""
+        cells = _CELLS.setdefault(str(self.folder), Nor(2 * 4096))
+        return Slots(NorPartition(cells, 0, 2), Sealer(bytes(16), b"", b"vafa-slots"), 7)
 
     def _reset(self) -> None:
         self.resets += 1

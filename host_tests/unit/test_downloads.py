@@ -1,12 +1,20 @@
 """Configuration, rules and hotlist from the switch: the new file or the last good one, whatever the line does."""
 
 import asyncio
+import errno
+from types import SimpleNamespace
 
 import pytest
 
+from firmware.core.errors import StoreError
+from firmware.core.log import Log
 from firmware.core.types import AUTH_LEGACY
+from firmware.service import envelope, floor
+from firmware.service.bad_sectors import small_values
+from firmware.service.held import InForce, Owner
 from firmware.switch.download import CONFIG, HOTLIST, RULES
-from host_tests.unit.bench_client import ALI, SARA
+from host_tests.unit import custody_kit
+from host_tests.unit.bench_client import ALI, MERCHANT, SARA
 from host_tests.unit.download_kit import Office, Terminal, files
 from host_tests.unit.session_kit import until
 from tools.release.files import hotlist_body, text_body
@@ -293,6 +301,81 @@ def test_a_damaged_file_in_force_is_left_out_and_loaded_again(tmp_path):
             assert (tmp_path / "config.dat").read_bytes() == whole
 
     run(load)
+
+
+@pytest.mark.parametrize("lost", ["deleted", "damaged", "cannot be read"])
+def test_a_file_that_was_lost_opens_no_way_back_to_an_older_one(tmp_path, lost, monkeypatch):
+    office, older = Office(), Office()
+    office.publish_raw(CONFIG, 5, OFF)
+    office.publish_raw(HOTLIST, 2, b"")
+    older.publish_raw(CONFIG, 3, OFF)
+    file = tmp_path / "config.dat"
+
+    def failing(path, *how):
+        if path == str(file):
+            raise OSError(errno.EIO, "EIO")
+        return open(path, *how)
+
+    async def load():
+        await settled(Terminal(office, tmp_path), 5, 0, 2)
+        if lost == "deleted":
+            file.unlink()
+        elif lost == "damaged":
+            file.write_bytes(file.read_bytes()[:-1])
+        with monkeypatch.context() as patch:
+            if lost == "cannot be read":
+                patch.setattr(envelope, "open", failing, raising=False)
+            terminal = Terminal(older, tmp_path)
+            assert terminal.held() == [0, 0, 2]
+            assert any("U07 config" in line for line in terminal.log.newest(9)) == (lost != "deleted")
+            async with terminal.running():
+                await until(lambda: terminal.logged("U02"), 60)
+                await asyncio.sleep(60)
+            assert terminal.held() == [0, 0, 2] and terminal.values["offline_earn"] is True
+        if lost != "cannot be read":
+            await settled(Terminal(office, tmp_path), 5, 0, 2)
+        newer = Office()
+        newer.publish_raw(CONFIG, 6, OFF)
+        await settled(Terminal(newer, tmp_path), 6, 0, 2)
+
+    run(load)
+
+
+def test_another_terminals_versions_are_no_floor_and_a_floor_that_is_not_written_is_so_at_the_next_start(tmp_path):
+    office = Office()
+    office.publish_raw(CONFIG, 5, OFF)
+
+    async def load():
+        terminal = Terminal(office, tmp_path)
+
+        def failing():
+            raise StoreError("no value goes there")
+
+        terminal.small_values = failing  # type: ignore[method-assign]
+        await settled(terminal, 5, 0, 0)
+        assert any("taken" in line for line in terminal.log.newest(20))
+        assert Terminal(office, tmp_path).in_force.floor == [0, 5, 0, 0]
+        (tmp_path / "config.dat").unlink()
+        again = Terminal(office, tmp_path)
+        assert again.in_force.floor == [0, 5, 0, 0]
+        slots = again.small_values()
+        slots.open()
+        other = InForce(Owner(MERCHANT, "VAFA0009", b""))
+        floor.at_start(slots, other)
+        assert other.floor == [0, 0, 0, 0]
+
+    run(load)
+
+
+def test_a_start_knows_what_was_ever_taken(tmp_path):
+    board = custody_kit.with_store(tmp_path)
+    start = custody_kit.provisioned(board, tmp_path)
+    assert start.in_force.floor == [0, 0, 0, 0]
+    app = SimpleNamespace(
+        small_values=lambda: small_values(board, bytearray(4096)), in_force=start.in_force, log=Log(4)
+    )  # type: ignore[arg-type]
+    floor.taken(app, HOTLIST, 700)  # type: ignore[arg-type]
+    assert custody_kit.provisioned(board, tmp_path).in_force.floor == [0, 0, 0, 700]
 
 
 def test_while_a_story_runs_nothing_is_loaded_and_nothing_taken(tmp_path):
