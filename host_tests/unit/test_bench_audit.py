@@ -3,8 +3,20 @@
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from host_tests.unit.bench_client import NOW, accrual, answered, furnish, redemption, reversal, sealed
-from tools.bench_switch import Ledger, audit
+from host_tests.unit.bench_client import (
+    NOW,
+    STRANGER,
+    accrual,
+    answered,
+    furnish,
+    inquiry,
+    redemption,
+    reversal,
+    sealed,
+    u32,
+    value,
+)
+from tools.bench_switch import Ledger, Programme, audit
 from tools.bench_switch.desk import Desk
 from tools.bench_switch.faults import FaultScript
 from tools.bench_switch.log import MessageLog
@@ -26,6 +38,110 @@ def books(database):
     assert ledger.check() == []
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def moved(books):
+    """And: 8 a stranger's sale, 9 comes along to sara, 10 ali spends offline; a reserve is open, SEQ 9 never came."""
+    books.programme = Programme(allowances=True)
+    books.adjust("ali", 5_000, "a gift", NOW)
+    desk = Desk(books, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
+
+    def ask(request):
+        return answered(request, desk.handle(sealed(request)).data[2:])
+
+    def reserved():
+        return ask(inquiry(extra={0x30: bytes(8)})).tags[0x30][:4]
+
+    ask(accrual(6, 9_000, uid=STRANGER))
+    books.move_card(STRANGER, "sara")
+    ask(value("0220", 7, 50_000, -500, extra={0x30: reserved() + u32(500)}))
+    reserved()
+    ask(reversal(8, accrual(99, 5_000)))
+    verbs = [row.verb for row in books.transactions()]
+    assert verbs[7:] == ["adjust", "accrual", "move", "redemption", "reversal"]
+    assert [(row.state, row.points) for row in books.allowances(closed=True)] == [("used", 1_100), ("open", 1_000)]
+    assert books.check() == []
+    return books
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        (
+            [
+                "UPDATE transactions SET original_id = NULL, points = 0 WHERE id = 5",
+                "DELETE FROM postings WHERE transaction_id = 5",
+            ],
+            "transaction 5 was to undo 4, which stands",
+        ),
+        (
+            ["UPDATE postings SET points = points * 100 WHERE transaction_id = 10"],
+            "transaction 10 does not move what a nameless member had",
+        ),
+        (
+            ["UPDATE members SET provisional = (1 = 0)"],
+            "transaction 10 does not move what a nameless member had",
+        ),
+        (
+            ["UPDATE transactions SET rc = '00' WHERE id = 7"],
+            "transaction 7 is not what its message said: 'redemption 9C599B32 90000 -900 0'",
+        ),
+        (
+            ["UPDATE transactions SET rc = '00', points = -900 WHERE id = 7"],
+            "transaction 7 answered 00 with the approval code ''",
+        ),
+        (
+            ["UPDATE transactions SET amount = 51000 WHERE id = 3"],
+            "transaction 3 is not what its message said: 'accrual 9C599B32 50000 50 0'",
+        ),
+        (
+            ["UPDATE transactions SET uid = 'DEADBEEF' WHERE id = 3"],
+            "transaction 3 is not what its message said: 'accrual 9C599B32 50000 50 0'",
+        ),
+        (
+            ["UPDATE transactions SET content = 'accrual 9C599B32' WHERE id = 3"],
+            "transaction 3 is not what its message said: 'accrual 9C599B32'",
+        ),
+        (
+            ["UPDATE transactions SET content = 'accrual 9C599B32 50000 51 0' WHERE id = 3"],
+            "transaction 3 is not what its message said: 'accrual 9C599B32 50000 51 0'",
+        ),
+        (
+            ["INSERT INTO letters_cleared (terminal_id, seq, ordered_utc) VALUES ('VAFA0001', 4, 1)"],
+            "transaction 6 is booked, and SEQ 4 of VAFA0001 is cleared",
+        ),
+        (
+            [
+                "INSERT INTO reversal_marks (id, terminal_id, stan, de7) SELECT 99, terminal_id, stan, de7 "
+                "FROM transactions WHERE id = 3"
+            ],
+            "transaction 3 is booked after its reversal",
+        ),
+        (
+            [
+                "UPDATE transactions SET member_id = 2 WHERE id = 3",
+                "UPDATE postings SET member_id = 2 WHERE transaction_id = 3 AND account = 'member'",
+            ],
+            "transaction 3 is member 2's, the card was 1's",
+        ),
+        (
+            ["UPDATE allowances SET points = 900000, covered = 900000 WHERE state = 'open'"],
+            "allowance 2 of VAFA0001: 900000 points of at most 5820",
+        ),
+        (
+            ["UPDATE allowances SET uid = '04A1B2C3D4E5F6', state = 'open', used_seq = NULL WHERE id = 1"],
+            "member 1: 2100 points are reserved, more than may be",
+        ),
+        (
+            ["UPDATE transactions SET content = 'reversal 9C599B32 50000 -500 3 1122000001' WHERE id = 5"],
+            "transaction 5 undid what never came",
+        ),
+    ],
+)
+def test_what_other_rows_prove_wrong_is_found(moved, statements, found):
+    change(moved, *statements)
+    assert found in moved.check()
 
 
 def change(ledger, *statements):

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import allowances, outbox
+from tools.bench_switch import allowances, evidence, outbox
 from tools.bench_switch.booking import visits_of
+from tools.bench_switch.evidence import Rows, Sides
 from tools.bench_switch.programme import TIER_NAMES
 from tools.bench_switch.schema import (
     ACCRUAL,
@@ -30,9 +31,6 @@ from tools.bench_switch.schema import (
     TransactionRow,
 )
 
-Sides = list[tuple[str, int, int]]
-Rows = dict[int, TransactionRow]
-
 # Where the points of a member come from and go to.
 _OTHER_SIDE = {ACCRUAL: ISSUED, OPENING: ISSUED, ADJUSTMENT: ISSUED, REDEMPTION: REDEEMED}
 
@@ -51,6 +49,12 @@ def audit(session: Session) -> list[str]:
         *outbox.audit(session, rows),
         *_answers(rows, sides),
         *_reversals(rows, sides),
+        *evidence.contents(session, rows.values()),
+        *evidence.reversals(session, rows),
+        *evidence.cleared(session, rows.values()),
+        *evidence.moves(session, rows, sides),
+        *evidence.owners(session, rows),
+        *evidence.reserves(session, rows, sides),
         *_reasons(session, rows),
         *_standings(session, rows),
     ]

@@ -30,6 +30,7 @@ from tools.bench_switch.schema import (
     ContactRow,
     GrantRow,
     MemberRow,
+    OwnerRow,
     PostingRow,
     ReasonRow,
     ShownRow,
@@ -164,6 +165,7 @@ class Office(Books):
             former = session.get_one(MemberRow, card.member_id)
             card.member_id = to.id
             session.flush()
+            _note_owner(session, card)
             session.execute(delete(GrantRow).where(GrantRow.uid == card.uid, GrantRow.used_seq.is_(None)))
             others = session.scalar(select(func.count()).where(CardRow.member_id == former.id))
             points = balance_of(session, former.id) if former.provisional and not others else 0
@@ -254,9 +256,18 @@ def _new_member(session: Session, entry: Entry, visits: int = 0) -> MemberRow:
 
 
 def _new_card(session: Session, uid: str, member: MemberRow, way: str) -> None:
-    session.add(CardRow(uid=uid, member_id=member.id, state="active"))
+    card = CardRow(uid=uid, member_id=member.id, state="active")
+    session.add(card)
     session.flush()
     session.add(WayRow(uid=uid, way=way))
+    _note_owner(session, card)
+
+
+def _note_owner(session: Session, card: CardRow) -> None:
+    """Keep whose the card is from now on: its member is locked, so what comes later has a higher id."""
+    last = session.scalar(select(func.max(TransactionRow.id))) or 0
+    session.add(OwnerRow(uid=card.uid, member_id=card.member_id, after_id=last))
+    session.flush()
 
 
 def _take_in(session: Session, entry: Entry, taken: Taken) -> None:

@@ -60,6 +60,18 @@ class CardRow(Base):
     state: Mapped[str] = mapped_column(String(10), default="active")
 
 
+class OwnerRow(Base):
+    """Whose a card was from a transaction on (those after `after_id`). Nothing is known of the time before its first
+    row: cards of books that are older, and those of nameless members, have one only when they are given to another."""
+
+    __tablename__ = "card_owners"
+    __table_args__ = (Index("owners_by_card", "uid"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    uid: Mapped[str] = mapped_column(ForeignKey("cards.uid"))
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
+    after_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class WayRow(Base):
     """How a card is known beyond its UID; a card without a row is a legacy card of which no counter was seen.
 
