@@ -148,7 +148,7 @@ class Line:
             self._later(back_ms, self._deliver, data, None)
             self._later(back_ms, self.hang_up)
             return
-        if kind in (weather.WRONG_MAC, weather.REPLAYED):
+        if kind == weather.WRONG_MAC:
             answer = None
         self._later(back_ms, self._deliver, data, answer)
 

@@ -122,6 +122,7 @@ class Switch:
         self._log = _Noted(now_utc)
         self._desk = Desk(self.ledger, self.faults, self._log, now_utc)
         self._scripted = ""
+        self._last: dict[str, Answer] = {}  # what a replay brings again: a terminal may still wait for just that
         self._purses: dict[int, Purse] = {}
         self._refused: dict[tuple[str, int], str] = {}  # for good, and so it stays however late a message comes
         self._seen: set[tuple[str, int]] = set()  # (terminal, SEQ) that a decision was made of
@@ -166,6 +167,9 @@ class Switch:
             if answer.rc and answer.rc not in weather.UNDECIDED and fate.kind != weather.REFUSED:
                 self._seen.add((terminal_id, answer.seq))
         self._heard(terminal_id, answer.line(reaction.reason))
+        if fate.kind == weather.REPLAYED:  # the log has what was sent again, not what this was answered
+            return reaction, self._last.pop(terminal_id, None)
+        self._last[terminal_id] = answer
         return reaction, answer
 
     def _count_up(self, terminal_id: str, answer: Answer) -> None:
