@@ -50,7 +50,7 @@ def test_a_look_up_in_the_longest_list_reads_a_dozen_rows(tmp_path, monkeypatch)
     read = []
 
     def counting(name, mode):
-        file = open(name, mode)
+        file = open(name, mode)  # noqa: SIM115 - what is returned below is the context
         real = file.read
 
         class Reading:

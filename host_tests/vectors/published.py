@@ -1,6 +1,7 @@
 """Published test vectors, and the product's answers to them: one list for CPython and for the device's interpreter.
 
-Keep to the subset of Python both have. Sources: RFC 4493 section 4; RFC 3394 section 4; NXP AN10922 rev. 2.2; AN10957; ISO/IEC 14443-3;
+Keep to the subset of Python both have. Sources: RFC 4493 section 4; RFC 3394 section 4;
+NXP AN10922 rev. 2.2; AN10957; ISO/IEC 14443-3;
 AN12196 rev. 2.0, by section and table. Each vector is (name, what came out, what was published), in hex.
 """
 

@@ -74,7 +74,10 @@ TAGS = {
     0x26: ("BASKET", "category u8"),
     0x27: ("REFCODE", "ASCII"),
     0x28: ("ACK", "date, text: the remark that was answered"),
-    0x30: ("ALLOWANCE", "id u32, points u32, valid until u32 UTC; from the terminal id and points it holds or used, section 12"),
+    0x30: (
+        "ALLOWANCE",
+        "id u32, points u32, valid until u32 UTC; from the terminal id and points it holds or used, section 12",
+    ),
     0x31: ("RELEASE", "id u32, unused points u32; in a 0800 id 0 and a time, section 12"),
     0x32: ("SDM", "what the card wrote to prove itself, section 10"),
     0x33: ("EV2", "a step of a relayed authentication, section 10"),
