@@ -250,6 +250,18 @@ def test_a_cache_of_other_keys_is_dropped_though_the_first_sectors_tried_take_no
     assert [members.get(uid(n)).points for n in range(20)] == list(range(20))
 
 
+@CACHES
+def test_a_cache_dropped_on_flash_with_known_bad_sectors_keeps_every_member_told_after_it(cache: type) -> None:
+    nor, members = filled(cache)
+    nor.bad_blocks = dict.fromkeys(range(5), "worn")
+    for _ in range(2):  # the first time it learns which sectors take nothing
+        members.forget_all()
+        for n in range(120):
+            members.put(Member(uid(n), n, "Sara", n, NOW_UTC))
+            rest(members)
+    assert [n for n in range(120) if members.get(uid(n)) is None] == []
+
+
 @pytest.mark.parametrize("fault", ["worn", "silent"])
 @CACHES
 def test_a_dropped_cache_never_returns_from_the_sectors_that_took_no_erase(cache: type, fault: str) -> None:
