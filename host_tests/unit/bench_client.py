@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from tools.bench_switch import BenchSwitch, Ledger
+from tools.bench_switch.desk import Desk
+from tools.bench_switch.faults import FaultScript
+from tools.bench_switch.log import MessageLog
 
 TERMINAL = "VAFA0001"
 MERCHANT = "DEMOSHOP0000001"
@@ -261,3 +264,22 @@ def furnish(ledger: Ledger) -> None:
     ledger.add_card(ALI, "ali")
     ledger.add_member("sara", 1002)
     ledger.add_card(SARA, "sara")
+
+
+@contextlib.contextmanager
+def furnished_desk(database: str):
+    """A desk over furnished books, which must be right when the test is done with them."""
+    ledger = Ledger(database)
+    furnish(ledger)
+    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
+    desk.ledger = ledger
+    yield desk
+    assert ledger.check() == []
+    ledger.close()
+
+
+def ask(desk, request):
+    """What the desk answers, read as a terminal reads it."""
+    reaction = desk.handle(sealed(request))
+    assert int.from_bytes(reaction.data[:2], "big") == len(reaction.data) - 2
+    return answered(request, reaction.data[2:])

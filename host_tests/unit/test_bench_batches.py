@@ -9,29 +9,24 @@ from sqlalchemy import delete, update
 
 from host_tests.unit.bench_client import (
     ALI,
-    NOW,
     SARA,
     TERMINAL,
     accrual,
-    answered,
+    ask,
     card_fields,
-    furnish,
+    furnished_desk,
     i32,
     network,
     redemption,
     reversal,
-    sealed,
     stan,
     tlv,
     u32,
     untlv,
 )
-from tools.bench_switch import Ledger, Programme
+from tools.bench_switch import Programme
 from tools.bench_switch.batch_tables import BatchRow, FactRow
 from tools.bench_switch.batches import COMPARED, KINDS, equal, parsed, spelt, together
-from tools.bench_switch.desk import Desk
-from tools.bench_switch.faults import FaultScript
-from tools.bench_switch.log import MessageLog
 from tools.bench_switch.schema import PostingRow, TransactionRow
 
 TAG = bytes(range(8))
@@ -40,18 +35,8 @@ SESSIONS = iter(range(0x80000100, 0x80001000))
 
 @pytest.fixture
 def desk(database):
-    ledger = Ledger(database)
-    furnish(ledger)
-    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
-    desk.ledger = ledger
-    yield desk
-    assert ledger.check() == []
-    ledger.close()
-
-
-def ask(desk, request):
-    reaction = desk.handle(sealed(request))
-    return answered(request, reaction.data[2:])
+    with furnished_desk(database) as desk:
+        yield desk
 
 
 def row(kind, clerk, count, money, points):

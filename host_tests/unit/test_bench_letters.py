@@ -10,7 +10,9 @@ from host_tests.unit.bench_client import (
     TERMINAL,
     accrual,
     answered,
+    ask,
     furnish,
+    furnished_desk,
     network,
     redemption,
     reversal,
@@ -31,17 +33,8 @@ DISPUTE, ADMIN = 0x53, 0x54
 
 @pytest.fixture
 def desk(database):
-    ledger = Ledger(database)
-    furnish(ledger)
-    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
-    desk.ledger = ledger
-    yield desk
-    assert ledger.check() == []
-    ledger.close()
-
-
-def ask(desk, request):
-    return answered(request, desk.handle(sealed(request)).data[2:])
+    with furnished_desk(database) as desk:
+        yield desk
 
 
 def told(desk, function="301", session=0x80000001, done=None):

@@ -9,11 +9,11 @@ from host_tests.unit.bench_client import (
     STRANGER,
     TERMINAL,
     accrual,
-    answered,
+    ask,
     furnish,
+    furnished_desk,
     redemption,
     reversal,
-    sealed,
 )
 from tools.bench_switch import Ledger, LedgerError, Programme, outbox
 from tools.bench_switch.desk import Desk
@@ -27,18 +27,9 @@ NONE, WRITTEN, NO_NUMBER = b"\0", b"\1", b"\2"
 @pytest.fixture
 def desk(database):
     """A desk whose ali reads Persian and whose sara gave no number."""
-    ledger = Ledger(database)
-    furnish(ledger)
-    ledger.set_contact("ali", "0912 345 6789")
-    desk = Desk(ledger, FaultScript(), MessageLog(lambda: NOW), lambda: NOW)
-    desk.ledger = ledger
-    yield desk
-    assert ledger.check() == []
-    ledger.close()
-
-
-def ask(desk, request):
-    return answered(request, desk.handle(sealed(request)).data[2:])
+    with furnished_desk(database) as desk:
+        desk.ledger.set_contact("ali", "0912 345 6789")
+        yield desk
 
 
 def written(desk):
