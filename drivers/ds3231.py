@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SECONDS = const(0x00)
+_ALARMS = const(0x07)  # seven bytes; no alarm is ever enabled
 _STATUS = const(0x0F)
 _OSF = const(0x80)  # oscillator stop flag: the time cannot be trusted
 _TWELVE_HOURS = const(0x40)
@@ -51,6 +52,14 @@ class DS3231:
         self._i2c.readfrom_mem_into(self._address, _STATUS, self._status)
         self._status[0] &= ~_OSF & 0xFF
         self._i2c.writeto_mem(self._address, _STATUS, self._status)
+
+    def keep(self, data: bytes) -> None:
+        """Seven bytes, where the two alarms would stand, which nobody uses: the battery keeps them."""
+        self._i2c.writeto_mem(self._address, _ALARMS, data)
+
+    def kept(self) -> bytes:
+        """What `keep` wrote, or whatever stands there."""
+        return self._i2c.readfrom_mem(self._address, _ALARMS, 7)
 
     def lost_power(self) -> bool:
         """Whether the clock stopped since it was last set."""

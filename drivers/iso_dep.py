@@ -36,8 +36,8 @@ _S_DESELECT = const(0xC2)
 _S_WTX = const(0xF2)
 _NUMBER = const(0x01)
 
-_FSC = (16, 24, 32, 40, 48, 64, 96, 128, 256)  # table 1; codes above 8 are taken as 8
-_RATES = (106, 212, 424, 848)
+_FSC = const((16, 24, 32, 40, 48, 64, 96, 128, 256))  # table 1; codes above 8 are taken as 8
+_RATES = const((106, 212, 424, 848))
 _OVERHEAD = const(3)  # of a frame: PCB and CRC
 _ROOM = const(63)  # FIFO without the PCB
 _FSDI_MAX = const(5)

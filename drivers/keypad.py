@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
 
+_LONGEST_MS = const(0x1FFFFFFF)
 _SETTLE_MS = const(8)  # membrane contacts chatter for less than 5 ms
 
 
@@ -22,7 +23,7 @@ class Keypad:
         self._rows = rows
         self._columns = columns
         self._stable = 0  # keys held down, one bit each, index = row * columns + column
-        self._candidate = 0
+        self._candidate = 0  # what the last scans all saw, since when
         self._since = ticks_ms()
         for row in rows:
             row(0)
@@ -31,23 +32,35 @@ class Keypad:
         """The index of a newly pressed key (row * columns + column), or -1."""
         raw = self._read()
         now = ticks_ms()
-        if raw != self._candidate:
+        # Each key settles by itself: one that was down, or up, in all scans of that time. To wait until the whole
+        # matrix rests would let the next finger of a rolling hand hide which of the two came first.
+        before, for_ms = self._candidate, ticks_diff(now, self._since)
+        if raw != before:
             self._candidate = raw
             self._since = now
+        if raw == self._stable or for_ms < _SETTLE_MS:
             return -1
-        if raw == self._stable or ticks_diff(now, self._since) < _SETTLE_MS:
+        if self._is_ambiguous(raw) or self._is_ambiguous(before):
             return -1
-        if self._is_ambiguous(raw):
-            return -1
-        pressed = raw & ~self._stable
+        self._stable &= raw | before
+        pressed = raw & before & ~self._stable
         if not pressed:
-            self._stable = raw
             return -1
         key = 0
         while not pressed >> key & 1:
             key += 1
-        self._stable = self._stable & raw | 1 << key  # a second new key is reported by the next scan
+        self._stable |= 1 << key  # a second new key is reported by the next scan
         return key
+
+    def is_down(self, key: int) -> bool:
+        """Whether the last scans found this key held."""
+        return bool(self._stable >> key & 1)
+
+    def held_ms(self) -> int:
+        """How long the keys that are down now have been so; 0 when none is."""
+        if not self._candidate:
+            return 0
+        return ticks_diff(ticks_ms(), self._since) & _LONGEST_MS  # a key held for days is held all the same
 
     def _read(self) -> int:
         """All contacts as bits; rows are low before and after."""

@@ -60,9 +60,10 @@ _T_AUTO = const(0x80)
 QUICK_US = const(500)  # REQA, anticollision and SELECT are answered after 1236/fc = 91 us (ISO/IEC 14443-3)
 PATIENT_US = const(5_000)  # what a card may take for data (NTAG21x data sheet, table "timings")
 
-_RATES = (106, 212, 424, 848)  # kbit/s, by their code in TxModeReg and RxModeReg (9.3.2.3, 9.3.2.4)
-_PAUSES = (0x26, 0x15, 0x0A, 0x05)  # ModWidthReg: a pause has to become shorter with the bit
+_RATES = const((106, 212, 424, 848))  # kbit/s, by their code in TxModeReg and RxModeReg (9.3.2.3, 9.3.2.4)
+_PAUSES = const((0x26, 0x15, 0x0A, 0x05))  # ModWidthReg: a pause has to become shorter with the bit
 
+_GAINS = const((18, 23, 0, 0, 33, 38, 43, 48))  # dB by RxGain (9.3.3.6); 2 and 3 are as 0 and 1
 _ATTEMPTS = const(2)
 _READY_TRIES = const(20)
 
@@ -83,7 +84,8 @@ _FIXED = (
     (_COM_IEN, 0x80 | _LINE_SOURCES),  # IRqInv: the line is low while an enabled flag is set (9.3.1.3)
     (_DIV_IEN, 0x80),  # IRQPushPull: no pull-up needed (9.3.1.4)
 )
-_AS_RESET = (0x16, 0x17, 0x18, 0x19, 0x1C, 0x1D, 0x27, 0x28, 0x29, 0x36)  # TxSel .. MfRx, GsN .. ModGsP, AutoTest
+# TxSel .. MfRx, GsN .. ModGsP, AutoTest
+_AS_RESET = const((0x16, 0x17, 0x18, 0x19, 0x1C, 0x1D, 0x27, 0x28, 0x29, 0x36))
 _WATCHED = (
     bytes(READ | register for register in (_VERSION, _TX_CONTROL, _TX_MODE, _RX_MODE, _MOD_WIDTH, _RF_CFG))
     + bytes(READ | register for register in (_T_MODE, _T_PRESCALER, _T_RELOAD_HIGH, _T_RELOAD_LOW, _COMMAND, _STATUS2))
@@ -136,9 +138,13 @@ class Chip(Registers):
 
     def set_gain(self, db: int) -> None:
         """Receiver gain in dB: 18, 23, 33, 38, 43 or 48."""
-        self._gain = {18: 0x00, 23: 0x10, 33: 0x40, 38: 0x50, 43: 0x60, 48: 0x70}[db] | 0x08
+        self._gain = _GAINS.index(db) << 4 | 0x08
         self._wanted[_AT_RF_CFG] = self._gain & 0x70
         self.write(_RF_CFG, self._gain)
+
+    def gain_db(self) -> int:
+        """As it was set."""
+        return _GAINS[self._gain >> 4 & 7]
 
     def sleep(self) -> None:
         """Soft power-down (8.6.2): field and receiver off, registers and FIFO kept, a few microamperes. See `wake`."""

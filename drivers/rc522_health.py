@@ -45,6 +45,10 @@ _ERR_HOT = const(0x40)
 _DRIVERS_ON = const(0x03)
 
 _TRIES = const(20)
+_BUS_TRIES = const(100)
+_RELOAD_LOW = const(0x2D << 1)  # any register that holds eight bits will do
+_VERSION = const(0x37 << 1)
+_FIELD_MS = const(10)
 _LISTEN_US = const(10_000)
 _LATE_US = const(10_000)  # timer, release and a busy scheduler
 
@@ -98,6 +102,39 @@ def judged(version: int, digest: bytes) -> str:
     if reference is None:
         return UNKNOWN
     return PASSED if digest.hex() == reference else FAILED
+
+
+async def bus_errors(chip: "MFRC522") -> int:
+    """How many of a hundred answers were wrong: of VersionReg, and of a register that was just written. Raises
+    ChipAbsent."""
+    version = await chip.init()
+    wrong = 0
+    try:
+        for i in range(_BUS_TRIES):
+            pattern = i * 37 & 0xFF
+            if i & 1:
+                chip.write(_RELOAD_LOW, pattern)
+                wrong += chip.read(_RELOAD_LOW) != pattern
+            else:
+                wrong += chip.read(_VERSION) != version
+            if i % 10 == 9:
+                await asyncio.sleep_ms(0)
+    finally:
+        await chip.init()
+    return wrong
+
+
+async def stands_field(chip: "MFRC522") -> bool:
+    """Whether the chip is what it was set up to be after its field came on, which takes ten times the current. Raises
+    ChipAbsent."""
+    await chip.init()
+    try:
+        chip.field_on()
+        await asyncio.sleep_ms(_FIELD_MS)
+        return chip.check()
+    finally:
+        chip.field_off()
+        await chip.init()
 
 
 async def self_test_bytes(chip: "MFRC522") -> bytes:

@@ -2,7 +2,8 @@
 
 `buffer` is MONO_VLSB (8 pages of 128 bytes, bit 0 on top), drawn by whoever owns it, for example a
 `framebuf.FrameBuffer`. Knows no text. Section numbers are of the SSD1306 datasheet, revision 1.1. Raises OSError when
-the display does not acknowledge; the next `show` then sends everything.
+the display does not acknowledge; the next `show` then sets the controller up anew, which may have lost its power, and
+sends everything.
 """
 
 from micropython import const
@@ -20,8 +21,9 @@ _PAGE_RANGE = const(0x22)
 _SET_CONTRAST = const(0x81)
 _DISPLAY_OFF = const(0xAE)
 _DISPLAY_ON = const(0xAF)
+_NOP = const(b"\x00\xe3")
 
-_SETUP = (
+_SETUP = const(
     b"\x00"
     b"\xae"  # off while it is set up
     b"\xd5\x80"  # clock as after reset
@@ -53,19 +55,21 @@ class SSD1306:
         self._line = bytearray(1 + _WIDTH)
         self._line[0] = _DATA
         self._line_view = memoryview(self._line)
-        self._all = True  # after power-up the display's RAM is noise
+        self._contrast = bytearray((_COMMANDS, _SET_CONTRAST, 0x7F))  # as after its reset
+        self._all = True  # after power-up the display is dark and its RAM is noise
 
     def init(self) -> None:
         """Set the controller up and light the panel with what `buffer` holds."""
         self._all = True
-        self._i2c.writeto(self._address, _SETUP)
         self.show()
-        self.power(True)
 
     def show(self) -> None:
         """Send the changed column range of every changed page; nothing when nothing changed."""
         everything = self._all
         self._all = True  # stays set when an acknowledge is missing half way
+        if everything:
+            self._i2c.writeto(self._address, _SETUP)
+            self._i2c.writeto(self._address, self._contrast)
         for number in range(_PAGES):
             page, shown = self._pages[number], self._shown_pages[number]
             if everything:
@@ -78,11 +82,22 @@ class SSD1306:
                 while page[last] == shown[last]:
                     last -= 1
                 self._send(number, first, last)
+        if everything:
+            self.power(True)
         self._all = False
 
+    def alive(self) -> None:
+        """Two bytes that change nothing. Raises OSError when the display does not acknowledge them."""
+        try:
+            self._i2c.writeto(self._address, _NOP)
+        except OSError:
+            self._all = True  # its power may have gone
+            raise
+
     def contrast(self, level: int) -> None:
-        """Brightness, 0 to 255."""
-        self._i2c.writeto(self._address, bytes((_COMMANDS, _SET_CONTRAST, level)))
+        """Brightness, 0 to 255; one that does not answer gets it when it is set up again."""
+        self._contrast[2] = level
+        self._i2c.writeto(self._address, self._contrast)
 
     def power(self, on: bool) -> None:
         """Light or darken the panel; its content stays."""
