@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.core.ports import Rtc
 
+_BY_HAND_S = const(120)  # beside the switch's time a hand is believed only so far
 _TEHRAN_OFFSET_S = const(12600)  # +03:30 all year since 2022-09-21
 
 
@@ -35,6 +36,7 @@ class Clock:
         self._earliest_utc = max(earliest_utc, _FIRST_UTC)
         self.floor_utc = floor_utc
         self.quality = CLOCK_NEVER_SET
+        self.drift_s: "int | None" = None  # of the battery clock, as the switch corrected it after this start
         self._base_utc = floor_utc
         self._base_ticks = ticks_ms()
 
@@ -73,6 +75,8 @@ class Clock:
         if not self._earliest_utc <= host_utc <= _LAST_UTC:
             return None
         correction_s = host_utc - self.now_utc()
+        if self.quality == CLOCK_DRIFTED:
+            self.drift_s = correction_s
         if self.quality != CLOCK_OK or abs(correction_s) >= 2:
             self._set_base(host_utc)
             try:
@@ -80,6 +84,26 @@ class Clock:
             except OSError:
                 pass  # without its battery clock the terminal keeps the switch's time until it is switched off
         self.quality = CLOCK_OK
+        return correction_s
+
+    def set_by_hand(self, utc: int) -> "int | None":
+        """Take a technician's word for it and write the battery clock; the correction in seconds.
+
+        None when it cannot be: before a time that has passed, or far from what the switch told. The quality stays: a
+        person's watch is no better than a battery.
+        """
+        correction_s = utc - self.now_utc()
+        if self.quality == CLOCK_OK and abs(correction_s) > _BY_HAND_S:
+            return None
+        if not self.floor_utc <= utc <= _LAST_UTC:
+            return None
+        self._set_base(utc)
+        try:
+            self._rtc.write(*from_utc(utc))
+        except OSError:
+            pass  # as above
+        if self.quality == CLOCK_NEVER_SET:
+            self.quality = CLOCK_DRIFTED
         return correction_s
 
     def _set_base(self, utc: int) -> None:

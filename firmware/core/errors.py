@@ -196,6 +196,20 @@ class Refused(VafaError):
         self.code = code
 
 
+# --- programs at the serial port --------------------------------------------------------------------------------------
+
+
+class RpcError(VafaError):
+    """What a method answers instead of a result: `number` as in docs/console.md, `code` the terminal's own code where
+    the screen has one, `retry_ms` when asking again later may help."""
+
+    def __init__(self, number: int, text: str = "", code: str = "", retry_ms: int = 0) -> None:
+        super().__init__(text or str(number))
+        self.number = number
+        self.code = code or str(number)
+        self.retry_ms = retry_ms
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 

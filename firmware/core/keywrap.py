@@ -12,8 +12,8 @@ from firmware.core.errors import VafaError
 
 _ECB = const(1)
 _BLOCK = const(8)  # RFC 3394 counts in half blocks of the cipher
-_CHECK = b"\xa6\xa6\xa6\xa6\xa6\xa6\xa6\xa6"  # RFC 3394 2.2.3.1
-_CHECK_PADDED = b"\xa6\x59\x59\xa6"  # RFC 5649 3, followed by the length
+_CHECK = const(b"\xa6\xa6\xa6\xa6\xa6\xa6\xa6\xa6")  # RFC 3394 2.2.3.1
+_CHECK_PADDED = const(b"\xa6\x59\x59\xa6")  # RFC 5649 3, followed by the length
 
 
 class KeyDamaged(VafaError):

@@ -6,7 +6,7 @@ which unit, how long it may take and what it raises.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, Iterator, Protocol
+    from typing import Any, Iterable, Iterator, Protocol, Sequence
 
     from firmware.core.types import CardData, JournalEntry, Member, Reply, Result, Transaction
 
@@ -52,6 +52,17 @@ if TYPE_CHECKING:
             ...
 
         def __iter__(self) -> Iterator[JournalEntry]: ...
+
+    class Search(Protocol):
+        """Looks for one record; `seq` is what it found, 0 nothing (yet). `taken_back`: it was by this reference."""
+
+        reference: str
+        seq: int
+        taken_back: bool
+
+        def piece(self) -> bool:
+            """Read one more sector; True: call again."""
+            ...
 
     class Journal(Protocol):
         """The journal of transactions on raw flash. When a call returns, what it wrote survives a power cut."""
@@ -103,9 +114,9 @@ if TYPE_CHECKING:
             """It is about to be sent and cannot be voided any more; False when it is not pending: do not send it."""
             ...
 
-        def void(self, seq: int, clerk: int, time_utc: int, reason: str = "") -> None:
+        def void(self, seq: int, clerk: int, time_utc: int, reason: str = "", reference: str = "") -> None:
             """Take back a pending sale that was certainly never sent. Raises StoreError when it may have been. With a
-            reason, of 27 bytes at most: a person gives a dead letter up."""
+            reason, of 27 bytes at most: a person gives a dead letter up. `reference` of the cash register's order."""
             ...
 
         def bury(self, seq: int, rc: str) -> None:
@@ -114,7 +125,7 @@ if TYPE_CHECKING:
 
         def find(self, seq: int) -> JournalEntry | None: ...
         def last(self) -> JournalEntry | None:
-            """The newest accrual or redemption, for the reprint after a power cut."""
+            """The newest that is neither reversal nor remark, for the reprint after a power cut."""
             ...
 
         def unanswered(self) -> Iterator[Transaction]:
@@ -145,6 +156,11 @@ if TYPE_CHECKING:
 
         def history(self, first_seq: int, last_seq: int = 0xFFFFFFFF) -> History:
             """Every transaction of these SEQs with what became of it, in the order they were decided."""
+            ...
+
+        def search(self, reference: str, since_utc: int = 0) -> Search:
+            """For the newest transaction with this reference of the cash register; what is older than that need not be
+            found. Only once all is loaded."""
             ...
 
         def last_tag(self) -> tuple[bytes, int]:
@@ -181,9 +197,10 @@ if TYPE_CHECKING:
             counter: int = 0,
             sun: bytes = b"",
             allowance: tuple[int, int] | None = None,
+            more: Sequence[tuple[int, bytes]] = (),
         ) -> Reply:
             """0100/0110, processing code 31; `sun` is offered as proof; `allowance` is (number, points) to name, (0, 0)
-            none held, when one is asked for. Raises LinkError."""
+            none held, when one is asked for; `more` LT-87 tags say what else is. Raises LinkError."""
             ...
 
         async def relay(self, uid: bytes, step: bytes) -> tuple[bytes, Reply]:
@@ -202,22 +219,55 @@ if TYPE_CHECKING:
             """Whether no value may be moved; see `halted`."""
             ...
 
-        def halted(self) -> str:
-            """Code of what forbids value: keys refused, terminal blocked, stopped; "" when nothing does."""
+        def halted(self, spends: bool = False) -> str:
+            """Code of what forbids value: keys refused, terminal blocked, stopped; with `spends` also of what lets it
+            earn only. "" when nothing does."""
             ...
+
+        fault: str  # code of what keeps the terminal offline, "" when nothing does
 
         def wake(self) -> None:
             """Something was appended to the queue."""
             ...
 
+        def hurry(self) -> None:
+            """Somebody waits for a connection: try now, however long the last tries failed."""
+            ...
+
     class Display(Protocol):
-        """128x64, one bit, MONO_VLSB: `buffer` holds 8 pages of 128 bytes; `show` sends what changed."""
+        """128x64, one bit, MONO_VLSB: `buffer` holds 8 pages of 128 bytes; `show` sends what changed, `alive` nothing.
+
+        Both raise OSError when nobody takes it.
+        """
 
         buffer: bytearray
         width: int
         height: int
 
         def show(self) -> None: ...
+        def alive(self) -> None: ...
+        def contrast(self, level: int) -> None:
+            """Brightness, 0 to 255. Raises OSError."""
+            ...
+
+    class Face(Protocol):
+        """One kind of letters. Heights and widths in pixels."""
+
+        @property
+        def ROW_PX(self) -> int: ...
+        @property
+        def BIG_PX(self) -> int: ...
+        @property
+        def MARGIN_PX(self) -> int: ...
+        def width(self, text: str, big: bool, rtl: bool) -> int: ...
+        def draw(self, frame: Any, text: str, x: int, y: int, big: bool, ink: int, rtl: bool) -> None: ...
+
+    class Faces(Protocol):
+        """The letters there are; `rtl`: a row begins at the right."""
+
+        @property
+        def rtl(self) -> bool: ...
+        def of(self, text: str) -> Face: ...
 
     class Keypad(Protocol):
         """`scan` returns the index of a newly pressed key (row * columns + column) or -1; debounces by itself."""
@@ -230,8 +280,18 @@ if TYPE_CHECKING:
         def tone(self, hz: int) -> None: ...
 
     class Printer(Protocol):
-        """Line printer. `ready` says whether paper can be printed now; nothing is ever lost when it is not."""
+        """Receipt printer; it never waits but in `ready`, and raises OSError when what it was given is lost.
+
+        `heard`: what keeps it from printing it said itself. `ready`: whether it can print now. `busy`: it must not be
+        given more yet; with `whole`, it has not printed everything. `size` 1 emphasised, 2 tall, 3 tall and wide;
+        `place` 1 centred, 2 right. A band is rows of dots, `width` bytes each, highest bit left.
+        """
+
+        heard: bool
 
         def ready(self) -> bool: ...
-        def line(self, text: str) -> None: ...
+        def busy(self, whole: bool = False) -> bool: ...
+        def line(self, text: str, size: int = 0, place: int = 0) -> None: ...
+        def band(self, width: int, dots: bytearray) -> None: ...
+        def qr(self, text: str) -> None: ...
         def cut(self) -> None: ...

@@ -4,6 +4,8 @@
 and a heading in docs/troubleshooting.md.
 """
 
+from micropython import const
+
 # Entry at the keys: told in one line while the question stays open.
 AMOUNT_ZERO = "P10"
 AMOUNT_TOO_LARGE = "P11"
@@ -24,6 +26,8 @@ CARD_TO_RENEW = "P28"  # it looks like a copy; nobody is accused at the counter
 
 NOTHING_REJECTED = "P41"
 QUEUE_OLD = "P42"
+EARNED_OFTEN = "P43"
+STILL_WAITING = "P44"
 
 # Spending without the switch.
 NOTHING_RESERVED = "P50"
@@ -38,44 +42,56 @@ NOT_RECONCILED = "P61"
 TOTALS_DISPUTED = "L20"  # the switch's word, so the link's letter
 TOTALS_CHANGED = "L21"
 
+# Members.
+BAD_MOBILE = "P73"
+NO_SUCH_DAY = "P74"
+CARD_IS_BOUND = "P75"
+NO_CODE_SENT = "P76"
+SIX_DIGITS = "P77"
+BAD_REFERRER = "P78"
+WAITS_ALREADY = "P79"
+
+# Who works here.
+PIN_WRONG = "P90"  # or nobody has this number: the two are told alike
+PIN_PAUSED = "P91"
+PIN_LOCKED = "P92"
+PIN_NOT_TAKEN = "P93"
+ABOVE_LIMIT = "P94"
+OWN_CARD = "P95"
+
+# Taking back and finding.
+NOT_TO_VOID = "P85"
+ON_ITS_WAY = "P87"
+REFERENCE_UNKNOWN = "P88"
+REFUND_OFFLINE = "P89"
+
+# Offers and vouchers.
+VOUCHER_NUMBER = "P80"
+OFFER_NEEDS_SWITCH = "P81"
+OFFER_DOES_NOT_FIT = "P82"
+NO_VOUCHER_NOW = "P83"
+
+# The cash register's orders: told to it, the last one on the screen.
+TILL_BUSY = "E10"
+TILL_LOCKED = "E11"
+REF_UNKNOWN = "E13"
+REF_USED = "E14"
+TOO_LATE = "E15"
+PRICE_TOO_SMALL = "E17"
+
 # Outcomes and the machine around a flow.
 NOTHING_TO_REPRINT = "P31"
+DISPLAY_DARK = "R02"
 PRINTER_NOT_READY = "P32"
-
-LOCAL_REFUSALS = (
-    AMOUNT_ZERO,
-    AMOUNT_TOO_LARGE,
-    TOO_MANY_DIGITS,
-    WRONG_KEY,
-    POINTS_NOT_ALLOWED,
-    TOO_FEW_POINTS,
-    NEEDS_CONNECTION,
-    CARD_CANNOT_SPEND,
-    CARD_BLOCKED,
-    QUEUE_FULL,
-    OFFLINE_NOT_ALLOWED,
-    NO_BALANCE_KNOWN,
-    VALUE_STOPPED,
-    CARD_TO_RENEW,
-    NOTHING_RESERVED,
-    SPENT_ONCE,
-    OFFLINE_LIMIT,
-    DATA_TOO_OLD,
-    CLOCK_UNSURE,
-    NOTHING_TO_REPRINT,
-    PRINTER_NOT_READY,
-    NOT_ALL_SENT,
-    NOT_RECONCILED,
-    TOTALS_DISPUTED,
-    TOTALS_CHANGED,
-    NOTHING_REJECTED,
-    QUEUE_OLD,
-)
+PRINTER_SILENT = "P33"
+PRINTER_BUSY = "P34"
 
 # DE39 values with a text of their own (LT-87 section 9); H99 stands for every other.
-_HOST_CODES = ("12", "13", "14", "25", "30", "41", "43", "51", "54", "57", "58", "59", "61", "62", "65")
+_HOST_CODES = const((
+    "12", "13", "14", "21", "25", "26", "30", "38", "41", "43", "51", "54", "55", "56", "57", "58", "59", "61", "62",
+    "64", "65", "76", "79", "80",
+))  # fmt: skip
 OTHER_HOST_REFUSAL = "H99"
-HOST_REFUSALS = tuple(["H" + rc for rc in _HOST_CODES] + [OTHER_HOST_REFUSAL])
 
 
 def host_refusal(rc: str) -> str:

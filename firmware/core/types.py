@@ -3,8 +3,8 @@
 `CardSeen -> CardData -> Member -> Transaction -> JournalEntry -> Reply -> Outcome`. Records are small and are never
 changed after they were made. This module knows no chip, no store and no wire format.
 
-Units: money in minor units of the terminal's currency (rial has none, so rial), points as signed whole points, time
-as whole seconds since 1970-01-01 UTC, durations in milliseconds.
+Units: money in minor units of its currency (rial has none, so rial), points as signed whole points, time as whole
+seconds since 1970-01-01 UTC, durations in milliseconds.
 """
 
 from micropython import const
@@ -18,6 +18,12 @@ AUTH_AES = const(2)
 ACCRUAL = const(1)
 REDEMPTION = const(2)
 REVERSAL = const(3)
+REFUND = const(4)  # of an earlier sale or redemption, whole or in part: the opposite sign of points
+VOID = const(5)  # of one in this batch that the switch has booked
+ISSUE = const(6)  # a voucher for the next visit
+USE = const(7)  # a voucher is used up
+ENROL = const(8)  # a card and a mobile number become a member, or a card takes another's place
+REMARK = const(9)  # moves nothing: an answer of the customer, a reason, a dispute
 
 # Who approves: ONLINE waits for the switch's answer, OFFLINE was approved here and travels as an advice.
 ONLINE = const(0)
@@ -43,11 +49,36 @@ SETTLED = const(4)  # the switch has acknowledged it
 DEAD = const(5)  # the switch refused it for good; a person has to look at it
 VOIDED = const(6)  # taken back here before it was sent: the switch never hears of it
 
+# What a sale was for the programme's visit count.
+VISIT_NONE = const(0)  # not known, or one more on the same day
+VISIT_NEW = const(1)  # the first ever
+VISIT_RETURNING = const(2)
+VISIT_REACTIVATED = const(3)  # a member who had lapsed
+
+# What becomes of a text message to the member (LT-87 tag 43).
+SMS_NONE = const(0)
+SMS_QUEUED = const(1)
+SMS_NO_NUMBER = const(2)
+
+# What comes next (LT-87 tag 25).
+NEXT_REWARD = const(1)
+NEXT_TIER = const(2)
+
 # Tiers (LT-87 tag 10).
 TIER_NONE = const(0)
 TIER_BRONZE = const(1)
 TIER_SILVER = const(2)
 TIER_GOLD = const(3)
+
+# Rungs of the ladder (LT-87 tag 13): no card, enrolled and never bought, bought once, more than once, loyal, advocate.
+RUNG_UNKNOWN = const(-1)
+RUNG_NO_CARD = const(0)
+RUNG_ENROLLED = const(1)
+RUNG_FIRST = const(2)
+RUNG_REPEAT = const(3)
+RUNG_LOYAL = const(4)
+RUNG_ADVOCATE = const(5)
+YEARS_UNKNOWN = const(-1)
 
 
 class CardSeen:
@@ -89,7 +120,7 @@ class Member:
     """A member as the switch last told us: `points` were confirmed at `as_of_utc`.
 
     The balance a person may be shown is `points` plus what this terminal approved since and has not settled; that sum
-    is an estimate.
+    is an estimate. `rung` is one of RUNG_*, `best` marks a best customer, `years` are full years of membership.
     """
 
     def __init__(
@@ -102,6 +133,9 @@ class Member:
         tier: int = TIER_NONE,
         visits: int = 0,
         last_visit_utc: int = 0,
+        rung: int = RUNG_UNKNOWN,
+        best: bool = False,
+        years: int = YEARS_UNKNOWN,
     ) -> None:
         self.uid = uid
         self.member_no = member_no
@@ -111,6 +145,9 @@ class Member:
         self.tier = tier
         self.visits = visits
         self.last_visit_utc = last_visit_utc
+        self.rung = rung
+        self.best = best
+        self.years = years
 
 
 class Transaction:
@@ -119,7 +156,11 @@ class Transaction:
     `seq` is the idempotency key together with the terminal id, never reused. `amount` is money; `points` is signed
     (an accrual's estimate is positive, a redemption negative). `original_seq` names what a reversal undoes, else 0.
     `card_counter` is the card's own counter at this tap, 0 unknown; `reference` is the cash register's own, 40 bytes of
-    UTF-8 at most; `allowance` the number of the allowance an offline redemption spent, 0 none.
+    UTF-8 at most; `allowance` the number of the allowance an offline redemption spent, 0 none. `details` is what else
+    its message says, as LT-87 tags, 60 bytes at most together with a reference; `visit` one of VISIT_*. An anonymous
+    REMARK has no UID. A member without a card is `uid` of firmware.core.keyed. `new_money`: the amount is in the
+    currency after a redenomination (firmware/text/money.py). `asked` is the amount the cash register named where it is
+    neither `amount` nor the price among the details, 0 elsewhere.
     """
 
     def __init__(
@@ -141,6 +182,10 @@ class Transaction:
         card_counter: int = 0,
         reference: str = "",
         allowance: int = 0,
+        details: bytes = b"",
+        visit: int = VISIT_NONE,
+        new_money: bool = False,
+        asked: int = 0,
     ) -> None:
         self.seq = seq
         self.verb = verb
@@ -159,22 +204,50 @@ class Transaction:
         self.card_counter = card_counter
         self.reference = reference
         self.allowance = allowance
+        self.details = details
+        self.visit = visit
+        self.new_money = new_money
+        self.asked = asked
 
 
 class Result:
     """What the switch answered to an ONLINE transaction: `state` APPROVED or REFUSED, `rc` the two characters of DE39.
 
     `points` are the points the switch booked, `balance` the confirmed balance after it or None when it gave none,
-    `approval` DE38 or "".
+    `approval` DE38 or "". What a receipt says besides: `sms` one of SMS_*, the `tier` the member has now and whether it
+    is a `new_tier`, and how much is `missing` to what comes next (`next_kind` of LT-87 tag 25: 0 nothing, 1 a reward, 2
+    a tier). `voucher` is the number of one that was issued or won, "" none, good for `voucher_days` after that day.
     """
 
-    def __init__(self, seq: int, state: int, rc: str, points: int, balance: "int | None", approval: str) -> None:
+    def __init__(
+        self,
+        seq: int,
+        state: int,
+        rc: str,
+        points: int,
+        balance: "int | None",
+        approval: str,
+        sms: int = SMS_NONE,
+        tier: int = TIER_NONE,
+        new_tier: bool = False,
+        next_kind: int = 0,
+        missing: int = 0,
+        voucher: str = "",
+        voucher_days: int = 0,
+    ) -> None:
         self.seq = seq
         self.state = state
         self.rc = rc
         self.points = points
         self.balance = balance
         self.approval = approval
+        self.sms = sms
+        self.tier = tier
+        self.new_tier = new_tier
+        self.next_kind = next_kind
+        self.missing = missing
+        self.voucher = voucher
+        self.voucher_days = voucher_days
 
 
 class JournalEntry:
@@ -204,7 +277,8 @@ class Reply:
 
     `member` is what the switch said of the cardholder, or None; `text` is a line to show, or "". `auth` is what the
     switch holds proven of this tap (AUTH_AES or AUTH_UID), None when it was shown nothing; `counter` is the card's own
-    as the switch read it, 0 unknown. `allowance` is told only to who asked for one.
+    as the switch read it, 0 unknown. `allowance` is told only to who asked for one. `tags` is all it said, by LT-87
+    tag; `content` the same as it came, where a tag may repeat.
     """
 
     def __init__(
@@ -218,6 +292,8 @@ class Reply:
         auth: "int | None" = None,
         counter: int = 0,
         allowance: "Allowance | None" = None,
+        tags: "dict[int, bytes] | None" = None,
+        content: bytes = b"",
     ) -> None:
         self.rc = rc
         self.points = points
@@ -228,3 +304,5 @@ class Reply:
         self.auth = auth
         self.counter = counter
         self.allowance = allowance
+        self.tags = tags or {}
+        self.content = content

@@ -13,7 +13,7 @@ SIGNATURE = const(384)  # also the size of a modulus
 _EXPONENT = const(65537)
 _DIGEST = const(32)
 # DER: SEQUENCE of the algorithm (SHA-256, NULL) and an OCTET STRING of 32 bytes (RFC 8017, 9.2 note 1).
-_DIGEST_INFO = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+_DIGEST_INFO = const(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20")
 
 
 def begun(role: bytes) -> "hashlib.sha256":

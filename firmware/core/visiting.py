@@ -26,11 +26,15 @@ when_over: "list[Callable[[], object]]" = []  # called when the last visit is ov
 class Visit:
     """One visit: a `with` of it, or from `begin` to `end`."""
 
-    rare = ""
+    rare: "list[str]" = []
     lasting = 0  # how many there are
+    modules = before = 0  # how many there were when the first one began, and before it was loaded for
 
     def begin(self) -> "Visit":
         """One more."""
+        if not Visit.lasting:
+            Visit.modules = Visit.before or len(sys.modules)
+        Visit.before = 0
         Visit.lasting += 1
         return self
 
@@ -38,7 +42,11 @@ class Visit:
         """One less; after the last the rare modules go."""
         Visit.lasting -= 1
         if not Visit.lasting:
-            let_go()
+            # Most visits import nothing: looking all the names up would take longer than what they came for.
+            if len(sys.modules) != Visit.modules:
+                let_go()
+            else:
+                _tell()
 
     def __enter__(self) -> "Visit":
         return self.begin()
@@ -49,11 +57,12 @@ class Visit:
 
 def only_visit(names: str) -> None:
     """These modules are rare; with blanks between them."""
-    Visit.rare = names
+    Visit.rare = names.split()
 
 
 def visit(*names: str) -> Visit:
     """The visit to begin, with these modules loaded. Raises MemoryError: then nothing half loaded stays."""
+    Visit.before = len(sys.modules)
     load(*names)
     return Visit()
 
@@ -84,9 +93,15 @@ def _load(names: "list[str]") -> None:
 
 def let_go() -> None:
     """The rare modules leave the tables of modules; what nobody holds is garbage then."""
-    for name in Visit.rare.split():
-        parent, _, child = name.rpartition(".")
-        if sys.modules.pop(name, None) is not None and hasattr(sys.modules[parent], child):
-            delattr(sys.modules[parent], child)
+    for name in Visit.rare:
+        if name in sys.modules:
+            del sys.modules[name]
+            parent, _, child = name.rpartition(".")
+            if parent in sys.modules and hasattr(sys.modules[parent], child):
+                delattr(sys.modules[parent], child)
+    _tell()
+
+
+def _tell() -> None:
     for told in when_over:
         told()
