@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         async def transceive(self, apdu: bytes) -> bytes: ...
 
 
-_SELECT_DF = b"\x00\xa4\x04\x0c"  # by name, no answer data wanted
+_SELECT_DF = const(b"\x00\xa4\x04\x0c")  # by name, no answer data wanted
 GET_VERSION = const(0x60)
 MORE = const(0xAF)
 READ_DATA = const(0xAD)  # chained by ISO 14443-4, as 8Dh: the one form both cards have

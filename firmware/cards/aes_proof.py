@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from firmware.cards.keys import CardKeys
 
 # LT-87 tag 33.
-_CHALLENGE = b"\x01"
-_FOR_CARD = b"\x02"
-_ANSWER = b"\x03"
+_CHALLENGE = const(b"\x01")
+_FOR_CARD = const(b"\x02")
+_ANSWER = const(b"\x03")
 _CHALLENGE_SIZE = const(16)
 _PART_TWO_SIZE = const(32)
 _ANSWER_SIZE = const(32)
 _NATIVE = const(0x91)  # first byte of every status word of these cards' own commands
 # DE39
-_APPROVED = "00"
-_COPY = "59"  # a suspected copy
+_APPROVED = const("00")
+_COPY = const("59")  # a suspected copy
 
 
 class UnderKeys(CardUnreadable):

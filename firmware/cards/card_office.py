@@ -37,17 +37,17 @@ _CREATE_STD_DATA_FILE = const(0xCD)
 _KEY_SIZE = const(16)
 _FREE = const(0xE)
 _SDM_ON = const(0x40)
-_SDM_OPTIONS = b"\xc1"  # UID and read counter mirrored, as ASCII
+_SDM_OPTIONS = const(b"\xc1")  # UID and read counter mirrored, as ASCII
 # Only the master changes a key, creates and deletes; itself and these settings can be changed.
-_KEY_SETTINGS = b"\x09"
+_KEY_SETTINGS = const(b"\x09")
 _AES_APPLICATION = const(0x80)
 
-_HTTPS = b"\x04"  # the URI record's prefix "https://" (NFC Forum URI RTD, table 3)
-_BEFORE_PICC_DATA = b"/c?p="
-_BEFORE_MAC = b"&m="
+_HTTPS = const(b"\x04")  # the URI record's prefix "https://" (NFC Forum URI RTD, table 3)
+_BEFORE_PICC_DATA = const(b"/c?p=")
+_BEFORE_MAC = const(b"&m=")
 _PICC_DATA_DIGITS = const(32)
 _MAC_DIGITS = const(16)
-_HOST_SIGNS = b"abcdefghijklmnopqrstuvwxyz0123456789-."
+_HOST_SIGNS = const(b"abcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
 async def change_key(card: "AesCard", number: int, new: bytes, version: int, old: bytes = FACTORY_KEY) -> None:

@@ -25,7 +25,7 @@ _INCREMENT = const(0xC1)
 _RESTORE = const(0xC2)
 _TRANSFER = const(0xB0)
 _WRITE_US = const(10_000)  # the longest a write or transfer takes to be acknowledged (table 10)
-BLOCK_SIZE = const(16)
+_BLOCK_SIZE = const(16)
 
 MEMBER_BLOCK = const(4)  # first block of sector 1
 
@@ -52,12 +52,12 @@ class Sector:
 
     async def read(self, block: int) -> bytes:
         """The 16 bytes of a block; keys in a trailer read as zeros."""
-        await self._chip.exchange(bytes((_READ, block)), BLOCK_SIZE, crc=True, timeout_us=PATIENT_US)
-        return bytes(self._chip.data[:BLOCK_SIZE])
+        await self._chip.exchange(bytes((_READ, block)), _BLOCK_SIZE, crc=True, timeout_us=PATIENT_US)
+        return bytes(self._chip.data[:_BLOCK_SIZE])
 
     async def write(self, block: int, content: bytes) -> None:
         """Write 16 bytes. A card pulled meanwhile may keep old, new or neither: read back what matters."""
-        if len(content) != BLOCK_SIZE:
+        if len(content) != _BLOCK_SIZE:
             raise ValueError("a block has 16 bytes")
         await self._acknowledged(bytes((_WRITE, block)), PATIENT_US)
         await self._acknowledged(content, _WRITE_US)
@@ -101,7 +101,7 @@ def value_block(value: int, address: int = 0) -> bytes:
 
 def value_of(content: bytes) -> "tuple[int, int] | None":
     """(value, address) of a block in value format, None when any copy disagrees."""
-    if len(content) != BLOCK_SIZE:
+    if len(content) != _BLOCK_SIZE:
         return None
     value = struct.unpack("<i", content[:4])[0]
     return (value, content[12]) if value_block(value, content[12]) == content else None

@@ -23,11 +23,11 @@ _BLOCK = const(16)
 _ECB = const(1)
 _CBC = const(2)
 _COUNTER_END = const(0xFFFF)  # the answer to a command at this count would have no number
-_OK = b"\x00"
-_VECTOR_ENC = b"\xa5\x5a\x00\x01\x00\x80"
-_VECTOR_MAC = b"\x5a\xa5\x00\x01\x00\x80"
-_IV_COMMAND = b"\xa5\x5a"
-_IV_ANSWER = b"\x5a\xa5"
+_OK = const(b"\x00")
+_VECTOR_ENC = const(b"\xa5\x5a\x00\x01\x00\x80")
+_VECTOR_MAC = const(b"\x5a\xa5\x00\x01\x00\x80")
+_IV_COMMAND = const(b"\xa5\x5a")
+_IV_ANSWER = const(b"\x5a\xa5")
 
 
 class Ev2Error(CardUnreadable):

@@ -26,8 +26,8 @@ NTAG424 = "ntag424"
 DESFIRE = "desfire"  # of a generation not asked for, or one without EV2 authentication
 _DESFIRES = {0x12: "desfire-ev2", 0x33: "desfire-ev3"}
 _NTAG424_MAJOR = const(0x30)
-_ATS_NTAG424 = b"\x06\x77\x77\x71\x02\x80"
-_ATS_DESFIRE = b"\x06\x75\x77\x81\x02\x80"
+_ATS_NTAG424 = const(b"\x06\x77\x77\x71\x02\x80")
+_ATS_DESFIRE = const(b"\x06\x75\x77\x81\x02\x80")
 
 
 def family(sak: int) -> "tuple[int, str]":

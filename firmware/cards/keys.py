@@ -6,6 +6,8 @@ and no screen. Nothing here may be logged or shown; the key of an AES card leave
 it and does not give it away.
 """
 
+from micropython import const
+
 from firmware.cards.payload import CLASSIC_CARD, NTAG_CARD
 from firmware.core.cmac import Cmac, tag_equal
 
@@ -13,10 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.cards.ev2 import AuthKey
 
-_DIVERSIFICATION = b"\x01"
-_SYSTEM = b"VAFA"
-_PAYLOAD = b"vafa-card-1"
-PAYLOAD_TAG_SIZE = 8
+_DIVERSIFICATION = const(b"\x01")
+_SYSTEM = const(b"VAFA")
+_PAYLOAD = const(b"vafa-card-1")
+_PAYLOAD_TAG_SIZE = const(8)
 
 
 class CardKeys:
@@ -44,7 +46,7 @@ class CardKeys:
 
     def payload_tag(self, kind: bytes, uid: bytes, head: bytes) -> bytes:
         """The 8-byte MAC that binds a payload's first 8 bytes to this card and its kind."""
-        return self._mac.tag(_PAYLOAD + kind + uid + head)[:PAYLOAD_TAG_SIZE]
+        return self._mac.tag(_PAYLOAD + kind + uid + head)[:_PAYLOAD_TAG_SIZE]
 
     def payload_tag_fits(self, kind: bytes, uid: bytes, head: bytes, tag: bytes) -> bool:
         """Whether `tag` is the MAC of `head` on this card."""

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from firmware.cards.keys import CardKeys
     from firmware.core.log import Log
 
-SUSPICIOUS = "C06"  # the card carries our format or another's UID, and it is not genuine
+_SUSPICIOUS = const("C06")  # the card carries our format or another's UID, and it is not genuine
 _AUTH_TRIES = const(3)  # a spark looks like a wrong key; a good card must not lose its rank by one
 _WAKE_TRIES = const(4)
 _KNOCKS = const(2)
 _SETTLE_MS = const(6)  # field before the first frame, 5 ms by ISO 14443-3 6.2.4 and one for the scheduler's grain
 # What the oldest kind of rewritable card hears and no maker's card does: seven bits, after which it needs no key.
-_BACKDOOR = b"\x40"
+_BACKDOOR = const(b"\x40")
 
 
 class MemberCards:
@@ -108,7 +108,7 @@ class MemberCards:
     def suspect(self, uid: bytes, kind: str, why: str) -> CardData:
         """What a card that looks like a copy counts for: noted, and it earns by its UID."""
         self.suspicious += 1
-        self._log.fault(SUSPICIOUS, why + ", card " + masked(uid))
+        self._log.fault(_SUSPICIOUS, why + ", card " + masked(uid))
         return CardData(uid, kind, AUTH_UID, suspect=True)
 
     async def _classic(self, uid: bytes, kind: str, prove: bool) -> CardData:

@@ -14,13 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drivers.rc522 import MFRC522
 
-_GET_VERSION = b"\x60"
+_GET_VERSION = const(b"\x60")
 _FAST_READ = const(0x3A)
 _READ = const(0x30)
 _WRITE = const(0xA2)
 _READ_CNT = const(0x39)
 _INCR_CNT = const(0xA5)  # Ultralight EV1 only
-_READ_SIG = b"\x3c\x00"
+_READ_SIG = const(b"\x3c\x00")
 _PWD_AUTH = const(0x1B)
 _WRITE_US = const(10_000)  # the longest a write takes to be acknowledged (section 10, timings)
 _SIGNATURE_SIZE = const(32)
@@ -32,13 +32,13 @@ _FAST_PAGES = const(16)  # what fits the reader's FIFO; one page less when the c
 MARK_PAGE = const(4)  # first page of user memory
 MARK = b"VAFA"
 MEMBER_PAGE = const(5)  # first of the four pages of the payload, and of what is protected
-TAP_COUNTER = const(2)  # the one an NTAG21x has
+_TAP_COUNTER = const(2)  # the one an NTAG21x has
 
 # First configuration page by the storage size byte of GET_VERSION: NTAG210 and MF0UL11, NTAG212 and MF0UL21, NTAG213,
 # NTAG215, NTAG216.
 _CONFIG_PAGES = {0x0B: 0x10, 0x0E: 0x25, 0x0F: 0x29, 0x11: 0x83, 0x13: 0xE3}
 _STORAGE_AT = const(6)
-_COUNTING = (0x29, 0x83, 0xE3)  # those of tags that count their taps: NTAG213, NTAG215, NTAG216
+_COUNTING = const((0x29, 0x83, 0xE3))  # those of tags that count their taps: NTAG213, NTAG215, NTAG216
 _PROT = const(0x80)  # ACCESS: reading is protected too
 _COUNTS = const(0x18)  # ACCESS: NFC_CNT_EN and NFC_CNT_PWD_PROT (NTAG21x, table 12)
 _LIMIT = const(0x07)  # ACCESS: AUTHLIM
@@ -87,7 +87,7 @@ async def write_pages(chip: "MFRC522", first: int, content: bytes) -> None:
         raise NotKept("page {}".format(first))
 
 
-async def read_counter(chip: "MFRC522", number: int = TAP_COUNTER) -> int:
+async def read_counter(chip: "MFRC522", number: int = _TAP_COUNTER) -> int:
     """READ_CNT: a counter of 24 bits; NTAG21x has number 2, Ultralight EV1 0 to 2."""
     await chip.exchange(bytes((_READ_CNT, number)), 3, crc=True, timeout_us=PATIENT_US)
     data = chip.data

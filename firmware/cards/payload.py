@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from firmware.cards.keys import CardKeys
 
 SIZE = const(16)
-_HEAD = b"V\x01"
+_HEAD = const(b"V\x01")
 
 # Kinds of card in what is derived; none is a key number of an AES card.
 CLASSIC_CARD = b"\xa1"

@@ -15,6 +15,7 @@ from micropython import const
 from drivers.iso14443a import Iso14443A
 from drivers.rc522_errors import ChipAbsent, Collision, NoAnswer, RC522Error
 from firmware.cards.member_card import MemberCards
+from firmware.cards.taps import Taps
 from firmware.core.errors import (
     CardError,
     CardLeft,
@@ -56,12 +57,12 @@ _REVIVE_MAX_MS = const(5000)
 
 # What lies on the reader and was told, when it is not one known card: the first bytes of one are four. Several are
 # this word and the UIDs in order.
-_SEVERAL = b"several"
-_GARBLED = b"garbled"
+_SEVERAL = const(b"several")
+_GARBLED = const(b"garbled")
 
 
 class CardReader:
-    """Start `run` as a task. `beat` is called at least once a second while the task lives, for its supervisor."""
+    """Start `run` as a task. `beat` is called at least once a second while it lives, for its supervisor."""
 
     def __init__(
         self,
@@ -76,8 +77,7 @@ class CardReader:
         self._picc = Iso14443A(chip)
         self.cards = MemberCards(chip, self._picc, keys, log, aes)
         self._relays = aes is not None and aes.relays
-        self._late = False  # this tap has used up its time
-        self._log = log
+        self._log, self._late = log, False  # late: this tap has used up its time
         self._on_seen = on_seen
         self._beat = beat
         self._alive = False
@@ -97,6 +97,8 @@ class CardReader:
         self.left_early = 0
         self.unreadable = 0
         self._taps = 0
+        self.taps = Taps()
+        self.guest: "Any" = None  # has the chip for one round, when somebody examines it; leaves it set up
 
     # --- port -----------------------------------------------------------------------------------------------------
 
@@ -167,6 +169,8 @@ class CardReader:
                 if self._beat is not None:
                     self._beat()
                 started = ticks_ms()
+                if self.guest is not None:
+                    self.guest = await self.guest(self._chip)
                 if self._alive:
                     await self._round()
                     await self._pause(self._period() - ticks_diff(ticks_ms(), started))
@@ -184,7 +188,8 @@ class CardReader:
             if not chip.check():
                 await self._set_up()
                 self.reinitialised += 1
-                self._log.event("reader lost its registers, set up again")
+                if not self.reinitialised & (self.reinitialised - 1):  # seldom the oftener: the log is for others, too
+                    self._log.event("reader lost its registers, set up again, {} times".format(self.reinitialised))
             if self._waiting or self._resting:
                 chip.field_on()
                 try:
@@ -254,6 +259,7 @@ class CardReader:
             return
         self._garbled = 0
         self._taps += 1
+        self.taps.begin(target.sak)
         if self._on_seen is not None:
             self._on_seen(CardSeen(target.uid, target.sak, target.atqa))
         await self._read_in_time(target)
@@ -413,6 +419,8 @@ class CardReader:
             return False
         if not isinstance(answer, (CardData, ReaderDead)):
             self._log.error(answer, "card")
+        if not isinstance(answer, ReaderDead):
+            self.taps.end(answer)
         self._answer = answer
         self._answered.set()
         return True

@@ -10,8 +10,8 @@ Forms: 01h, PICCData 16, MAC 8; or 02h, UID 7, counter 3 (low byte first, as in 
 from micropython import const
 
 _MAX_FILE = const(256)
-_FORM_ENCRYPTED = b"\x01"
-_FORM_PLAIN = b"\x02"
+_FORM_ENCRYPTED = const(b"\x01")
+_FORM_PLAIN = const(b"\x02")
 # How many bytes each parameter carries, two hex digits a byte.
 _PICC_DATA = const(16)
 _MAC = const(8)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MARGIN_S = const(900)  # none is used so shortly before its end: what the switch was told to free must stay unused
 _WORTH_WRITING_S = const(3600)  # a later end alone is not written for less: each tap would cost a record
 UID_MAX = const(9)  # with the mark behind it a UID must fit the record
-_MARK = b"A"
+_MARK = const(b"A")
 _SLICE = const(16)
 
 

@@ -12,6 +12,7 @@ from firmware.core.refusals import (
     CARD_TO_RENEW,
     CLOCK_UNSURE,
     DATA_TOO_OLD,
+    EARNED_OFTEN,
     NEEDS_CONNECTION,
     NOTHING_RESERVED,
     OFFLINE_LIMIT,
@@ -99,6 +100,7 @@ class OfflinePolicy:
         self.spending = spending  # None: nobody spends offline
         self.warn_age_s = 86_400  # the oldest record waits so long: a person is told
         self.max_age_s = 604_800  # and so long: nothing more is approved here
+        self.earns_a_day = 0  # sales of one card on one day that may wait, 0: any number
 
     def blocked(self, uid: bytes) -> bool:
         """Whether this card may do nothing at all, online or offline."""
@@ -114,8 +116,11 @@ class OfflinePolicy:
         percent = pending_count * 100 // self.queue_limit
         return min(percent, 100) if percent >= _NEARLY else 0
 
-    def decide(self, verb: int, uid: bytes, pending_count: int, oldest_age_s: int = 0) -> Decision:
-        """May a transaction of this verb be approved here and now? Every readable card earns, also an unknown one."""
+    def decide(
+        self, verb: int, uid: bytes, pending_count: int, oldest_age_s: int = 0, waiting_today: int = 0
+    ) -> Decision:
+        """May a transaction of this verb be approved here and now? Every readable card earns, also an unknown one, but
+        for one of whose sales of today too many wait already."""
         if self.blocked(uid):
             return Decision(CARD_BLOCKED)
         if verb != ACCRUAL:
@@ -126,6 +131,8 @@ class OfflinePolicy:
             return Decision(QUEUE_FULL)
         if oldest_age_s >= self.max_age_s:
             return Decision(QUEUE_OLD)
+        if 0 < self.earns_a_day <= waiting_today:
+            return Decision(EARNED_OFTEN)
         return Decision()
 
     def spends(self) -> str:

@@ -6,13 +6,33 @@ confirmed by the switch or marked as an estimate with the age of its data.
 
 from micropython import const
 
-from firmware.core.reference import rrn_of, stan_of
+from firmware.core.reference import detail, original_of, rrn_of, stan_of
 from firmware.core.refusals import host_refusal
-from firmware.core.types import ACCRUAL, APPROVED, DEAD, OFFLINE, OPEN, REFUSED, REVERSED, VOIDED
+from firmware.core.types import (
+    ACCRUAL,
+    APPROVED,
+    DEAD,
+    OFFLINE,
+    OPEN,
+    REFUSED,
+    REVERSED,
+    RUNG_UNKNOWN,
+    SMS_NONE,
+    TIER_NONE,
+    VOIDED,
+)
+from firmware.loyalty.facts import day_of
+from firmware.loyalty.offers import price_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.core.types import JournalEntry, Member
+
+# LT-87 tags of a transaction's details.
+_FLAGS = const(0x18)
+_OFFER = const(0x20)
+_VOUCHER = const(0x21)
+_REWARD = const(0x22)
 
 DONE = const(0)  # points are booked or will be
 DECLINED = const(1)  # the switch said no
@@ -40,16 +60,44 @@ class Outcome:
         self.verb = transaction.verb
         self.offline = transaction.mode == OFFLINE
         self.amount = transaction.amount
+        self.new_money = transaction.new_money  # which currency that is
         self.points = points
         self.estimated = estimated
         self.code = code
         self.uid = transaction.uid
         self.member_no = transaction.member_no
         self.time_utc = transaction.time_utc
+        self.clerk = transaction.clerk
         self.stan = stan_of(transaction.seq)
         self.rrn = rrn_of(transaction.seq, transaction.time_utc)
         self.approval = entry.result.approval if entry.result is not None else ""
         self.balance: "Balance | None" = None
+        self.original = original_of(transaction.details)  # reference of what this took back, or ""
+        self.price = price_of(detail(transaction.details, _OFFER))  # what it would have cost; 0: what was paid
+        self.gift = transaction.verb == ACCRUAL and detail(transaction.details, _FLAGS)[:1] == b"\x01"
+        self.used = detail(transaction.details, _VOUCHER).decode()  # number of the voucher that paid a part, or ""
+        result = entry.result
+        self.voucher = result.voucher if result is not None else ""  # number of one that was issued or won
+        days = result.voucher_days if result is not None else 0
+        self.good_until = day_of(transaction.time_utc) + days  # its last day
+        # number of what points were given for, 0 money
+        self.reward = int.from_bytes(detail(transaction.details, _REWARD), "big")
+        self.sms = result.sms if result is not None else SMS_NONE
+        self.tier = result.tier if result is not None else TIER_NONE
+        self.new_tier = result is not None and result.new_tier
+        self.next_kind = result.next_kind if result is not None else 0
+        self.missing = result.missing if result is not None else 0
+        self.name = ""
+        self.rung = RUNG_UNKNOWN
+        # What is only known while the answer is at hand: the tier before it, and what the new one brings.
+        self.was_tier = TIER_NONE
+        self.tier_percent = 100
+        self.benefits = b""
+        self.words = ""  # what the switch said of it; not kept
+        self.by_sms = False  # the member wants no paper, and the switch writes
+        self.marks: "tuple[tuple[str, str, str], ...]" = ()  # what came of it: texts on screen, paper, their field
+        # (reason, points) of a sale just made: what its points are made of
+        self.parts: "list[tuple[int, int]]" = []
         self.under_review = False
         self.reserved = False  # points the switch had kept for this, before it hears of it
 
@@ -85,6 +133,9 @@ def outcome_of(
         outcome.balance = Balance(result.balance, True, max(0, now_utc - transaction.time_utc))
     if not outcome.member_no and member is not None:
         outcome.member_no = member.member_no
+    if member is not None:
+        outcome.name = member.name
+        outcome.rung = member.rung if result is not None and outcome.kind == DONE else RUNG_UNKNOWN
     return outcome
 
 

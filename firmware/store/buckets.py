@@ -130,9 +130,12 @@ class Buckets:
 
     def care(self) -> "tuple[int, int, int, int, int]":
         """As `Care.care`; what a copy waited for is not counted."""
-        taken = list(self._taken)
-        bad = self._bad_count()
+        taken, bad = list(self._taken), self._bad_count()
         return len(taken), len(taken) - taken.count(_HOME) - bad, taken.count(_ERASED), bad, 0
+
+    def worn(self) -> int:
+        """As `Care.worn`: a copy goes to the next free sector in turn."""
+        return self._generation // max(1, len(self._taken) - self._bad_count())
 
     def get(self, uid: bytes) -> "Member | None":
         """One sector is read."""

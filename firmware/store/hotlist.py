@@ -24,7 +24,7 @@ _KEY = const(11)
 _PIECE = const(85)  # rows looked at in one go
 _OWN_ROW = const(16)  # a row, and since when
 _OWN_MOST = const(64)
-_NOT_KEPT = "U05"
+_NOT_KEPT = const("U05")
 
 
 def key_of(uid: bytes) -> bytes:

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator
 
-EMPTY = const(0xFFFF)
+_EMPTY = const(0xFFFF)
 _REMOVED = const(0xFFFE)
 
 
@@ -21,14 +21,14 @@ class Index:
 
     def __init__(self, slots: int) -> None:
         self._mask = slots - 1
-        self._locations = array("H", b"\xff\xff" * slots)  # all EMPTY; a list would take four times as much meanwhile
+        self._locations = array("H", b"\xff\xff" * slots)  # all empty; a list would take four times as much meanwhile
         self._fingerprints = bytearray(slots)
         self.live = 0
         self.unused = slots  # slots that were never taken; searches end at one
 
     def clear(self) -> None:
         for slot in range(self._mask + 1):
-            self._locations[slot] = EMPTY
+            self._locations[slot] = _EMPTY
         self.live, self.unused = 0, self._mask + 1
 
     def candidates(self, key_hash: int) -> "Iterator[int]":
@@ -44,7 +44,7 @@ class Index:
     def add(self, key_hash: int, location: int) -> bool:
         """Add a key that is not there; False when only one free slot is left, which every search needs."""
         for slot in self._slots(key_hash, True):
-            if self._locations[slot] == EMPTY:
+            if self._locations[slot] == _EMPTY:
                 if self.unused <= 1:
                     return False
                 self.unused -= 1
@@ -76,7 +76,7 @@ class Index:
             if to_take:
                 if location >= _REMOVED:
                     yield slot
-            elif location == EMPTY:
+            elif location == _EMPTY:
                 return
             else:
                 yield slot

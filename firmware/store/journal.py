@@ -8,7 +8,7 @@ and one for each dead letter; everything else is read when asked for. Knows no s
 from micropython import const
 
 from firmware.core.errors import StoreError, StoreFull, StoreNotReady
-from firmware.core.types import REVERSAL, JournalEntry, Result, Transaction
+from firmware.core.types import REMARK, REVERSAL, JournalEntry, Result, Transaction
 from firmware.store import records
 from firmware.store.care import Care
 from firmware.store.entries import CELL_BYTES, KEPT_KINDS, TRANSACTIONS, Entries
@@ -230,9 +230,9 @@ class Journal(Care):
             self._sent.add(seq)
         return True
 
-    def void(self, seq: int, clerk: int, time_utc: int, reason: str = "") -> None:
-        """Take back a pending OFFLINE sale that was certainly never sent: it stays in the journal and is never sent.
-        With a `reason`, of 27 bytes at most: a person gives a dead letter up.
+    def void(self, seq: int, clerk: int, time_utc: int, reason: str = "", reference: str = "") -> None:
+        """Take back a pending OFFLINE sale that was certainly never sent: it stays in the journal and is never sent. A
+        cash register's order has a `reference`. With a `reason`, of 27 bytes at most, a dead letter is given up.
 
         StoreError: it is not pending (no dead letter), or it may have been sent (found at the start, or `sending`):
         undo it with a message. StoreFull: the room left is kept for acknowledgements. Either way nothing was changed.
@@ -244,7 +244,7 @@ class Journal(Care):
             raise StoreError("no {} {}".format("dead letter" if reason else "pending sale", seq))
         if not reason:
             self._need_never_sent(seq, records.unpack_transaction(frame.body))
-        body = records.pack_void(seq, position, clerk, time_utc, reason)
+        body = records.pack_void(seq, position, clerk, time_utc, reason, reference)
         self._ring.append(records.VOID, seq, body, _KEEP_NONE, _SPARE_RELEASE)
         self._state.void(position, seq)
         self._late_rc.pop(seq, None)
@@ -305,7 +305,7 @@ class Journal(Care):
         return self._entries.entry(self._dead.get(seq) or self._open.get(seq) or self._entries.position(seq))
 
     def last(self) -> "JournalEntry | None":
-        """The newest accrual or redemption, for the reprint after a power cut."""
+        """The newest that is neither reversal nor remark, for the reprint after a power cut."""
         self._load_all()
         return self._entries.entry(self._state.last)
 
@@ -345,14 +345,15 @@ class Journal(Care):
         return len(self._dead)
 
     def oldest_pending_utc(self) -> int:
-        """Time of the oldest pending transaction, 0 when none. One or two small reads."""
+        """Time of the oldest pending transaction that is no remark, 0 when none. One or two small reads."""
         self._load_all()
         times = []
         for reversals in (True, False):
             for position in self._pending.positions(reversals):
                 frame = self._entries.needed(position, TRANSACTIONS)
-                if frame is not None:
-                    times.append(records.unpack_transaction(frame.body).time_utc)
+                t = records.unpack_transaction(frame.body) if frame is not None else None
+                if t is not None and t.verb != REMARK:
+                    times.append(t.time_utc)
                     break
         return min(times) if times else 0
 
@@ -410,7 +411,7 @@ class Journal(Care):
     def _make_room(self, give_up_last: bool = False) -> bool:
         """Let go of the oldest sector when nothing but a few dead letters keeps it, or the newest sale, which is only
         wanted for a reprint; True when it did."""
-        ring = self._ring
+        ring, made, last = self._ring, False, 0
         try:
             oldest = self._tail()
             if oldest == ring.tail and oldest < ring.generation:
@@ -420,15 +421,16 @@ class Journal(Care):
             if tail == ring.tail and give_up_last:
                 last, self._state.last = self._state.last, 0
                 tail = self._tail()
-                if tail == ring.tail:
-                    self._state.last = last
-            if tail == ring.tail:
-                return False
-            ring.append(records.MARK, 0, records.pack_mark(tail, ring.seq_ceiling), _KEEP_NONE)
+            if tail != ring.tail:
+                ring.append(records.MARK, 0, records.pack_mark(tail, ring.seq_ceiling), _KEEP_NONE)
+                ring.release(tail)
+                made = True
         except StoreFull:
-            return False
-        ring.release(tail)
-        return True
+            pass
+        finally:
+            if not made:
+                self._state.last = last or self._state.last  # it is given up for room, not for an attempt
+        return made
 
     def _move_dead(self, generation: int, give_up_last: bool) -> None:
         here = [seq for seq in sorted(self._dead) if self._dead[seq] // CELLS == generation]

@@ -7,7 +7,7 @@ from struct import pack, unpack_from
 
 from micropython import const
 
-from firmware.core.types import Member
+from firmware.core.types import YEARS_UNKNOWN, Member
 from firmware.store.seal import CLEAR, TAG
 
 MEMBER = const(2)  # frame types
@@ -15,6 +15,14 @@ MARK = const(5)  # tail u32: nothing older is needed
 SLOT = const(80)  # 12 + 64 bytes, aligned
 _NAME_MAX = const(24)
 _FORGOTTEN = const(0xFF)  # in the place of tier and length of the name, which is never above 24
+_LENGTH = const(15)  # of the byte that holds the UID's length; above it rung + 1 (0: unknown), then the best customer
+_RUNG_AT = const(4)
+_RUNG = const(7)
+_BEST = const(0x80)
+# Behind five bytes of points a byte with their sign (bit 7) and years + 1; an older record has 0 or FF there: unknown.
+_SIGN = const(0x80)
+_YEARS = const(0x7F)
+_YEARS_MAX = const(125)
 _QUARTER_S = const(900)  # last visits are days of Tehran, which begin on a quarter of an hour of UTC
 
 
@@ -35,7 +43,7 @@ def as_of_utc(body: bytes) -> int:
 
 def uid_of(body: bytes) -> bytes:
     """The card of an opened record."""
-    return body[CLEAR + 1 : CLEAR + 1 + min(10, body[CLEAR])]
+    return body[CLEAR + 1 : CLEAR + 1 + min(10, body[CLEAR] & _LENGTH)]
 
 
 def fits(m: Member) -> bool:
@@ -43,9 +51,11 @@ def fits(m: Member) -> bool:
     return (
         len(m.uid) <= 10
         and 0 <= m.member_no < 1 << 40
-        and -(1 << 47) <= m.points < 1 << 47
+        and -(1 << 40) <= m.points < 1 << 40
         and 0 <= m.as_of_utc < 1 << 32
         and 0 <= m.tier < 1 << 3
+        and -1 <= m.rung < _RUNG
+        and m.years >= YEARS_UNKNOWN
         and 0 <= m.visits < 1 << 16
         and 0 <= m.last_visit_utc < _QUARTER_S << 24
     )
@@ -61,11 +71,12 @@ def pack_member(m: Member) -> bytes:
     return (
         pack("<I", m.as_of_utc)
         + pack("<I", m.last_visit_utc // _QUARTER_S)[:3]
-        + bytes((m.tier << 5 | len(name), len(m.uid)))
+        + bytes((m.tier << 5 | len(name), len(m.uid) | (m.rung + 1) << _RUNG_AT | (_BEST if m.best else 0)))
         + m.uid
         + bytes(10 - len(m.uid))
         + pack("<Q", m.member_no)[:5]
-        + pack("<q", m.points)[:6]
+        + pack("<q", m.points)[:5]
+        + bytes((min(m.years, _YEARS_MAX) + 1 | (_SIGN if m.points < 0 else 0),))
         + pack("<H", m.visits)
         + name
         + bytes(_NAME_MAX - len(name) + TAG)
@@ -77,7 +88,9 @@ def unpack_member(body: bytes) -> Member:
     as_of = unpack_from("<I", body, 0)[0]
     last_visit = unpack_from("<I", body[4:7] + b"\0", 0)[0] * _QUARTER_S
     number = unpack_from("<Q", body[19:24] + b"\0\0\0", 0)[0]
-    points = unpack_from("<q", body[24:30] + (b"\xff\xff" if body[29] & 0x80 else b"\0\0"), 0)[0]
+    points = unpack_from("<q", body[24:29] + (b"\xff\xff\xff" if body[29] & _SIGN else b"\0\0\0"), 0)[0]
+    years = (body[29] & _YEARS) - 1 if body[29] & _YEARS != _YEARS else YEARS_UNKNOWN
     visits = unpack_from("<H", body, 30)[0]
     name = body[32 : 32 + (body[7] & 31)].decode()
-    return Member(uid_of(body), number, name, points, as_of, body[7] >> 5, visits, last_visit)
+    rung, best = (body[CLEAR] >> _RUNG_AT & _RUNG) - 1, body[CLEAR] & _BEST > 0
+    return Member(uid_of(body), number, name, points, as_of, body[7] >> 5, visits, last_visit, rung, best, years)

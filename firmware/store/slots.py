@@ -101,6 +101,10 @@ class Slots:
         """A value, None when it was never put."""
         return self._values.get(name)
 
+    def worn(self) -> int:
+        """Erases of each of the two sectors."""
+        return self._generation // 2
+
     def names(self) -> "list[str]":
         """Every name that has a value."""
         return sorted(self._values)

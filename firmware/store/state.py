@@ -4,7 +4,7 @@ Built by taking the frames in the order they were written, then kept up with eac
 generation * 64 + cell. Knows no flash.
 """
 
-from firmware.core.types import OFFLINE, REVERSAL, Transaction
+from firmware.core.types import OFFLINE, REMARK, REVERSAL, Transaction
 from firmware.store import records
 from firmware.store.pending import CELLS, PendingSet
 
@@ -21,8 +21,8 @@ def position_of(frame: "Frame") -> int:
 
 
 class State:
-    """`open` and `dead` map a SEQ to its position; `last` is the position of the newest accrual or redemption, and
-    `last_voided` tells what became of that one.
+    """`open` and `dead` map a SEQ to its position; `last` is the position of the newest that is neither reversal nor
+    remark, and `last_voided` tells what became of that one.
     `generation_with` tells in which generation a SEQ was written, 0 when that is gone."""
 
     def __init__(self, generation_with: "Callable[[int], int]") -> None:
@@ -63,8 +63,9 @@ class State:
             self.open.pop(t.original_seq, None)
             self.pending.add(position, t.uid, True, self._generation_with(t.original_seq))
             return
-        self.last, self._last_seq = position, t.seq
-        self.last_voided = False
+        if t.verb != REMARK:  # it moves nothing: what a receipt and a restart tell of is what came before it
+            self.last, self._last_seq = position, t.seq
+            self.last_voided = False
         if t.mode == OFFLINE:
             self.pending.add(position, t.uid, False)
         else:
