@@ -10,7 +10,7 @@ from micropython import const
 from firmware.core.errors import BadAnswer, LinkDown, LinkError, Refused
 from firmware.core.refusals import host_refusal
 from firmware.core.types import ACCRUAL, OFFLINE, REDEMPTION, REVERSAL, Transaction
-from firmware.loyalty.totals import COMPARED, Totals, kind_of, points_of
+from firmware.loyalty.totals import COMPARED, VISITS, Totals, kind_of, points_of
 from firmware.switch import tlv
 from firmware.switch.profile import (
     CODE_TOTALS,
@@ -62,7 +62,9 @@ _LOOK_MS = const(500)
 _ONLINE_MS = const(30_000)  # how long a line that broke may take to come back
 _STRIDE = const(8)  # records added up before the others run
 
-_ROW = "{}{:03d}{:06d}{:016d}{}{:013d}"
+_RANGE = const(26)  # digits of DE 60 in an 0510
+_RANGE_VISITS = const(44)  # with the switch's count of visits
+_ROW = const("{}{:03d}{:06d}{:016d}{}{:013d}")
 ROWS_MOST = const(24)  # of 41 characters in 999
 ALL_CLERKS = "***"
 
@@ -78,10 +80,19 @@ class Batch:
 class Closed:
     """A batch that the switch has closed as AGREED or DISPUTED, or CHANGED: agreed before, with other totals.
     `uploaded` records were compared one by one, of which it has `differing` otherwise. `whole`: the journal still had
-    its beginning. `more`: the next one has records."""
+    its beginning. `more`: the next one has records. `visits`: the switch's own count of new, returning and won back
+    members, empty when it told none."""
 
     def __init__(
-        self, batch: Batch, outcome: int, totals: Totals, whole: bool, uploaded: int, differing: int, more: bool
+        self,
+        batch: Batch,
+        outcome: int,
+        totals: Totals,
+        whole: bool,
+        uploaded: int,
+        differing: int,
+        more: bool,
+        visits: "list[int] | None" = None,
     ) -> None:
         self.batch = batch
         self.outcome = outcome
@@ -90,6 +101,7 @@ class Closed:
         self.uploaded = uploaded
         self.differing = differing
         self.more = more
+        self.visits = visits or []
 
     def next(self) -> Batch:
         """The batch that follows it."""
@@ -99,13 +111,19 @@ class Closed:
 def totals_text(totals: Totals) -> str:
     """DE 63: a row of 41 characters for each kind and clerk, or for each kind alone when those would be too many."""
     rows = totals.rows()
-    if len(rows) > ROWS_MOST:
+    counts = totals.visits()
+    visits = [_of_all(VISITS[at], counts[at], 0, 0) for at in range(len(VISITS)) if counts[at]]
+    if len(rows) + len(visits) > ROWS_MOST:
         kinds = []
         for kind, _, _, _, _ in rows:
             if kind not in kinds:
                 kinds.append(kind)
-        return "".join([_row(kind, 0, *totals.of(kind)).replace(kind + "000", kind + ALL_CLERKS) for kind in kinds])
-    return "".join([_row(*row) for row in rows])
+        return "".join([_of_all(kind, *totals.of(kind)) for kind in kinds] + visits)
+    return "".join([_row(*row) for row in rows] + visits)
+
+
+def _of_all(kind: str, count: int, money: int, points: int) -> str:
+    return _row(kind, 0, count, money, points).replace(kind + "000", kind + ALL_CLERKS)
 
 
 def _row(kind: str, clerk: int, count: int, money: int, points: int) -> str:
@@ -126,6 +144,7 @@ def record(messages: "Messages", number: int, entry: "JournalEntry", sent_utc: i
     if verb == REVERSAL:  # it says what it undoes: of the two, only a redemption is negative
         verb = REDEMPTION if points < 0 else ACCRUAL
     booked = Transaction(t.seq, verb, t.mode, t.uid, t.auth, t.amount, points, t.time_utc, t.clock)
+    booked.new_money = t.new_money
     offline = t.mode == OFFLINE and t.verb != REVERSAL
     fields, tags = messages.value_parts(t, booked, "06" if offline else "00")
     fields[60] = "{:06d}{}".format(number, kind_of(entry))
@@ -138,12 +157,14 @@ def record(messages: "Messages", number: int, entry: "JournalEntry", sent_utc: i
     return messages.finish("0321" if repeat else "0320", fields, t.seq, sent_utc, tags)
 
 
-async def added_up(journal: "Journal", batch: Batch, watch: "Watch", last: int = LAST_SEQ) -> "tuple[Totals, bool]":
-    """(totals of a batch as the journal has it, whether its beginning is still there)."""
+async def added_up(
+    journal: "Journal", batch: Batch, watch: "Watch", last: int = LAST_SEQ, worth: int = 1
+) -> "tuple[Totals, bool]":
+    """(totals of a batch as the journal has it, whether its beginning is still there). `worth` is the new money's."""
     history = journal.history(batch.first, last)
     while history.load():
         await watch.wait(0, 0, 0)
-    totals = Totals()
+    totals = Totals(worth)
     for looked, entry in enumerate(history):
         totals.add(entry)
         if looked % _STRIDE == 0:
@@ -184,12 +205,12 @@ class Closing:
         the batch is open as before, or the switch closed it and says so the next time.
         """
         self._uploaded = self._differing = 0
-        totals, whole = await added_up(self._journal, batch, watch)
+        totals, whole = await self._added_up(batch, watch)
         said = await self._totals(CODE_TOTALS, batch, totals, whole, watch)
         if said.rc == RC_RENUMBERED:
             batch = self._renumbered(said, totals)
             self._log.event("batch is {} from SEQ {}, says the switch".format(batch.number, batch.first))
-            totals, whole = await added_up(self._journal, batch, watch)
+            totals, whole = await self._added_up(batch, watch)
             said = await self._totals(CODE_TOTALS, batch, totals, whole, watch)
         if said.rc == RC_TOTALS_DIFFER:
             self._log.event("batch {} differs, upload".format(batch.number))
@@ -198,14 +219,20 @@ class Closing:
         low, high = _closed(said, batch, totals)
         more = high != totals.high
         if more:  # it closed this batch before, and what came after is another's
-            totals, whole = await added_up(self._journal, batch, watch, high)
+            totals, whole = await self._added_up(batch, watch, high)
             totals.low, totals.high = low, high
             if said.rc == "00":  # to more than these: of these alone it can say whether they are what it agreed to
                 said = await self._totals(CODE_TOTALS, batch, totals, whole, watch)
                 if _closed(said, batch, totals) != (low, high):
                     raise BadAnswer("a closed batch has another end")
         outcome = {"00": AGREED, RC_CHANGED: CHANGED}.get(said.rc, DISPUTED)
-        return Closed(batch, outcome, totals, whole, self._uploaded, self._differing, more)
+        visits = _visits(said)
+        if visits and visits != totals.visits():
+            self._log.event("visits {}, says the switch, here {}".format(visits, totals.visits()))
+        return Closed(batch, outcome, totals, whole, self._uploaded, self._differing, more, visits)
+
+    async def _added_up(self, batch: Batch, watch: "Watch", last: int = LAST_SEQ) -> "tuple[Totals, bool]":
+        return await added_up(self._journal, batch, watch, last, self._messages.worth)
 
     def _renumbered(self, said: "Answer", totals: Totals) -> Batch:
         number, low, _ = _range(said)
@@ -218,7 +245,7 @@ class Closing:
 
         def build(repeat: bool) -> "Outgoing":
             fields = totals_fields(code, batch.number, totals, whole, chain[1])
-            fields[49] = self._messages.currency
+            fields[49] = self._messages.currency_of(totals.new_money)
             seq = self._session_number() | SESSION_BIT
             tags = [(TAG_CLOCK, bytes([self._clock.quality])), (TAG_CHAIN, chain[0])]
             return self._messages.finish("0501" if repeat else "0500", fields, seq, self._clock.now_utc(), tags)
@@ -281,6 +308,14 @@ def _closed(said: "Answer", batch: Batch, totals: Totals) -> "tuple[int, int]":
 def _range(answer: "Answer") -> "tuple[int, int, int]":
     """(batch, first SEQ, last SEQ) of DE 60. Raises BadAnswer."""
     text = answer.fields.get(60)
-    if not isinstance(text, str) or len(text) != 26 or not text.isdigit():
+    if not isinstance(text, str) or len(text) not in (_RANGE, _RANGE_VISITS) or not text.isdigit():
         raise BadAnswer("an 0510 without its batch")
-    return int(text[:6]), int(text[6:16]), int(text[16:])
+    return int(text[:6]), int(text[6:16]), int(text[16:_RANGE])
+
+
+def _visits(answer: "Answer") -> "list[int]":
+    """The switch's own count of visits, which decides nothing; empty when it gave none."""
+    text = answer.fields.get(60)
+    if not isinstance(text, str) or len(text) != _RANGE_VISITS:
+        return []
+    return [int(text[at : at + 6]) for at in range(_RANGE, _RANGE_VISITS, 6)]

@@ -12,12 +12,16 @@ from firmware.switch.profile import (
     GET_CONFIG,
     GET_HOTLIST,
     GET_MEMBERS,
+    GET_PROGRAM,
+    GET_ROOT,
     GET_RULES,
     TAG_BLOB,
     TAG_CFG,
     TAG_CHUNK,
     TAG_DIGEST,
     TAG_HOTLIST,
+    TAG_PROGRAM,
+    TAG_ROOT,
     TAG_RULESET,
     TAG_SINCE,
 )
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 
 CHUNK = const(240)  # of every chunk but the last
 LONGEST = const(65536)
-MEMBERS_LONGEST = const(4096)
+PROGRAM_LONGEST = const(526336)  # head and bundle of an update
+_MEMBERS_LONGEST = const(4096)
 DIGEST = const(8)
 
 # Roles, in the order in which they are loaded; DE 70 and the version's tag of each.
@@ -36,8 +41,10 @@ CONFIG = const(1)
 RULES = const(2)
 HOTLIST = const(3)
 MEMBERS = const(4)
-FUNCTIONS = (0, GET_CONFIG, GET_RULES, GET_HOTLIST, GET_MEMBERS)
-VERSION_TAGS = (0, TAG_CFG, TAG_RULESET, TAG_HOTLIST)
+PROGRAM = const(5)
+ROOT = const(6)
+FUNCTIONS = (0, GET_CONFIG, GET_RULES, GET_HOTLIST, GET_MEMBERS, GET_PROGRAM, GET_ROOT)
+VERSION_TAGS = (0, TAG_CFG, TAG_RULESET, TAG_HOTLIST, 0, TAG_PROGRAM, TAG_ROOT)
 
 
 class Pin:
@@ -77,13 +84,17 @@ def request(
     offset: int,
     pin: "Pin | None",
     since: int = 0,
+    program: bytes = b"",
 ) -> "Outgoing":
-    """0800 for the chunk at `offset` of the file `pin`; of whatever is newest when there is no pin yet."""
+    """0800 for the chunk at `offset` of the file `pin`; of whatever is newest when there is no pin yet. `program` says
+    what runs here, for a program or a root file."""
     tags = [(TAG_CHUNK, tlv.from_unsigned(offset, 4) + tlv.from_unsigned(pin.total if pin is not None else 0, 4))]
     if pin is not None:
         tags.append((TAG_DIGEST, pin.digest))
     if role == MEMBERS:
         tags.append((TAG_SINCE, tlv.from_unsigned(since, 4)))
+    if program:
+        tags.append((TAG_PROGRAM, program))
     return messages.network(FUNCTIONS[role], session_number, sent_utc, clock, tags + messages.in_force)
 
 
@@ -101,7 +112,8 @@ def chunk(answer: "Answer", role: int, asked: int) -> "Chunk | None":
     if TAG_DIGEST not in tags or TAG_BLOB not in tags:
         raise BadMessage("a chunk without DIGEST or BLOB")
     version = 0 if role == MEMBERS else newest(tags, role)
-    if total > (MEMBERS_LONGEST if role == MEMBERS else LONGEST) or (not version and role != MEMBERS):
+    longest = _MEMBERS_LONGEST if role == MEMBERS else PROGRAM_LONGEST if role == PROGRAM else LONGEST
+    if total > longest or (not version and role != MEMBERS):
         raise BadMessage("a file of {} bytes, version {}".format(total, version))
     data = tags[TAG_BLOB]
     if offset not in (0, asked) or offset >= total or len(data) != min(CHUNK, total - offset):

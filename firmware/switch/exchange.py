@@ -11,6 +11,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 
 from firmware.core.errors import BadAnswer, BadMessage, LinkDown, LinkError, NoAnswer
+from firmware.core.spread import Spread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ _IN_FLIGHT = const(8)
 _KEPT = const(1)  # of them, for a request a person waits for
 _PLACE_MS = const(20)
 
-TIME_IMPOSSIBLE = "T01"
-TIME_LEAPS = "T03"
+_TIME_IMPOSSIBLE = const("T01")
+_TIME_LEAPS = const("T03")
 _LEAP_S = const(3600)
+_TRIPS_MS = const((250, 500, 1000, 2000, 3000, 5000, 8000))
 
 
 class Flight:
@@ -34,7 +36,8 @@ class Flight:
     def __init__(self, outgoing: "Outgoing", event: "asyncio.Event", timeout_ms: int) -> None:
         self.key = outgoing.key
         self.event = event
-        self.deadline = ticks_add(ticks_ms(), timeout_ms)
+        self.begun = ticks_ms()
+        self.deadline = ticks_add(self.begun, timeout_ms)
         self.answer: "Answer | None" = None
         self.sent = False  # whether a byte of it may be on the line
         self.lost = False  # the connection ended before an answer came
@@ -60,6 +63,7 @@ class Exchange:
         self.lost = False
         self.heard = ticks_ms()  # when the last answer came
         self.came = 0  # messages that arrived
+        self.trips = Spread(_TRIPS_MS)  # from the request to its answer
 
     def begin(self, connection: "Connection") -> None:
         """Believe in this connection from now on."""
@@ -67,6 +71,10 @@ class Exchange:
         self.error = None
         self._timed = False
         self._connection = connection
+
+    def shaken_ms(self) -> int:
+        """How long the handshake of this connection took; -1 without one."""
+        return self._connection.shaken_ms if self._connection is not None else -1
 
     def awaiting(self) -> bool:
         """Whether an answer is awaited, or somebody waits for a place."""
@@ -218,6 +226,7 @@ class Exchange:
         flight.answer = answer
         flight.event.set()
         self.heard = ticks_ms()
+        self.trips.add(ticks_diff(self.heard, flight.begun))
 
     def _set_clock(self, answer: "Answer") -> None:
         """Take HOST_TIME, unless it is impossible or far behind what the same connection said before."""
@@ -227,7 +236,7 @@ class Exchange:
             self._timed = True
             return
         if not self._odd_time:  # once: it comes with every answer
-            code = TIME_LEAPS if back else TIME_IMPOSSIBLE
+            code = _TIME_LEAPS if back else _TIME_IMPOSSIBLE
             self._log.fault(code, "HOST_TIME {} is not believed".format(answer.host_utc))
         self._odd_time = True
         answer.host_utc = self._clock.now_utc()  # the rest of the answer is right; it is as new as our own clock says

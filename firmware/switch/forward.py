@@ -16,7 +16,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 
 from firmware.core.errors import BadMessage, LinkDown, StoreError
-from firmware.core.types import REVERSAL
+from firmware.core.types import REMARK, REVERSAL
 from firmware.switch.messages import booked_points, reversal_of
 from firmware.switch.profile import (
     KEEP,
@@ -55,7 +55,7 @@ _BATCH = const(20)  # acknowledgements written together at most
 _SETTLE_MS = const(1000)  # the longest one waits for others
 _PAUSE_MS = const(300_000)  # after a MAC refusal; the third in a row ends the connection
 
-UNDO_REFUSED = "L11"
+_UNDO_REFUSED = const("L11")
 POINTS_DIFFER = "L12"
 
 
@@ -202,6 +202,14 @@ class Forward:
             self.paused = False  # a line that stays up brings no sign-on, and one damaged message is no wrong key
         return not self.paused and ticks_diff(ticks_ms(), self._not_before) >= 0
 
+    def let_go(self) -> None:
+        """All that waits is to be sent now, also what is held for a while or was not answered."""
+        self._failures = 0
+        self._not_before = ticks_ms()
+        self._queue.signed_on()
+        self._queue.let_go(self._journal.highest_seq())
+        self._session.wake()
+
     async def _send(self, transaction: "Transaction") -> None:
         """Put one record on the line."""
         seq = transaction.seq
@@ -284,7 +292,7 @@ class Forward:
             self._bury(transaction.seq, RC_ORIGINAL_UNKNOWN)
         except BadMessage as error:
             self._log.error(error, "SEQ {}".format(transaction.seq))
-            self._bury(transaction.seq, "30")
+            self._refuse(transaction, "30")
         return None
 
     def _conclude(self, sent: _Sent, answer: "Answer") -> None:
@@ -294,7 +302,7 @@ class Forward:
         if end in (TRY_LATER, PAUSE, KEEP):
             self._log.fault("H" + answer.rc, "SEQ {} waits".format(seq))
             if end == KEEP:
-                self._log.fault(UNDO_REFUSED, "SEQ {} is to undo {}".format(seq, transaction.original_seq))
+                self._log.fault(_UNDO_REFUSED, "SEQ {} is to undo {}".format(seq, transaction.original_seq))
             if end == PAUSE:
                 self.paused = True
                 self._paused_until = ticks_add(ticks_ms(), _PAUSE_MS)
@@ -304,10 +312,10 @@ class Forward:
             return
         if end != SETTLE:
             self._log.fault("H" + answer.rc, "the switch refuses SEQ {} for good".format(seq))
-            self._bury(seq, answer.rc)
+            self._refuse(transaction, answer.rc)
             if self.on_refused is not None:
                 self.on_refused(transaction.uid, answer.rc)
-        elif transaction.verb != REVERSAL and booked_points(answer) != transaction.points:
+        elif transaction.verb not in (REVERSAL, REMARK) and booked_points(answer) != transaction.points:
             self._log.fault(POINTS_DIFFER, "SEQ {} is acknowledged with other points".format(seq))
             self._bury(seq, answer.rc)
         else:
@@ -322,11 +330,21 @@ class Forward:
         if not self._queue.wait(sent.transaction, refused):
             self._back_off(sent.burst)
 
-    def _acknowledge(self, transaction: "Transaction", answer: "Answer") -> None:
-        """The switch has it: to be settled with others, and what was said of the member to be told then."""
+    def _refuse(self, transaction: "Transaction", rc: str) -> None:
+        """It is refused for good: a person has to look, but not at a mere remark, for which nobody got anything."""
+        if transaction.verb == REMARK:
+            self._settle_later(transaction.seq)
+        else:
+            self._bury(transaction.seq, rc)
+
+    def _settle_later(self, seq: int) -> None:
         if not self._queue.acknowledged:
             self._first_done = ticks_ms()
-        self._queue.acknowledged.append(transaction.seq)
+        self._queue.acknowledged.append(seq)
+
+    def _acknowledge(self, transaction: "Transaction", answer: "Answer") -> None:
+        """The switch has it: to be settled with others, and what was said of the member to be told then."""
+        self._settle_later(transaction.seq)
         if self._on_member is None or transaction.verb == REVERSAL or not approved(answer.rc):
             return
         try:

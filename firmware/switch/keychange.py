@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NEXT = "next"  # in the key store: KID, mac_out, mac_in of the pair on offer
 _KEY = const(16)
 _AHEAD = const(127)
-_LABEL = b"vafa-newkey"  # each KID has a wrapping key of its own: no pair comes again under another
+_LABEL = const(b"vafa-newkey")  # each KID has a wrapping key of its own: no pair comes again under another
 
 
 class KeyOlder(VafaError):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         def connect(self, __ssid: str, __psk: "str | None") -> object: ...
         def disconnect(self) -> object: ...
         def isconnected(self) -> bool: ...
+        def status(self, __of: str) -> int: ...
         def ifconfig(self) -> "tuple[str, str, str, str]": ...
 
 
@@ -46,6 +47,7 @@ _DNS_TRIES = const(2)
 _DNS_MS = const(1500)
 _DNS_POLL_MS = const(20)
 _POLL_MS = const(100)
+_LISTEN_MS = const(150)
 
 
 class WifiDown(LinkDown):
@@ -97,13 +99,16 @@ class Connection:
         self._writer = writer
         self._tpdu = tpdu
         self._shaken = False
+        self.shaken_ms = -1  # how long the handshake took
 
     async def send(self, message: bytes) -> None:
         """Write one frame; by one task at a time. Raises LinkClosed; the first time also what connecting may raise."""
+        began = ticks_ms()
         try:
             self._writer.write((len(self._tpdu) + len(message)).to_bytes(2, "big") + self._tpdu + message)
             await self._writer.drain()
-            self._shaken = True
+            if not self._shaken:
+                self._shaken, self.shaken_ms = True, ticks_diff(ticks_ms(), began)
         except ValueError as error:
             refusal = _of_certificate(error)
         except OSError as error:
@@ -187,6 +192,13 @@ class Link:
         """Whether the Wi-Fi is joined, as far as the radio knows; cheap."""
         return self._station().isconnected()
 
+    def signal(self) -> int:
+        """Of the access point, in dBm; 0 when none is joined, or the radio does not say."""
+        try:
+            return self._station().status("rssi") if self.up() else 0
+        except (OSError, ValueError):
+            return 0
+
     def keep(self) -> None:
         """The switch at this address let us in: the next connection goes there, too."""
         self._kept = True
@@ -208,6 +220,32 @@ class Link:
             except LinkDown as error:
                 last = error
         raise last
+
+    async def find(self) -> str:
+        """Where the switch is, asked anew. Raises NameUnknown."""
+        return await self._resolve(self._turn)
+
+    async def reach(self, address: str) -> None:
+        """Connect to it and hang up, without a word. Raises ConnectionRefused."""
+        port = self._addresses[self._turn][1]
+        try:
+            reader, writer = await asyncio.wait_for_ms(asyncio.open_connection(address, port), self._connect_ms)
+            try:
+                # A switch waits for us to begin; who is refused learns it only by reading.
+                said = await asyncio.wait_for_ms(reader.read(1), _LISTEN_MS)
+                if not said:
+                    raise ConnectionRefused("hung up at once")
+            except asyncio.TimeoutError:
+                return
+            finally:
+                writer.close()
+        except asyncio.TimeoutError:
+            refusal = ConnectionRefused("no answer in {} ms".format(self._connect_ms))
+        except OSError as error:
+            refusal = ConnectionRefused(_reason(error))
+        else:
+            return
+        raise refusal
 
     async def _connect_to(self, number: int, context: "tls.SSLContext") -> Connection:
         address = await self._resolve(number)

@@ -68,10 +68,10 @@ class Management:
         self.on_network: "list[Callable[[Answer], object]]" = []
         self.says: "list[Callable[[], list[tuple[int, bytes]]]]" = []
 
-    def halted(self) -> str:
-        """Code of what forbids value, "" when nothing does."""
+    def halted(self, spends: bool = False) -> str:
+        """Code of what forbids value, or to spend it; "" when nothing does."""
         if self._orders is not None:
-            return self._orders.halted()
+            return self._orders.halted(spends)
         return VALUE_STOPPED if self._in_a_row >= _MAC_REFUSALS else ""
 
     def turn(self) -> None:

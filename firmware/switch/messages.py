@@ -9,27 +9,37 @@ from micropython import const
 from firmware.core.calendar import from_utc
 from firmware.core.clock import local_time
 from firmware.core.errors import BadAnswer, BadMessage
+from firmware.core.keyed import is_keyed, mobile_bcd
 from firmware.core.reference import rrn_of, stan_of
 from firmware.core.types import (
     ACCRUAL,
     AUTH_AES,
     AUTH_UID,
+    ENROL,
+    ISSUE,
     OFFLINE,
     REDEMPTION,
+    REFUND,
+    REMARK,
     REVERSAL,
-    TIER_NONE,
-    Member,
+    USE,
+    VOID,
     Reply,
     Transaction,
 )
-from firmware.switch import iso8583, reserve, tlv
+from firmware.switch import iso8583, reserve, tlv, told
 from firmware.switch.profile import (
-    ACCOUNT_POINTS,
-    AMOUNT_AVAILABLE,
-    AMOUNT_LEDGER,
     CODE_ACCRUAL,
+    CODE_CLAW_BACK,
+    CODE_ENROL,
+    CODE_GIVE_BACK,
     CODE_INQUIRY,
+    CODE_ISSUE,
     CODE_REDEMPTION,
+    CODE_REMARK,
+    CODE_USE,
+    CODE_VOID_ACCRUAL,
+    CODE_VOID_REDEMPTION,
     INSISTED,
     INSISTED_TAGS,
     PROFILE_MAJOR,
@@ -46,8 +56,7 @@ from firmware.switch.profile import (
     TAG_HIGH_SEQ,
     TAG_HOST_TIME,
     TAG_KID,
-    TAG_LAST_VISIT,
-    TAG_NAME,
+    TAG_MOBILE,
     TAG_OFFLINE,
     TAG_POINTS,
     TAG_PROFILE,
@@ -55,9 +64,7 @@ from firmware.switch.profile import (
     TAG_SDM,
     TAG_SEQ,
     TAG_TEXT,
-    TAG_TIER,
     TAG_UID,
-    TAG_VISITS,
     answer_mti,
 )
 
@@ -67,23 +74,52 @@ if TYPE_CHECKING:
 
     from firmware.switch.mac import MacKeys
 
-_CODES = {ACCRUAL: CODE_ACCRUAL, REDEMPTION: CODE_REDEMPTION}
+# By verb: the processing code when points go to the member, and when they go from the member.
+_CODES = {
+    ACCRUAL: (CODE_ACCRUAL, CODE_ACCRUAL),
+    REDEMPTION: (CODE_REDEMPTION, CODE_REDEMPTION),
+    REFUND: (CODE_GIVE_BACK, CODE_CLAW_BACK),
+    VOID: (CODE_VOID_REDEMPTION, CODE_VOID_ACCRUAL),
+    ISSUE: (CODE_ISSUE, CODE_ISSUE),
+    USE: (CODE_USE, CODE_USE),
+    ENROL: (CODE_ENROL, CODE_ENROL),
+    REMARK: (CODE_REMARK, CODE_REMARK),
+}
 _EV2_SECOND = const(2)  # step of tag 33: 32 bytes for the card
 _EV2_SECOND_SIZE = const(33)
 
 
 class Identity:
-    """Who speaks: `nii` and `currency` are numbers of up to three digits, `firmware` a version, 1-32 letters."""
+    """Who speaks: `nii` and `currency` are numbers of up to three digits, `firmware` a version, 1-32 letters. Where
+    there is a redenomination, `after` is its currency, whose smallest unit is `worth` of the other's."""
 
     def __init__(
-        self, terminal_id: str, merchant_id: str, nii: int, currency: int, ruleset: int = 0, firmware: str = "vafa"
+        self,
+        terminal_id: str,
+        merchant_id: str,
+        nii: int,
+        currency: int,
+        ruleset: int = 0,
+        firmware: str = "vafa",
+        after: int = 0,
+        worth: int = 1,
     ) -> None:
         self.terminal = _pad(terminal_id, 8)
         self.merchant = _pad(merchant_id, 15)
         self.nii = "{:03d}".format(nii)
-        self.currency = "{:03d}".format(currency)
+        self._currencies = "{:03d}".format(currency), "{:03d}".format(after or currency)
+        self.currency = self._currencies[0]  # which counts now
+        self.worth = worth
         self.ruleset = ruleset
         self.firmware = firmware
+
+    def currency_of(self, new_money: bool) -> str:
+        """DE 49 of a record."""
+        return self._currencies[new_money]
+
+    def count_in(self, code: int, _worth: int) -> None:
+        """Another currency counts from now on: what is no record's message is in it."""
+        self.currency = "{:03d}".format(code)
 
 
 class Outgoing:
@@ -128,6 +164,7 @@ def reversal_of(original: Transaction, seq: int, time_utc: int, clock: int) -> T
         original_seq=original.seq,
         ruleset=original.ruleset,
         clerk=original.clerk,
+        new_money=original.new_money,
     )
 
 
@@ -143,7 +180,7 @@ class Messages:
         self._identity = identity
         self._keys = keys
         self._packed = packed
-        self.currency = identity.currency
+        self.currency_of, self.worth = identity.currency_of, identity.worth
         self.in_force: "list[tuple[int, bytes]]" = []  # CFG and HOTLIST, of what was loaded from the switch
 
     def under(self, keys: "MacKeys") -> "Messages":
@@ -174,11 +211,12 @@ class Messages:
         sun: bytes = b"",
         step: bytes = b"",
         allowance: "tuple[int, int] | None" = None,
+        more: "Sequence[tuple[int, bytes]]" = (),
     ) -> Outgoing:
         """0100: who is this card and what has it. `sun` or `step` is what it proves itself with (tags 32, 33);
-        `allowance` asks for one and names what is held."""
+        `allowance` asks for one and names what is held; `more` tags say what else is asked."""
         seq = session_number | SESSION_BIT
-        fields = self._card_fields(CODE_INQUIRY, seq, sent_utc, auth, "00")
+        fields = self._card_fields(CODE_INQUIRY, seq, sent_utc, uid, auth, "00")
         tags = self._card_tags(uid, auth, clock, self._identity.ruleset, counter) + self.in_force
         if sun:
             tags.append((TAG_SDM, sun))
@@ -186,54 +224,65 @@ class Messages:
             tags.append((TAG_EV2, step))
         if allowance is not None:
             tags.append(reserve.named(allowance))
+        tags.extend(more)
         return self.finish("0100", fields, seq, sent_utc, tags)
 
     def request(self, transaction: Transaction, allowance: "tuple[int, int] | None" = None) -> Outgoing:
-        """0200 of an ONLINE accrual or redemption. Its DE 7 is the intent's time, so that a reversal can name it. An
-        accrual asks for an `allowance`, a redemption gives it back."""
+        """0200 of an ONLINE transaction, 0100 of an enrolment. Its DE 7 is the intent's time, so that a
+        reversal can name it. An accrual asks for an `allowance`, a redemption gives it back."""
         fields, tags = self.value_parts(transaction, transaction, "00")
         if allowance is not None:
             says = reserve.given_back if transaction.verb == REDEMPTION else reserve.named
             tags.append(says(allowance))
         tags += self.in_force
-        return self.finish("0200", fields, transaction.seq, transaction.time_utc, tags)
+        return self.finish(request_mti(transaction.verb), fields, transaction.seq, transaction.time_utc, tags)
 
     def advice(self, transaction: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
-        """0220, or 0221 as `repeat`, of an OFFLINE accrual or redemption."""
+        """0220, or 0221 as `repeat`, of an OFFLINE transaction; 0120 and 0121 of one that is no money's."""
         fields, tags = self.value_parts(transaction, transaction, "06")
         fields[38] = "F{:05d}".format(transaction.seq % 100_000)
         tags.append((TAG_EST, tlv.from_signed32(transaction.points)))
         tags.append((TAG_OFFLINE, bytes([transaction.offline_reason])))
         if transaction.allowance:
             tags.append(reserve.named((transaction.allowance, -transaction.points)))
-        return self.finish("0221" if repeat else "0220", fields, transaction.seq, sent_utc, tags)
+        mti = request_mti(transaction.verb)[:2] + ("21" if repeat else "20")
+        return self.finish(mti, fields, transaction.seq, sent_utc, tags)
 
     def reversal(self, transaction: Transaction, original: Transaction, sent_utc: int, repeat: bool) -> Outgoing:
         """0420, or 0421 as `repeat`, undoing the 0200 of `original` (ISO element 90)."""
         fields, tags = self.value_parts(transaction, original, "00")
-        fields[90] = "0200{:06d}{}".format(stan_of(original.seq), _de7(original.time_utc)) + "0" * 22
+        named = "{:06d}{}".format(stan_of(original.seq), _de7(original.time_utc))
+        fields[90] = request_mti(original.verb) + named + "0" * 22
         return self.finish("0421" if repeat else "0420", fields, transaction.seq, sent_utc, tags)
 
     def value_parts(
         self, record: Transaction, booked: Transaction, condition: str
     ) -> "tuple[dict[int, iso8583.Value], list[tuple[int, bytes]]]":
         """What every value message carries: times and SEQ of `record`, verb, money and points of `booked`."""
-        fields = self._card_fields(_CODES[booked.verb], record.seq, record.time_utc, booked.auth, condition)
+        if not booked.uid and booked.verb in (ACCRUAL, REDEMPTION):
+            raise BadMessage("nobody's points")
+        code = _CODES[booked.verb][booked.points < 0]
+        fields = self._card_fields(code, record.seq, record.time_utc, booked.uid, booked.auth, condition)
         fields[4] = "{:012d}".format(booked.amount)
+        fields[49] = self.currency_of(booked.new_money)
         # Of a reversal 0: it undoes what is booked, whatever the card has counted since.
         tags = self._card_tags(booked.uid, booked.auth, record.clock, record.ruleset, record.card_counter)
         tags.append((TAG_POINTS, tlv.from_signed32(booked.points)))
         if record.clerk:
             tags.append((TAG_CLERK, str(record.clerk).encode()))
+        if record.details:
+            tags += tlv.items(record.details)
         return fields, tags
 
-    def _card_fields(self, code: str, seq: int, time_utc: int, auth: int, condition: str) -> "dict[int, iso8583.Value]":
+    def _card_fields(
+        self, code: str, seq: int, time_utc: int, uid: bytes, auth: int, condition: str
+    ) -> "dict[int, iso8583.Value]":
         _, month, day, hour, minute, second = local_time(time_utc)
         return {
             3: code,
             12: "{:02d}{:02d}{:02d}".format(hour, minute, second),
             13: "{:02d}{:02d}".format(month, day),
-            22: "081" if auth == AUTH_UID else "071",
+            22: "011" if is_keyed(uid) else "081" if auth == AUTH_UID else "071",
             25: condition,
             37: rrn_of(seq, time_utc),
             49: self._identity.currency,
@@ -242,10 +291,13 @@ class Messages:
     def _card_tags(self, uid: bytes, auth: int, clock: int, ruleset: int, counter: int) -> "list[tuple[int, bytes]]":
         tags = [
             (TAG_RULESET, tlv.from_unsigned(ruleset, 2)),
-            (TAG_UID, bytes(uid)),
             (TAG_AUTH, bytes([auth])),
             (TAG_CLOCK, bytes([clock])),
         ]
+        if is_keyed(uid):
+            tags.append((TAG_MOBILE, mobile_bcd(uid)))
+        elif uid:
+            tags.append((TAG_UID, bytes(uid)))
         if counter:
             tags.append((TAG_CARD_CTR, tlv.from_unsigned(counter, 4)))
         return tags
@@ -311,19 +363,10 @@ class Messages:
         auth = tags[TAG_AUTH][0] if TAG_AUTH in tags else None
         if auth not in (None, AUTH_UID, AUTH_AES):
             raise BadMessage("AUTH of an answer is {}".format(auth))
-        balance = _balance(_string(answer.fields, 54)) if 54 in answer.fields else None
+        balance = told.balance_of(_string(answer.fields, 54)) if 54 in answer.fields else None
         member = None
         if balance is not None:
-            member = Member(
-                uid,
-                member_no,
-                tlv.text(tags[TAG_NAME]) if TAG_NAME in tags else "",
-                balance,
-                answer.host_utc,
-                tags[TAG_TIER][0] if TAG_TIER in tags else TIER_NONE,
-                tlv.unsigned(tags[TAG_VISITS]) if TAG_VISITS in tags else 0,
-                tlv.date_utc(tags[TAG_LAST_VISIT]) if TAG_LAST_VISIT in tags else 0,
-            )
+            member = told.member_of(tags, uid, member_no, balance, answer.host_utc)
         return Reply(
             answer.rc,
             booked_points(answer) or 0,
@@ -334,7 +377,14 @@ class Messages:
             auth,
             tlv.unsigned(tags[TAG_CARD_CTR]) if TAG_CARD_CTR in tags else 0,
             reserve.told(answer),
+            tags,
+            _binary(answer.fields, 48),
         )
+
+
+def request_mti(verb: int) -> str:
+    """What a transaction of this verb is asked with: one that moves no money or points of its own is no 0200."""
+    return "0100" if verb in (ENROL, REMARK) else "0200"
 
 
 def _pad(text: str, width: int) -> str:
@@ -360,22 +410,3 @@ def _binary(fields: "dict[int, iso8583.Value]", de: int) -> bytes:
     if isinstance(value, str):
         raise BadMessage("DE {} is text".format(de))
     return value
-
-
-def _balance(amounts: str) -> "int | None":
-    """The available balance of the points account in DE 54, else its ledger balance, else None."""
-    if len(amounts) % 20:
-        raise BadMessage("DE 54 is cut short")
-    ledger = None
-    for at in range(0, len(amounts), 20):
-        kind, sign, digits = amounts[at + 2 : at + 4], amounts[at + 7], amounts[at + 8 : at + 20]
-        if sign not in "CD" or not digits.isdigit():
-            raise BadMessage("DE 54 is no amount")
-        if amounts[at : at + 2] != ACCOUNT_POINTS:
-            continue
-        points = int(digits) if sign == "C" else -int(digits)
-        if kind == AMOUNT_AVAILABLE:
-            return points
-        if kind == AMOUNT_LEDGER:
-            ledger = points
-    return ledger

@@ -4,8 +4,10 @@ Knows no socket: `link` asks, because the boards' own resolver stands still unti
 up, which can take longer than the watchdog waits. What the answer says is not trusted: TLS proves who is there.
 """
 
-_HEAD = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"  # recursion desired, one question
-_A_IN = b"\x00\x01\x00\x01"  # type A, class IN
+from micropython import const
+
+_HEAD = const(b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00")  # recursion desired, one question
+_A_IN = const(b"\x00\x01\x00\x01")  # type A, class IN
 
 
 def is_address(host: str) -> bool:

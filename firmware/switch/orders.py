@@ -6,6 +6,8 @@ to questions of this moment (a session number is never used twice), so none can 
 repeats them, so what the office has taken back is not carried out.
 """
 
+from micropython import const
+
 from firmware.core.errors import SignOnRefused, VafaError
 from firmware.core.refusals import VALUE_STOPPED
 from firmware.core.visiting import visit
@@ -30,13 +32,14 @@ if TYPE_CHECKING:
     from firmware.switch.keychange import KeyChange
     from firmware.switch.mac import MacKeys
     from firmware.switch.messages import Answer, Messages, Outgoing
+    from firmware.switch.minimum import Minimum
 
-_CHANGING = ("firmware.switch.keychange", "firmware.store.vault")
-HALT = "halt"  # name of the small value: the letters of what stands
+_CHANGING = const(("firmware.switch.keychange", "firmware.store.vault"))
+# Letters of what stands.
 FREE, HALT_BLOCKED, HALT_STOPPED, HALT_WARNED, HALT_MAC = b"", b"B", b"S", b"Z", b"M"
 
 STOPPED = "L31"
-KEYS_GO = "K25"
+_KEYS_GO = const("K25")
 
 
 class TerminalBlocked(SignOnRefused):
@@ -48,7 +51,7 @@ class TerminalBlocked(SignOnRefused):
 class Orders:
     """`vault` makes the key store, `keep` writes the small value down, `unsettled` counts what the switch does not have
     for good (-1: not known yet), `calm` says that nobody stands at the till, `erase` takes the keys out. `halt` is the
-    small value as it was kept, `offered` the key store's pair on offer."""
+    small value as it was kept, `offered` the key store's pair on offer; `minimum` keeps what is said of builds."""
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Orders:
         unsettled: "Callable[[], int]",
         calm: "Callable[[], bool]",
         erase: "Callable[[], object]",
+        minimum: "Minimum",
         halt: bytes = FREE,
         offered: bytes = b"",
     ) -> None:
@@ -73,7 +77,7 @@ class Orders:
         self._erase = erase
         self._halt = halt
         self._erase_due = False
-        self.minimum_build = 0  # for updates
+        self.minimum = minimum
         self.report: "list[tuple[int, bytes]]" = []  # tags the switch has to be told with the next echo
         self.proof_due = True  # the pair on offer was not tried since the sign-on or the announcement
         if offered:
@@ -82,13 +86,13 @@ class Orders:
 
                 keys.offered = pair_of(offered)
 
-    def halted(self) -> str:
-        """Code of what forbids value, "" when nothing does."""
+    def halted(self, spends: bool = False) -> str:
+        """Code of what forbids value, or to spend it; "" when nothing does."""
         if HALT_BLOCKED in self._halt:
             return TerminalBlocked.code
         if self._halt == HALT_MAC:
             return VALUE_STOPPED
-        return STOPPED if self._halt else ""
+        return STOPPED if self._halt else self.minimum.forbids() if spends else ""
 
     def mac_stopped(self) -> bool:
         """Whether the switch refused our MAC three times in a row, and no sign-on has succeeded since."""
@@ -111,8 +115,8 @@ class Orders:
         if order in (ADMIN_ZEROISE, ADMIN_STOP_VALUE):
             begins += HALT_STOPPED
         self._set(ends, begins)
-        if TAG_MINBUILD in answer.tags:
-            self.minimum_build = int.from_bytes(answer.tags[TAG_MINBUILD], "big")
+        if answer.rc == "00" or TAG_MINBUILD in answer.tags:
+            self.minimum.told(int.from_bytes(answer.tags.get(TAG_MINBUILD, b""), "big"))
         offered = self._keys.offered
         if offered is not None and answer.tags[TAG_KID][0] == offered.kid:
             self.proof_due = True  # in force there: were it overwritten by the pair after it, nothing could talk
@@ -132,7 +136,7 @@ class Orders:
             return
         self._erase_due = False
         if count and HALT_WARNED not in self._halt:
-            self._log.fault(KEYS_GO, "{} transactions not settled: the keys go at the next order".format(count))
+            self._log.fault(_KEYS_GO, "{} transactions not settled: the keys go at the next order".format(count))
             self._set(FREE, HALT_WARNED)
         else:
             self._erase()

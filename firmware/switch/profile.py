@@ -67,17 +67,46 @@ TAG_CARD_CTR = const(0x08)
 TAG_AUTH = const(0x09)
 TAG_CLOCK = const(0x0A)
 TAG_CLERK = const(0x0B)
+TAG_SUPERVISOR = const(0x0C)
 TAG_OFFLINE = const(0x0D)
 TAG_HOST_TIME = const(0x0E)
 TAG_HIGH_SEQ = const(0x0F)
 TAG_TIER = const(0x10)
 TAG_VISITS = const(0x11)
 TAG_LAST_VISIT = const(0x12)
+TAG_RUNG = const(0x13)
+TAG_SEGMENT = const(0x14)
+TAG_WINBACK = const(0x15)
+TAG_EXPIRING = const(0x16)
+TAG_EARNED = const(0x17)
+TAG_FLAGS = const(0x18)
+TAG_YEARS = const(0x19)
+TAG_OFFER = const(0x20)
+TAG_VOUCHER = const(0x21)
+TAG_REWARD = const(0x22)
+TAG_BENEFIT = const(0x23)
+TAG_SUGGEST = const(0x24)
+TAG_NEXT = const(0x25)
+TAG_BASKET = const(0x26)
+TAG_REFCODE = const(0x27)
+TAG_ACK = const(0x28)
+TAG_ORIGINAL = const(0x29)
+TAG_CODE = const(0x2A)
+TAG_MEMBER = const(0x2B)
 TAG_ALLOWANCE = const(0x30)
 TAG_RELEASE = const(0x31)
 TAG_SDM = const(0x32)
 TAG_EV2 = const(0x33)
+TAG_MOBILE = const(0x40)
+TAG_CONSENT = const(0x41)
+TAG_CHANNEL = const(0x42)
+TAG_SMS = const(0x43)
 TAG_NAME = const(0x44)
+TAG_REFERRER = const(0x45)
+TAG_BIRTHDAY = const(0x46)
+TAG_SURVEY = const(0x50)
+TAG_REASON = const(0x51)
+TAG_NOTE = const(0x52)
 TAG_DISPUTE = const(0x53)
 TAG_ADMIN = const(0x54)
 TAG_KID = const(0x60)
@@ -89,6 +118,8 @@ TAG_CHAIN = const(0x64)
 TAG_DIGEST = const(0x66)
 TAG_SINCE = const(0x67)
 TAG_PROFILE = const(0x68)
+TAG_PROGRAM = const(0x69)
+TAG_ROOT = const(0x6A)
 TAG_TEXT = const(0x70)
 TAG_CHUNK = const(0x7E)
 TAG_BLOB = const(0x7F)
@@ -120,6 +151,7 @@ TAGS = (
     b"\x16\x07\x07"  # EXPIRING
     b"\x17\x05\x05"  # EARNED, repeats
     b"\x18\x01\x01"  # FLAGS
+    b"\x19\x01\x01"  # YEARS
     b"\x20\x02\x46"  # OFFER, repeats
     b"\x21\x01\x10"  # VOUCHER
     b"\x22\x02\x02"  # REWARD
@@ -129,6 +161,9 @@ TAGS = (
     b"\x26\x01\x01"  # BASKET
     b"\x27\x01\x0c"  # REFCODE
     b"\x28\x03\x3f"  # ACK
+    b"\x29\x0c\x0c"  # ORIGINAL
+    b"\x2a\x04\x08"  # CODE
+    b"\x2b\x04\x04"  # MEMBER
     b"\x30\x08\x0c"  # ALLOWANCE
     b"\x31\x08\x08"  # RELEASE
     b"\x32\x13\x19"  # SDM
@@ -154,11 +189,18 @@ TAGS = (
     b"\x66\x08\x08"  # DIGEST
     b"\x67\x04\x04"  # SINCE
     b"\x68\x02\x02"  # PROFILE
+    b"\x69\x04\x14"  # PROGRAM
+    b"\x6a\x02\x02"  # ROOT
     b"\x70\x00\x3c"  # TEXT
     b"\x7e\x08\x08"  # CHUNK
     b"\x7f\x01\xff"  # BLOB
 )
 REPEATING = b"\x17\x20"
+
+# SEGMENT (tag 14), bits.
+SEGMENT_BEST = const(0x01)
+SEGMENT_LAPSED = const(0x02)
+SEGMENT_SIX_MONTHS = const(0x04)
 
 # DE 70.
 SIGN_ON = const(1)
@@ -169,6 +211,8 @@ GET_CONFIG = const(901)
 GET_RULES = const(902)
 GET_HOTLIST = const(903)
 GET_MEMBERS = const(904)
+GET_PROGRAM = const(905)
+GET_ROOT = const(906)
 
 # ADMIN (tag 54): what the switch orders in a 0810; 1 belongs to a dead letter, 4 to an update.
 ADMIN_ZEROISE = const(2)
@@ -182,6 +226,15 @@ PROFILE_MINOR = const(0)
 CODE_INQUIRY = "319100"
 CODE_ACCRUAL = "210091"
 CODE_REDEMPTION = "009100"
+CODE_STATEMENT = "389100"
+CODE_CLAW_BACK = "209100"  # refund of a sale: its points go back to the switch
+CODE_GIVE_BACK = "200091"  # refund of a redemption
+CODE_VOID_ACCRUAL = "020091"
+CODE_VOID_REDEMPTION = "029100"
+CODE_ISSUE = "950091"
+CODE_USE = "959100"
+CODE_ENROL = "930091"
+CODE_REMARK = "940000"
 CODE_TOTALS = "920000"
 CODE_UPLOADED = "960000"  # totals once more, behind the upload of the batch
 
@@ -209,7 +262,9 @@ KEEP = const(0x6B)  # "k": no code buries a reversal: what it undoes may be book
 RESPONSE_ROW = const(5)
 RESPONSES = (
     b"00dss10dss94dss"
-    b"25rbs"
+    b"21rbk76rbk25rbs"
+    b"26rbk38rbk55rbk"
+    b"56rbk64rbk79rbk80rbk"
     b"51rbk14rbk54rbk41rbk43rbk62rbk61rbk65rbk57rbk59rbk12rbk13rbk30rbk95rbk"
     b"58rlk63xpp"
     b"68ull91ull96ull"

@@ -1,4 +1,6 @@
-"""Which queued record may go now: reversals, then advices, oldest first, and none past an earlier one of its card.
+"""Which queued record may go now: reversals, then advices of value, then remarks, oldest first, and none past an
+earlier one of its card. A remark holds back nothing: it goes when all else is out, and nothing waits for it. One that
+nobody's name stands in is held for a time drawn by chance, so that it does not go right behind its sale.
 
 Reads the journal from end to end and goes on where it stopped, so a record is read once on its way out. It begins again
 only when what it passed may go now: after silence, when a reversal came in, when a record that waited is due or left,
@@ -7,11 +9,12 @@ Of one card one record is out at a time, and a redemption without a reserve wait
 a dead letter (docs/lt87.md section 9). Sends nothing, writes nothing. Durations in milliseconds.
 """
 
+from os import urandom
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.types import REDEMPTION, REVERSAL
+from firmware.core.types import REDEMPTION, REMARK, REVERSAL
 from firmware.switch.session import back_off_ms
 
 TYPE_CHECKING = False
@@ -23,15 +26,17 @@ if TYPE_CHECKING:
 
 _WAITING = const(32)  # records that may wait by themselves; with more, the whole queue waits
 _AHEAD = const(8)  # records kept in memory because their card has one out; with more, reading stops until it is back
+_HELD_MS = const(60_000)  # a nameless remark at least, and at most
+_HELD_MOST_MS = const(1_800_000)
 _STRIDE = const(8)  # records passed before the other tasks run
-_REFUSED_MS = (60_000, 600_000, 3_600_000, 14_400_000)  # a reversal the switch refuses
+_REFUSED_MS = const((60_000, 600_000, 3_600_000, 14_400_000))  # a reversal the switch refuses
 
 
 class _Wait:
     """A record that waits by itself: the tries so far, when the next is due, whose it is."""
 
-    def __init__(self, uid: bytes) -> None:
-        self.uid = uid
+    def __init__(self, uid: "bytes | None") -> None:
+        self.uid = uid  # None: no other record waits for it
         self.tries = 0
         self.due = ticks_ms()
         self.noted = False  # that it is due: reading began again for it
@@ -51,10 +56,15 @@ class Queue:
         self._jitter = jitter
         self._reader: "Iterator[Transaction] | None" = None
         self._unread = True
+        self._remarks = False  # they are what is read
+        self._passed_remark = False
         self._began = ticks_ms()
         self._ahead: "list[Transaction]" = []
         self._waits: "dict[int, _Wait]" = {}
-        self._out: "dict[int, bytes]" = {}  # SEQ to UID
+        self._out: "dict[int, bytes | None]" = {}  # SEQ to UID
+        self._free_seq = 0  # nameless remarks up to this one may go
+        self._held: "_Wait | None" = None  # those up to `_held_seq`
+        self._held_seq = 0
         self.acknowledged: "list[int]" = []  # the switch has them, the journal does not know yet
         self.stuck = False  # nothing may go until something happens
 
@@ -64,12 +74,13 @@ class Queue:
         """Something that was passed may go now: read from the beginning."""
         self._reader = None
         self._unread = True
+        self._remarks = self._passed_remark = False
         self._ahead = []
         self.stuck = False
 
     def appended(self) -> None:
         """Something was appended: reading comes to it unless it has reached the end. After a reversal call `again`."""
-        if self._reader is None:
+        if self._reader is None or self._remarks:
             self.again()
 
     def signed_on(self) -> None:
@@ -88,9 +99,19 @@ class Queue:
                 wait.noted = True
                 self.again()
 
+        held = self._held
+        if held is not None and held.is_due() and not held.noted:
+            held.noted = True
+            self.again()
+
+    def let_go(self, seq: int) -> None:
+        """Nothing up to this record is held any longer: all is to be sent now."""
+        self._free_seq, self._held = seq, None
+        self.again()
+
     def went(self, transaction: "Transaction") -> None:
         """It is on the line."""
-        self._out[transaction.seq] = transaction.uid
+        self._out[transaction.seq] = _holds(transaction)
 
     def back(self, seq: int) -> None:
         """It is not on the line any more and may go again."""
@@ -106,7 +127,7 @@ class Queue:
             if len(self._waits) >= _WAITING:
                 self.again()
                 return False
-            wait = self._waits[transaction.seq] = _Wait(transaction.uid)
+            wait = self._waits[transaction.seq] = _Wait(_holds(transaction))
         if refused:
             wait_ms = _REFUSED_MS[min(wait.tries, len(_REFUSED_MS) - 1)]
         else:
@@ -165,6 +186,8 @@ class Queue:
                 return None
         self._reader = None
         self._forget_stale()
+        if self._passed_remark and not self._remarks:
+            self._unread = self._remarks = True  # once more from the beginning, for them alone
         return None
 
     def _passed(self, transaction: "Transaction") -> bool:
@@ -172,6 +195,11 @@ class Queue:
         an earlier record of its card that waits, or a debit behind a dead letter of its card."""
         seq = transaction.seq
         if seq in self._out or seq in self.acknowledged:
+            return True
+        if transaction.verb == REMARK and not self._remarks:
+            self._passed_remark = True
+            return True
+        if transaction.verb == REMARK and not transaction.uid and self._is_held(seq):
             return True
         own = self._waits.get(seq)
         if own is not None and not own.is_due():
@@ -183,6 +211,20 @@ class Queue:
                 wait.before = True
                 return True
         return transaction.verb == REDEMPTION and not transaction.allowance and self._behind_a_letter(transaction)
+
+    def _is_held(self, seq: int) -> bool:
+        """Whether a nameless remark stays here for a while. What comes while others are held waits for a time of its
+        own after theirs; after a start all that is found waits anew."""
+        held = self._held
+        if held is not None and held.is_due():
+            self._free_seq, self._held = self._held_seq, None
+        if seq <= self._free_seq:
+            return False
+        if self._held is None:
+            self._held, self._held_seq = _Wait(None), seq
+            drawn = int.from_bytes(urandom(4), "big") % (_HELD_MOST_MS - _HELD_MS)
+            self._held.due = ticks_add(ticks_ms(), _HELD_MS + drawn)
+        return True
 
     def _behind_a_letter(self, transaction: "Transaction") -> bool:
         """What the letter brings the card may be what this one spends. Read for each: spending without a reserve is
@@ -199,6 +241,13 @@ class Queue:
         ahead = [transaction.seq for transaction in self._ahead]
         for seq in list(self._waits):
             wait = self._waits[seq]
+            if wait.uid is None and not self._remarks:
+                continue  # remarks have not been looked for yet
             if wait.noted and ticks_diff(self._began, wait.due) >= 0 and seq not in self._out and seq not in ahead:
                 del self._waits[seq]
                 self.again()
+
+
+def _holds(transaction: "Transaction") -> "bytes | None":
+    """Whose later records wait while this one is out or waits: of a remark nobody's."""
+    return transaction.uid if transaction.verb != REMARK else None

@@ -20,7 +20,7 @@ from firmware.core.errors import (
     SignOnRefused,
     StoreError,
 )
-from firmware.core.types import AUTH_UID, CLOCK_NEVER_SET, REDEMPTION
+from firmware.core.types import ACCRUAL, AUTH_UID, CLOCK_NEVER_SET, ENROL
 from firmware.switch.exchange import Exchange
 from firmware.switch.management import Management
 from firmware.switch.messages import booked_points
@@ -29,7 +29,7 @@ from firmware.switch.profile import BLOCKED, SECURITY, TAG_EV2, UNKNOWN, approve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Sequence
 
     from firmware.core.clock import Clock
     from firmware.core.log import Log
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from firmware.switch.messages import Answer, Messages, Outgoing
     from firmware.switch.orders import Orders
 
-_BACK_OFF_MS = (5000, 15000, 45000, 120000)
-CLOCK_UNKNOWN = "T02"
+_BACK_OFF_MS = const((5000, 15000, 45000, 120000))
+_CLOCK_UNKNOWN = const("T02")
 _SLICE_MS = const(250)
 _TURN_MS = const(20)
 _SIGN_ON_MS = const(10000)  # holds a full TLS handshake on a slow board
@@ -100,7 +100,9 @@ class Session:
         self._sign_on_ms = sign_on_ms
         self._signed_on = False
         self._probe = False
+        self._hurried = False
         self.landing = self._exchange.landing  # set when something posted has ended
+        self.trips = self._exchange.trips
         self.before_answer: "Callable[[], object] | None" = None  # called before a person's answer is handed over
         self.queued = True  # set by `wake` and by every sign-on, cleared by store-and-forward before it looks
         self.on_network = self._management.on_network  # each hears every 0810 to a sign-on or an echo
@@ -118,17 +120,25 @@ class Session:
         """The switch refused our MAC three times in a row, until a sign-on succeeds; or it wants no value from here."""
         return self.halted() != ""
 
-    def halted(self) -> str:
-        """Code of what forbids value, "" when nothing does."""
-        return self._management.halted()
+    def halted(self, spends: bool = False) -> str:
+        """Code of what forbids value, or to spend it; "" when nothing does."""
+        return self._management.halted(spends)
 
     def wake(self) -> None:
         """Something was appended to the queue."""
         self.queued = True
 
+    def hurry(self) -> None:
+        """Somebody waits for a connection: try now. One that stands is asked whether it does."""
+        self._hurried = self._probe = True
+
     def probe(self) -> None:
         """An echo soon: something is to be said or asked for with it."""
         self._probe = True
+
+    def shaken_ms(self) -> int:
+        """How long the handshake of this connection took; -1 without one."""
+        return self._exchange.shaken_ms()
 
     def stir(self) -> int:
         """-1 while an answer is awaited, else a number that changes with every message that arrives."""
@@ -142,9 +152,11 @@ class Session:
         counter: int = 0,
         sun: bytes = b"",
         allowance: "tuple[int, int] | None" = None,
+        more: "Sequence[tuple[int, bytes]]" = (),
     ) -> "Reply":
-        """0100/0110; `sun` is offered as proof, `allowance` asked for. Raises LinkDown, NoAnswer, BadAnswer."""
-        return (await self._ask(uid, auth, member_no, counter, sun, b"", allowance))[1]
+        """0100/0110; `sun` is offered as proof, `allowance` asked for, `more` tags said. Raises
+        LinkDown, NoAnswer, BadAnswer."""
+        return (await self._ask(uid, auth, member_no, counter, sun, b"", allowance, more))[1]
 
     async def relay(self, uid: bytes, step: bytes) -> "tuple[bytes, Reply]":
         """0100/0110 with a step of the switch's EV2First: (its tag 33 or b"", what it said). Raises as above."""
@@ -159,17 +171,18 @@ class Session:
         sun: bytes,
         step: bytes,
         allowance: "tuple[int, int] | None" = None,
+        more: "Sequence[tuple[int, bytes]]" = (),
     ) -> "tuple[bytes, Reply]":
         timeout_ms = await self._after_proof()
         number, now_utc, quality = self._session_number(), self._clock.now_utc(), self._clock.quality
-        outgoing = self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step, allowance)
+        outgoing = self._messages.inquiry(uid, auth, number, now_utc, quality, counter, sun, step, allowance, more)
         answer = await self._live(outgoing, timeout_ms)
         reply = self._reply(answer, uid, member_no)
         return answer.tags.get(TAG_EV2, b""), reply
 
     async def request(self, transaction: "Transaction", allowance: "tuple[int, int] | None" = None) -> "Reply":
-        """0200/0210 of an ONLINE transaction in the journal; sent once. An accrual asks for an `allowance`, a
-        redemption gives it back. Raises LinkDown, NoAnswer, BadAnswer."""
+        """0200/0210 (0100/0110 of an enrolment) of an ONLINE transaction in the journal; sent once. An accrual asks
+        for an `allowance`, a redemption gives it back. Raises LinkDown, NoAnswer, BadAnswer."""
         timeout_ms = await self._after_proof()
         answer = await self._live(self._messages.request(transaction, allowance), timeout_ms)
         reply = self._reply(answer, transaction.uid, transaction.member_no)
@@ -244,8 +257,8 @@ class Session:
                 self._log.error(error, "session")
                 self.fault = error.code
                 if isinstance(error, CertificateEarly) and self._clock.quality == CLOCK_NEVER_SET:
-                    self.fault = CLOCK_UNKNOWN
-                    self._log.fault(CLOCK_UNKNOWN, "the clock was never set: it may be this terminal that is early")
+                    self.fault = _CLOCK_UNKNOWN
+                    self._log.fault(_CLOCK_UNKNOWN, "the clock was never set: it may be this terminal that is early")
                 if isinstance(error, TerminalBlocked):
                     signed_on, least_ms = None, _BLOCKED_MS + _BLOCKED_MS // 1000 * self._jitter
             except BadMessage as error:
@@ -321,7 +334,7 @@ class Session:
             raise self._exchange.error
 
     async def _rest(self, wait_ms: int, alive: "Callable[[], object] | None") -> bool:
-        """Back off; True when the Wi-Fi came up meanwhile, which ends the wait at once."""
+        """Back off; True when the Wi-Fi came up meanwhile or somebody is in a hurry, which ends the wait at once."""
         was_up = self._link.up()
         deadline = ticks_add(ticks_ms(), wait_ms)
         while (left := ticks_diff(deadline, ticks_ms())) > 0:
@@ -330,7 +343,8 @@ class Session:
             self._management.turn()
             await asyncio.sleep_ms(min(left, _SLICE_MS))
             is_up = self._link.up()
-            if is_up and not was_up:
+            if self._hurried or is_up and not was_up:
+                self._hurried = False
                 return True
             was_up = is_up
         return False
@@ -383,11 +397,12 @@ class Session:
     def _check_approval(self, transaction: "Transaction", points: "int | None", approval: str) -> None:
         """A yes counts only when it says what was booked (docs/lt87.md sections 2 and 4). Raises BadAnswer.
 
-        Of an accrual the switch's own figure counts; of a redemption the goods are given for the figure asked.
+        Of an accrual and of an enrolment the switch's own figure counts; of all else what was agreed at the counter.
         """
         if not approval:
             raise BadAnswer("approved without DE 38")
-        if points is None or (points != transaction.points if transaction.verb == REDEMPTION else points < 0):
+        figure_is_the_switchs = transaction.verb in (ACCRUAL, ENROL)
+        if points is None or (points < 0 if figure_is_the_switchs else points != transaction.points):
             raise BadAnswer("approved with POINTS {}".format(points))
 
     def _count_security(self, rc: str) -> None:

@@ -3,12 +3,14 @@
 Knows the lengths `profile` allows and the number formats, not what a tag means.
 """
 
+from micropython import const
+
 from firmware.core.calendar import to_utc
 from firmware.core.errors import BadMessage
 from firmware.switch.profile import REPEATING, TAG_ROW, TAGS
 
-_DAYS = b"\x1f\x1d\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"
-_TEHRAN_OFFSET_S = 12600
+_DAYS = const(b"\x1f\x1d\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f")
+_TEHRAN_OFFSET_S = const(12600)
 
 
 def pack(items: "list[tuple[int, bytes]]") -> bytes:
@@ -43,6 +45,17 @@ def parse(content: bytes) -> "dict[int, bytes]":
                 tags[tag] = content[at + 2 : end]
         at = end
     return tags
+
+
+def items(content: bytes) -> "list[tuple[int, bytes]]":
+    """What `pack` made these bytes of. Raises BadMessage."""
+    found = []
+    at = 0
+    while at < len(content):
+        end = _end(content, at)
+        found.append((content[at], content[at + 2 : end]))
+        at = end
+    return found
 
 
 def every(content: bytes, tag: int) -> "list[bytes]":
@@ -104,12 +117,30 @@ def from_signed32(number: int) -> bytes:
 
 
 def text(value: bytes) -> str:
-    """UTF-8 text. Raises BadMessage."""
+    """UTF-8 text for people, control characters as spaces: a screen's line has a meaning for two of them. Bytes that
+    are no UTF-8 become U+FFFD, one for a run of them: a wrong letter in a name is no reason to take a sale back."""
+    value = bytes([32 if byte < 32 or byte == 127 else byte for byte in value])
     try:
         return value.decode()
     except UnicodeError:
         pass
-    raise BadMessage("a text is not UTF-8")  # outside the handler: the device's compiler warns about chained exceptions
+    out, at = "", 0
+    while at < len(value):
+        lead = value[at]
+        size = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+        letter = _letter(value[at : at + size]) if at + size <= len(value) else ""
+        if letter or not out.endswith("\ufffd"):
+            out += letter or "\ufffd"
+        at += size if letter else 1
+    return out
+
+
+def _letter(raw: bytes) -> str:
+    """The one character these bytes are; "" when they are none."""
+    try:
+        return raw.decode()
+    except UnicodeError:
+        return ""
 
 
 def date_utc(value: bytes) -> int:
