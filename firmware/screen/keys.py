@@ -5,6 +5,8 @@ Index = row * 4 + column of the membrane; the legend under each name is the prin
 
 import asyncio
 
+from micropython import const
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
@@ -22,12 +24,13 @@ CLEAR = 16  # left
 TRIPLE_ZERO = 18  # right
 OK = 19  # Ent
 NO_KEY = -1
+ORDER = 20  # no key: the cash register ordered something
 
 # What a digit key types; "" for the others.
-_TYPED = ("", "", "", "", "1", "2", "3", "", "4", "5", "6", "", "7", "8", "9", "", "", "0", "000", "")
+_TYPED = const(("", "", "", "", "1", "2", "3", "", "4", "5", "6", "", "7", "8", "9", "", "", "0", "000", ""))
 
-_SCAN_MS = 15
-_QUEUE = 16  # keys a person can press while the screen is busy
+_SCAN_MS = const(15)
+_QUEUE = const(16)  # keys a person can press while the screen is busy
 
 
 def typed(key: int) -> str:
@@ -56,6 +59,10 @@ class Keys:
     def take(self) -> int:
         """The oldest key not yet taken, or NO_KEY."""
         return self._queue.pop(0) if self._queue else NO_KEY
+
+    def give_back(self, key: int) -> None:
+        """Put a key that was taken before those not yet taken."""
+        self._queue.insert(0, key)
 
     def forget(self) -> None:
         """Drop what was pressed before a question was on the screen."""

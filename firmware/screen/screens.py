@@ -1,10 +1,31 @@
 """The screens that ask and wait, as lists of lines. Pure: values and a catalogue in, lines out."""
 
-from firmware.screen.lines import BIG, GAP, HINT, NOTE, TEXT, TITLE, fitting, pair, wrap
+from firmware.screen.lines import (
+    ASIDE,
+    BESIDE,
+    BETWEEN,
+    BIG,
+    GAP,
+    HINT,
+    NOTE,
+    SPARE,
+    TEXT,
+    TITLE,
+    WRAP,
+    ends,
+    fitting,
+    pair,
+    worded,
+)
 from firmware.text import digits
+from firmware.text import money as amounts
+
+MENU_ROWS = 5
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Sequence
+
     from firmware.screen.lines import Line
     from firmware.text.catalogue import Catalogue
 
@@ -23,6 +44,9 @@ class Status:
         halted: str = "",
         fill: int = 0,
         old: bool = False,
+        locked: bool = False,
+        clerk: int = 0,
+        paper: str = "",
     ) -> None:
         self.online = online
         self.waiting = waiting
@@ -33,6 +57,10 @@ class Status:
         self.fill = fill  # per cent of the queue, 0 when there is no need to tell
         self.old = old  # something waits for too long
         self.halted = halted  # code of what forbids value, "" when nothing does
+        self.locked = locked  # somebody has to say who they are first
+        self.clerk = clerk  # who stands at the till, 0 nobody in particular
+        self.paper = paper  # code of what keeps the printer from printing, "" when nothing does
+        self.reader = ""  # and the reader from reading
 
 
 def idle(text: "Catalogue", status: Status) -> "list[Line]":
@@ -40,14 +68,13 @@ def idle(text: "Catalogue", status: Status) -> "list[Line]":
     if status.halted:
         return halted(text, status)
     time = digits.clock_time(*status.time) if status.time is not None else text.get("idle_no_time")
-    name = (status.name or text.get("idle_name"))[:10]
     lines = [
-        (TITLE, pair(name, time)),
+        (TITLE, ends(status.name or text.get("idle_name"), time)),
         (GAP, ""),
-        (BIG, text.get("big_ready")),
-        (TEXT, text.get("idle_hint")),
+        (BIG, text.get("big_locked" if status.locked else "big_ready")),
+        _hint(text, status),
         (GAP, ""),
-        (TEXT if status.online else NOTE, text.get("idle_online" if status.online else "idle_offline")),
+        (TEXT if status.online else NOTE, _line_and_clerk(text, status)),
     ]
     if status.fill:
         lines[1] = (NOTE, text.get("idle_full", status.fill))
@@ -55,6 +82,10 @@ def idle(text: "Catalogue", status: Status) -> "list[Line]":
         lines[1] = (NOTE, text.get("idle_old"))
     if status.rejected:
         lines[4] = (NOTE, text.get("idle_dead", digits.plain(status.rejected)))
+    if status.paper:
+        free = [at for at in (1, 4) if lines[at][0] == GAP]
+        if free:  # what waits or was refused is more important
+            lines[free[-1]] = _away(text, status.paper)
     if status.waiting:
         count, age = digits.plain(status.waiting), text.age(status.oldest_age_s)
         wordings = [text.get("idle_waiting", count, age), text.get("idle_waiting_short", count, age)]
@@ -64,38 +95,50 @@ def idle(text: "Catalogue", status: Status) -> "list[Line]":
     return lines
 
 
+def _hint(text: "Catalogue", status: Status) -> "Line":
+    """What begins a story, or that no card does."""
+    if status.reader:
+        return _away(text, status.reader)
+    return SPARE, text.get("locked_hint" if status.locked else "idle_hint")
+
+
+def _away(text: "Catalogue", code: str) -> "Line":
+    """A part that does not work: what it is, with its code where the row has room for both."""
+    what = text.error(code)[0]
+    return NOTE, fitting([what + BETWEEN + code, what])
+
+
+def _line_and_clerk(text: "Catalogue", status: Status) -> str:
+    line = text.get("idle_online" if status.online else "idle_offline")
+    return pair(line, text.get("idle_clerk", digits.plain(status.clerk))) if status.clerk else line
+
+
 def halted(text: "Catalogue", status: Status) -> "list[Line]":
     """No value here: what happened, what to do, and how many sales the terminal keeps meanwhile."""
     what, next_step = text.error(status.halted)
     waiting = text.get("idle_kept", digits.plain(status.waiting)) if status.waiting else ""
-    lines = [(BIG, text.get("big_stopped")), (NOTE, what)] + [(TEXT, row) for row in wrap(next_step)[:2]]
-    return lines + [(TEXT, waiting), (HINT, pair("", status.halted))]
+    lines = [(BIG, text.get("big_stopped")), (NOTE, what), (ASIDE, waiting), (WRAP, next_step)]
+    return lines + [(HINT, pair("", status.halted))]
 
 
 def amount(text: "Catalogue", keyed: str, note: str) -> "list[Line]":
     """An amount being typed; `note` is one line about the last key, or ""."""
-    value = int(keyed) if keyed else 0
-    return [
-        (TITLE, text.get("title_sale")),
-        (GAP, ""),
-        (BIG, fitting([digits.number(value), digits.plain(value)])),
-        (TEXT, pair("", text.get("currency"))),
-        (NOTE if note else TEXT, note or text.get("ask_amount")),
-        (HINT, text.get("hint_amount")),
-    ]
+    value = text.money.now.keyed(keyed)
+    lines = [(TITLE, text.get("title_sale")), (GAP, ""), (BIG, fitting(amounts.numbers(text, value)))]
+    lines += unit_of(text, value)
+    return lines + [(NOTE if note else SPARE, note or text.get("ask_amount")), (HINT, text.get("hint_amount"))]
 
 
 def card(text: "Catalogue", title: str, value: "int | None", error_code: str, count: int = 0) -> "list[Line]":
     """Waiting for a card; after a tap that failed, what was wrong with it, or how many cards lie there."""
     lines = [
         (TITLE, title),
-        (TEXT, money(text, value) if value is not None else ""),
+        (SPARE if error_code else TEXT, money(text, value) if value is not None else ""),
         (BIG, text.get("big_cards", count) if count else text.get("big_tap")),
     ]
     if error_code:
         what, next_step = text.error(error_code)
-        lines.append((NOTE, what))
-        lines += [(TEXT, row) for row in wrap(next_step)[:2]]
+        lines += [(NOTE, what), (WRAP, next_step)]
     else:
         lines.append((TEXT, text.get("ask_card")))
     lines.append((HINT, pair(text.get("hint_cancel"), error_code)))
@@ -118,7 +161,7 @@ def points(text: "Catalogue", chosen: int, worth: int, balance: int, note: str) 
     return [
         (TITLE, text.get("title_points")),
         (BIG, fitting([digits.number(chosen), digits.plain(chosen)])),
-        (TEXT, text.get("points_worth", money(text, worth, 14))),
+        (TEXT, worded(lambda paid: text.get("points_worth", paid), money(text, worth))),
         (TEXT, fitting([text.get("points_have", digits.number(balance)), digits.plain(balance)])),
         (NOTE, note) if note else (GAP, ""),
         (HINT, text.get("hint_points")),
@@ -130,8 +173,8 @@ def confirm(text: "Catalogue", chosen: int, worth: int) -> "list[Line]":
     return [
         (TITLE, text.get("title_confirm")),
         (BIG, fitting([digits.number(chosen), digits.plain(chosen)])),
-        (TEXT, text.get("points_word")),
-        (TEXT, text.get("worth_word")),
+        (SPARE, text.get("points_word")),
+        (TEXT, pair(text.get("worth_word"), fitting(amounts.other(text, worth)))),
         (TEXT, money(text, worth)),
         (HINT, text.get("hint_confirm")),
     ]
@@ -141,19 +184,21 @@ def again(text: "Catalogue", value: int) -> "list[Line]":
     """The same card paid the same amount a moment ago."""
     return [
         (TITLE, text.get("title_again")),
-        (BIG, fitting([digits.number(value), digits.plain(value)])),
+        (BIG, fitting(amounts.wordings(text, value))),
         (TEXT, text.get("ask_again_1")),
         (TEXT, text.get("ask_again_2")),
         (HINT, text.get("hint_confirm")),
     ]
 
 
-def menu(text: "Catalogue", items: "list[str]", note: str) -> "list[Line]":
-    """Numbered items."""
-    lines = [(TITLE, text.get("title_menu"))] + [(TEXT, item) for item in items]
+def menu(
+    text: "Catalogue", items: "Sequence[str]", note: str, more: bool = False, title: str = "title_menu"
+) -> "list[Line]":
+    """Numbered items; `more` than these."""
+    lines = [(TITLE, text.get(title))] + [(TEXT, item) for item in items]
     if note:
-        lines += [(GAP, "")] * (len(items) < 5) + [(NOTE, note)]
-    return lines + [(HINT, text.get("hint_cancel"))]
+        lines += [(GAP, "")] * (len(items) < MENU_ROWS) + [(NOTE, note)]
+    return lines + [(HINT, text.get("hint_more" if more else "hint_cancel"))]
 
 
 def info(text: "Catalogue", terminal_id: str, status: Status) -> "list[Line]":
@@ -171,19 +216,35 @@ def info(text: "Catalogue", terminal_id: str, status: Status) -> "list[Line]":
 def error(text: "Catalogue", code: str, count: int = 0) -> "list[Line]":
     """What happened, what to do next, the code; with a `count`, how many cards lie there."""
     what, next_step = text.error(code)
-    lines = [(BIG, text.get("big_cards", count) if count else text.get("big_not_done")), (NOTE, what), (GAP, "")]
-    lines += [(TEXT, row) for row in wrap(next_step)[:3]]
-    return lines + [(HINT, pair(text.get("hint_next"), code))]
+    big = text.get("big_cards", count) if count else text.get(_big_word(code))
+    lines = [(BIG, big), (NOTE, what), (GAP, "")]
+    return lines + [(WRAP, next_step), (HINT, pair(text.get("hint_next"), code))]
 
 
 def notice(text: "Catalogue", what: str, next_step: str) -> "list[Line]":
     """Two plain lines: the terminal is not selling."""
-    return [(TITLE, text.get("idle_name")), (GAP, ""), (NOTE, what), (GAP, "")] + [
-        (TEXT, row) for row in wrap(next_step)[:3]
-    ]
+    return [(TITLE, text.get("idle_name")), (GAP, ""), (NOTE, what), (GAP, ""), (WRAP, next_step)]
 
 
-def money(text: "Catalogue", value: int, width: int = 16) -> str:
-    """An amount with its currency as far as it fits."""
-    full = digits.number(value)
-    return fitting([full + " " + text.get("currency"), full, digits.plain(value)], width)
+def money(text: "Catalogue", value: int, new: "bool | None" = None) -> str:
+    """An amount with its unit, in one letter where the word does not fit; `new` of a record, which has its own."""
+    return fitting(amounts.wordings(text, value, new) + amounts.numbers(text, value, new)[1:])
+
+
+def unit_of(text: "Catalogue", value: int, new: "bool | None" = None) -> "list[Line]":
+    """Below an amount: its unit, and the same amount in the other one, small, so that a factor of ten is seen."""
+    units = fitting(amounts.units(text, value, new))
+    return [(TEXT, units), in_other(text, value, new, "= ")] if value else [(TEXT, units)]
+
+
+def in_other(text: "Catalogue", value: int, new: "bool | None" = None, sign: str = "") -> "Line":
+    """The same amount in the other unit, beside its own or below it."""
+    others = amounts.other(text, value, new)
+    return BESIDE, fitting([sign + one for one in others[:2]] + others[1:])
+
+
+def _big_word(code: str) -> str:
+    """What stopped nothing a person wanted says so in the largest letters; all else was not done."""
+    if code == "R01":
+        return "big_fault"
+    return "big_no_print" if code in ("P32", "P33", "P34") else "big_not_done"

@@ -1,11 +1,13 @@
 """The end of a shift on the panel: question, waiting, how it ended, and the figures when there is no paper. Pure."""
 
-from firmware.screen.lines import BIG, GAP, HINT, NOTE, TEXT, TITLE, fitting, pair, wrap
+from firmware.screen.lines import ASIDE, BIG, GAP, HINT, NOTE, TEXT, TITLE, WRAP, fitting, pair
 from firmware.screen.screens import money
 from firmware.text import digits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Sequence
+
     from firmware.loyalty.totals import Totals
     from firmware.screen.lines import Line
     from firmware.text.catalogue import Catalogue
@@ -17,6 +19,11 @@ NAMES = {
     "OA": "shift_offline_accruals",
     "OR": "shift_offline_redemptions",
     "RV": "shift_reversals",
+    "RF": "shift_refunds",
+    "VD": "shift_voids_sent",
+    "EN": "shift_enrolments",
+    "VI": "shift_vouchers_issued",
+    "VU": "shift_vouchers_used",
     "VO": "shift_voids",
     "DL": "shift_rejected",
 }
@@ -70,22 +77,28 @@ def trouble(text: "Catalogue", big: str, number: int, code: str, waiting: int) -
     what, next_step = text.error(code)
     lines = [
         (BIG, text.get(big)),
-        (TEXT, pair(text.get("shift_batch"), digits.plain(number))),
         (NOTE, what),
+        (ASIDE, pair(text.get("shift_batch"), digits.plain(number))),
         (TEXT, text.get("shift_to_send", digits.plain(waiting)) if waiting else ""),
     ]
-    return lines + [(TEXT, row) for row in wrap(next_step)[:2]] + [(HINT, pair(text.get("hint_next"), code))]
+    return lines + [(WRAP, next_step), (HINT, pair(text.get("hint_next"), code))]
 
 
-def figures(text: "Catalogue", row: "tuple[str, int, int, int, int]") -> "list[Line]":
-    """One row of the report."""
+def figures(text: "Catalogue", row: "tuple[str, int, int, int, int]", new_money: bool = False) -> "list[Line]":
+    """One row of the report, of totals in old or `new_money`."""
     kind, clerk, count, amount, points = row
     return [
         (TITLE, text.get(NAMES[kind])),
         (TEXT, text.get("shift_clerk", digits.plain(clerk)) if clerk else ""),
         (TEXT, pair(text.get("shift_count"), digits.plain(count))),
-        (TEXT, money(text, amount)),
-        (TEXT, fitting([digits.signed(points), digits.plain(points)])),
-        (TEXT, text.get("points_word")),
+        (TEXT, money(text, amount, new_money)),
+        (WRAP, digits.signed(points) + " " + text.get("points_word")),
         (HINT, text.get("hint_next")),
     ]
+
+
+def visits(text: "Catalogue", counts: "Sequence[int]") -> "list[Line]":
+    """Visits of new, returning and lapsed members."""
+    names = ("shift_new", "shift_returning", "shift_reactivated")
+    rows = [(TEXT, pair(text.get(name), digits.plain(counts[at]))) for at, name in enumerate(names)]
+    return [(TITLE, text.get("shift_visits")), (GAP, "")] + rows + [(HINT, text.get("hint_next"))]
