@@ -4,20 +4,19 @@ The rooms are made by firmware/building.py. What is wanted rarely is loaded for 
 """
 
 import asyncio
-import sys
 from time import ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.errors import VafaError
 from firmware.core.log import Log
 from firmware.core.types import CLOCK_NEVER_SET
 from firmware.core.visiting import load, visit, when_over
-from firmware.service import faults
 from firmware.service.bad_sectors import small_values
 from firmware.service.console import Console
 from firmware.service.supervisor import Policy, Supervisor
+from firmware.service.watch import Watch
 from firmware.switch.profile import TAG_ADMIN
+from firmware.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +28,10 @@ if TYPE_CHECKING:
     from firmware.cashier.desk import Desk
     from firmware.core.clock import Clock
     from firmware.core.cmac import Cmac
+    from firmware.core.ports import Display
     from firmware.core.types import Reply
     from firmware.loyalty.allowances import Allowances
+    from firmware.receipt.spool import Spool
     from firmware.screen.keys import Keys
     from firmware.screen.panel import Panel
     from firmware.screen.signals import Signals
@@ -42,12 +43,14 @@ if TYPE_CHECKING:
     from firmware.store.hotlist import Hotlist
     from firmware.store.journal import Journal
     from firmware.store.members import Members
+    from firmware.store.seal import Sealer
     from firmware.switch.forward import Forward
+    from firmware.switch.link import Link
     from firmware.switch.messages import Answer, Identity, Messages
     from firmware.switch.orders import Orders
     from firmware.switch.session import Session
+    from firmware.text.money import Money
 
-VERSION = "0.1.0"
 _KEEP_MEMBERS_S = const(90 * 86_400)
 
 # The longest time without a sign of life. The desk says nothing while it waits for the switch (6 s and a join).
@@ -66,12 +69,18 @@ class App:
     if TYPE_CHECKING:
         sector: bytearray
         master: Cmac
+        sealer: Sealer
         members: Members | Buckets
         journal: Journal
+        rtc: Any
+        chip: Any
+        keypad: Any
+        link: Link
         bad_sectors: BadSectors
         clock: Clock
         identity: Identity
         messages: Messages
+        money: Money
         session: Session
         orders: Orders
         forward: Forward
@@ -79,10 +88,12 @@ class App:
         signals: Signals
         reader: CardReader
         panel: Panel
+        display: Display
         hotlist: Hotlist
         allowances: Allowances
         counter: Counter
         desk: Desk
+        paper: Spool
         downloads: Downloads
         housekeeping: Housekeeping
 
@@ -92,26 +103,30 @@ class App:
         self._started = ticks_ms()
         self._rights: "Any" = None
         self._letters: "Any" = None
+        self._register: "Any" = None
         self._letter_said = 0
         when_over.append(self._over)
-        self._recorded: "list[str]" = []
+        self.given = self.chosen = b""  # see service.choices
         source, sink, readable = board.serial()
-        self.console = Console(source, sink, readable, self.status, self.calm, board.restart_to_prompt)
-        self.log = Log(echo=self.console.say)
+        self.watch = watch = Watch(self)
+        self.console = Console(source, sink, readable, self.status, self.calm, watch.leave)
+        self.log = Log(echo=self.console.log_line)
         self.console.attach(self.log)
         for name in start.settings.unknown:
             self.log.fault("K01", "setting nobody knows: " + name)
         for line in start.told:
             self.log.event(line)
-        self.console.attach_service(self._service, board.reset)
-        self._start_number = start.number
-        self._key_copies = start.key_copies
+        self.console.attach_service(self._service, watch.restart)
+        self.console.attach_rooms(self)
+        self.start_number = start.number
+        self.key_copies = start.key_copies
         self.in_force = start.in_force
 
     async def run(self) -> None:
         """Sell, for ever."""
-        supervisor = Supervisor(self.log, self.board.watchdog(), self._fault)
-        self._supervisor = supervisor
+        supervisor = Supervisor(self.log, self.board.watchdog(), self.watch.fault)
+        self.supervisor = supervisor
+        self.watch.begin(supervisor)
         supervisor.start("keys", self.keys.run, Policy(_KEYS_SILENCE_MS))
         supervisor.start("signals", self.signals.run, Policy())
         supervisor.start("reader", self._run_reader, Policy(_READER_SILENCE_MS))
@@ -121,8 +136,32 @@ class App:
         supervisor.start("downloads", self._run_downloads, Policy())
         supervisor.start("housekeeping", self.housekeeping.run, Policy())
         supervisor.start("console", self.console.run, Policy())
+        supervisor.start("paper", self.paper.run, Policy())
+        supervisor.when_well = self._started_well
         self.log.event("Vafa {} on {}, start took {} ms".format(VERSION, self.board.name, self._age_ms()))
         await supervisor.run()
+
+    def _started_well(self) -> bool:
+        """This start has not failed; told when a write to the files disturbs nobody."""
+        if not self.calm():
+            return False
+        with visit("firmware.service.slots"):
+            from firmware.service import slots
+
+            try:
+                slots.started_well()
+            except OSError as error:
+                self.log.fault("X00", "cannot write {}: errno {}".format(slots.PATH, error.errno))
+            if slots.on_trial():
+                self._begin_trial()
+        return True
+
+    def _begin_trial(self) -> None:
+        """What runs has to show that it may stay."""
+        with visit("firmware.service.trial"):
+            from firmware.service import trial
+
+            self.housekeeping.trial = trial.of(self)
 
     # --- what rooms ask of one another --------------------------------------------------------------------------------
 
@@ -193,22 +232,22 @@ class App:
             return ["Vafa {} {}, {} sectors to read".format(VERSION, self.board.name, self.journal.loading())]
         now = self.counter.status()
         lines = [
-            "Vafa {} {} up {} s start {}".format(VERSION, self.board.name, self.uptime_s(), self._start_number),
+            "Vafa {} {} up {} s start {}".format(VERSION, self.board.name, self.uptime_s(), self.start_number),
             "terminal {}".format(self.counter.shop.terminal_id),
             "link {} {}".format("online" if now.online else "offline", self.session.fault),
             "waiting {} oldest {} s rejected {}".format(now.waiting, now.oldest_age_s, now.rejected),
             "clock quality {}".format(self.clock.quality),
             "spending offline {}".format(self.counter.books.policy.spends()),
             "loaded from the switch: {}, {} cards refused here".format(self.downloads.status(), self.hotlist.own()),
-            "minimum build {}".format(self.orders.minimum_build),
+            "minimum build {}".format(self.orders.minimum.build),
             self._reader_status(),
             "keys check value {}, wrapped with the chip's number only".format(self.master.tag(bytes(16))[:3].hex()),
         ]
         with visit("firmware.service.health"):
             from firmware.service import health  # a technician's, too
 
-            lines += health.lines(self.journal, self.members, self.housekeeping, self._key_copies)
-        return lines + ["task {} restarted {}".format(*task) for task in self._supervisor.restarts() if task[1]]
+            lines += health.lines(self.journal, self.members, self.housekeeping, self.key_copies)
+        return lines + ["task {} restarted {}".format(*task) for task in self.supervisor.restarts() if task[1]]
 
     def _reader_status(self) -> str:
         with visit("drivers.rc522_health"):
@@ -249,6 +288,26 @@ class App:
             self._letters.said = self._letter_said
         return self._letters
 
+    def registered(self) -> "Any":
+        """The room of a cash register that speaks, None when there is none."""
+        return self._register
+
+    def register(self) -> "Any":
+        """What a cash register orders; it stays as long as one speaks."""
+        if self._register is None:
+            load("firmware.cashier.register_order", "firmware.cashier.register")
+            from firmware.cashier.register import Register
+
+            self._register = Register(self.counter, self.desk, self.console.event)
+        return self._register
+
+    def choose(self, choice: bytes) -> None:
+        """Language, brightness and sounds, from now on. Raises StoreError."""
+        with visit("firmware.store.slots", "firmware.service.choices"):
+            from firmware.service.choices import choose
+
+            choose(self, choice)
+
     def shift(self) -> "Any":
         """What ends a shift; for a visit."""
         load("firmware.cashier.shift")
@@ -258,10 +317,19 @@ class App:
         closing = Closing(self.journal, self.session, self.messages, self.clock, self.log, self.session_number)
         return Shift(self.small_values, closing)
 
+    def statements(self) -> "Any":
+        """What asks the switch for entries of a member; for a visit."""
+        load("firmware.switch.statement")
+        from firmware.switch.statement import Statements
+
+        return Statements(self.session, self.messages, self.clock, self.session_number)
+
     def _over(self) -> None:
         """The last visit is over: what has nothing left to remember goes, too."""
         if self._rights is not None and self._rights.over():
             self._rights = None
+        if self._register is not None and self._register.idle():
+            self._register = None
         if self._letters is not None and self._letters.idle():
             self._letter_said, self._letters = self._letters.said, None
 
@@ -285,12 +353,6 @@ class App:
 
     def _age_ms(self) -> int:
         return ticks_diff(ticks_ms(), self._started)
-
-    def _fault(self, where: str, error: Exception) -> None:
-        # Once a task and start: a fault that returns every second must not wear the flash out.
-        if where not in self._recorded and not isinstance(error, VafaError):
-            self._recorded.append(where)
-            faults.record(faults.trace_of(error, sys.print_exception), where)
 
 
 def _unwatched() -> None:

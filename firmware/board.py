@@ -9,19 +9,20 @@ from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from firmware.core.ports import BlockDevice
 
 # RP2040 counts at most 8388 ms.
 _WATCHDOG_MS = const(8000)
+_LOOK_MS = const(1000)
 _SPI_HZ = const(10_000_000)  # MFRC522 8.1.2: at most 10 Mbit/s
 _I2C_HZ = const(400_000)
-_BAUD = const(115_200)
+_UART_BYTES = const(512)  # more than the driver writes at once
 _BUZZER_HZ = const(2000)
-_MAINTENANCE_FLAG = "/maintenance"  # boot.py takes it away again
+_MAINTENANCE_FLAG = const("/maintenance")  # boot.py takes it away again
 
-_KEY_LABEL = b"vafa-board-key-1"  # with the chip's number: hides keys from a glance at the flash, not from a thief
+_KEY_LABEL = const(b"vafa-board-key-1")  # with the chip's number: hides keys from a glance, not from a thief
 
 # Pico W: raw regions behind the file system within MicroPython's 848 KB storage area.
 _PICO_VAULT_START = const(440 * 1024)
@@ -76,16 +77,15 @@ class Board:
         self.little_memory = little_memory
         self._pins = pins
         self._i2c: "Any" = None
+        self._timer: "Any" = None
 
     # --- chips --------------------------------------------------------------------------------------------------------
 
     def display(self) -> "Any":
-        """The SSD1306, initialised; raises OSError when it does not answer."""
+        """The SSD1306. One that does not answer is set up by the first drawing that it takes."""
         from drivers.ssd1306 import SSD1306
 
-        display = SSD1306(self._shared_i2c())
-        display.init()
-        return display
+        return SSD1306(self._shared_i2c())
 
     def rtc(self) -> "Any":
         """The DS3231."""
@@ -132,14 +132,15 @@ class Board:
         green, red = self._pins.lamps
         return Leds(Pin(green, Pin.OUT, value=0), Pin(red, Pin.OUT, value=0))
 
-    def printer(self) -> "Any":
+    def printer(self, baud: int) -> "Any":
         """The receipt printer."""
         from machine import UART, Pin
 
         from drivers.escpos import EscPos
 
         bus, tx, rx = self._pins.uart
-        return EscPos(UART(bus, baudrate=_BAUD, tx=Pin(tx), rx=Pin(rx), timeout=0))
+        uart = UART(bus, baudrate=baud, tx=Pin(tx), rx=Pin(rx), timeout=0, txbuf=_UART_BYTES, rxbuf=_UART_BYTES)
+        return EscPos(uart, baud)
 
     # --- flash --------------------------------------------------------------------------------------------------------
 
@@ -154,6 +155,12 @@ class Board:
     def vault_flash(self) -> "BlockDevice":
         """The region of keys, small values and counters: six sectors."""
         return self._flash("vault", _PICO_VAULT_START, _PICO_VAULT_SIZE)
+
+    def serial_number(self) -> str:
+        """The chip's number in hex, as labels and `python -m tools.device list` show it."""
+        from machine import unique_id
+
+        return unique_id().hex()
 
     def own_key(self) -> bytes:
         """16 bytes that only this board has. Neither board's stock build can keep them secret."""
@@ -184,6 +191,28 @@ class Board:
         from machine import WDT
 
         return WDT(timeout=_WATCHDOG_MS)
+
+    def lookout(self, look: "Callable[[Any], None]") -> None:
+        """Call `look` about once a second, also between two steps of a task that keeps the processor to itself."""
+        from machine import Timer
+
+        self._timer = Timer(-1 if self.name == "pico" else 0)  # virtual there, a number of the chip's here
+        self._timer.init(mode=Timer.PERIODIC, period=_LOOK_MS, callback=look)
+
+    def reset_cause(self) -> int:
+        """What the chip says of its last reset: 1 power-on, 3 watchdog, else another. See service.boot_record."""
+        from machine import reset_cause
+
+        return reset_cause()
+
+    def heap_blocks(self) -> "list[tuple[int, int, int, int]]":
+        """(size, free, largest free, least free ever) of each region of the system's heap, beside the interpreter's;
+        empty on a board that does not tell."""
+        try:
+            import esp32
+        except ImportError:
+            return []
+        return esp32.idf_heap_info(esp32.HEAP_DATA)
 
     def set_time(self, utc: int) -> None:
         """Tell the processor's own clock, by which TLS checks certificates: after power-on it stands at 2000."""

@@ -6,8 +6,11 @@ digits come back, and for a quarter of an hour letters may be resolved. Looking 
 
 from micropython import const
 
+from firmware.cashier.right import authorised
 from firmware.core.errors import Cancelled, Refused, TimedOut, VafaError
-from firmware.core.refusals import NOTHING_REJECTED, PRINTER_NOT_READY
+from firmware.core.refusals import NOTHING_REJECTED
+from firmware.receipt.content import shop_lines
+from firmware.receipt.lines import HEADING, PAIR, RULE
 from firmware.screen import keys as key
 from firmware.screen import rejected, screens
 
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
     from firmware.cashier.counter import Counter
     from firmware.cashier.shift import Shift
     from firmware.core.types import Transaction
+    from firmware.receipt.lines import Line as Paper
     from firmware.switch.letters import Letters
+    from firmware.switch.statement import Statements
 
     class Rights(Protocol):
         """Console rights, as a keypad asks them (firmware/service/rights.py)."""
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
         def ask(self, right: str) -> str: ...
         def answer(self, digits: str) -> str: ...
         def stands(self, right: str) -> bool: ...
+        def use_up(self) -> None: ...
 
     class Office(Protocol):
         """What is wanted seldom: it resolves letters, ends a shift. Loaded when the first is looked at."""
@@ -33,18 +39,36 @@ if TYPE_CHECKING:
         def letters(self) -> Letters: ...
         def rights(self) -> Rights: ...
         def shift(self) -> Shift: ...
+        def statements(self) -> Statements: ...
+
+        chosen: bytes  # language, brightness and sounds, as firmware.service.choices keeps them
+
+        def choose(self, choice: bytes) -> None: ...
 
 
 RIGHT = "letters"
-_DIGITS = const(8)
-_CALL_MS = const(900_000)  # somebody telephones: as long as the number is good
-# Kept in the journal, in the words of its readers and not in those of the screen.
-_REASONS = (
-    ("reason_paid", "made good"),
-    ("reason_test", "test"),
-    ("reason_agreed", "member agreed"),
-    ("reason_else", "other"),
+TITLE = "title_rejected"
+# Of each letter, as in member_menu; all of it is done here, and the digits are part of the words.
+ITEMS = (
+    ("letter_again", "", "", RIGHT),
+    ("letter_give_up", "", "", RIGHT),
+    ("letter_print", "", "", ""),
 )
+# Kept in the journal, in the words of its readers and not in those of the screen.
+_REASONS = const(
+    (
+        ("reason_paid", "made good"),
+        ("reason_test", "test"),
+        ("reason_agreed", "member agreed"),
+        ("reason_else", "other"),
+    )
+)
+
+
+async def run(counter: "Counter") -> str:
+    """For the menu."""
+    await letters(counter)
+    return ""
 
 
 async def letters(counter: "Counter") -> int:
@@ -77,15 +101,14 @@ async def _act(counter: "Counter", letter: "Transaction", _rc: str) -> None:
     """What is to become of it; whatever fails is told, and the list goes on."""
     panel = counter.panel
     text = panel.text
-    items = [text.get("letter_again"), text.get("letter_give_up"), text.get("letter_print")]
     try:
-        chosen = await panel.choice(items, "")
+        chosen = await panel.choice([text.get(row[0]) for row in ITEMS], "", "title_letter")
         if chosen == 1:
             await _send_again(counter, letter)
         elif chosen == 2:
             await _give_up(counter, letter)
         else:
-            _print(counter)
+            await _print(counter)
     except (Cancelled, TimedOut):
         return
     except VafaError as error:
@@ -93,62 +116,41 @@ async def _act(counter: "Counter", letter: "Transaction", _rc: str) -> None:
         await counter.teller.refusal(error.code)
 
 
-async def _authorised(counter: "Counter") -> None:
-    """The right stands, or the switch's digits give it. Raises Cancelled, TimedOut and what the rights raise."""
-    rights, panel = counter.office.rights(), counter.panel
-    if rights.stands(RIGHT):
-        return
-    nonce = rights.ask(RIGHT)
-    counter.log.event("right {} asked for".format(RIGHT))
-    keyed = ""
-    while True:
-        pressed = await panel.key(rejected.right(panel.text, nonce, keyed), _CALL_MS)
-        typed = key.typed(pressed)
-        if typed and len(keyed) + len(typed) <= _DIGITS:
-            keyed += typed
-        elif pressed == key.CLEAR:
-            keyed = keyed[:-1]
-        elif pressed == key.OK and len(keyed) == _DIGITS:
-            rights.answer(keyed)
-            counter.log.event("right {} given".format(RIGHT))
-            return
-
-
 async def _send_again(counter: "Counter", letter: "Transaction") -> None:
-    await _authorised(counter)
+    await authorised(counter, RIGHT)
     panel = counter.panel
     panel.show(screens.waiting(panel.text, panel.text.get("title_rejected"), letter.amount))
     await counter.office.letters().send_again(letter.seq)
-    await _told(counter, "letter_settled")
+    await _told(counter, letter, True)
 
 
 async def _give_up(counter: "Counter", letter: "Transaction") -> None:
-    await _authorised(counter)
+    await authorised(counter, RIGHT)
     panel = counter.panel
     names = [panel.text.get(name) for name, _ in _REASONS]
-    chosen = await panel.choice(["{} {}".format(n + 1, name) for n, name in enumerate(names)], "")
+    chosen = await panel.choice(["{} {}".format(n + 1, name) for n, name in enumerate(names)], "", "title_give_up_why")
     await panel.confirm(rejected.give_up(panel.text, letter, names[chosen - 1]))
     counter.office.letters().give_up(letter.seq, _REASONS[chosen - 1][1])
-    await _told(counter, "letter_given_up")
+    await _told(counter, letter, False)
 
 
-async def _told(counter: "Counter", name: str) -> None:
+async def _told(counter: "Counter", letter: "Transaction", settled: bool) -> None:
     panel = counter.panel
     panel.signals.ok()
-    await panel.acknowledge(screens.notice(panel.text, panel.text.get("title_rejected"), panel.text.get(name)))
+    await panel.acknowledge(rejected.done(panel.text, letter, settled))
 
 
-def _print(counter: "Counter") -> None:
+async def _print(counter: "Counter") -> None:
     """All of them, on paper. Raises Refused."""
-    text, shop = counter.panel.text, counter.shop
-    head = [shop.name] if shop.name else []
-    head += [text.get("r_terminal", shop.terminal_id), text.get("r_rejected_list", counter.journal.dead_count())]
+    text = counter.panel.text
 
-    def lines() -> "Iterator[str]":
-        yield from head
+    def lines() -> "Iterator[Paper]":
+        yield from shop_lines(text, counter.shop, False)
+        yield HEADING, text.get("r_rejected_list", counter.journal.dead_count())
         for t, rc in counter.office.letters().all():
-            yield "-" * 32
-            yield from rejected.paper(text, t, rc)
+            yield RULE, ""
+            for row in rejected.paper(text, t, rc):
+                yield PAIR, row
 
-    if not counter.teller.paper(lines()):
-        raise Refused(PRINTER_NOT_READY)
+    if not await counter.teller.paper(lines()):
+        raise Refused(counter.teller.spool.code)

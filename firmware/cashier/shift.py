@@ -6,13 +6,15 @@ switch answers again what it did. Without the switch there is a report all the s
 """
 
 import asyncio
-from struct import pack, unpack
+from struct import pack
 
 from micropython import const
 
+from firmware.cashier.open_batch import NAME, kept
 from firmware.core.errors import Cancelled, LinkError, Refused, TimedOut
 from firmware.core.refusals import NOT_ALL_SENT, NOT_RECONCILED, TOTALS_CHANGED, TOTALS_DISPUTED
 from firmware.core.types import CLOCK_NEVER_SET
+from firmware.core.visiting import visit
 from firmware.receipt.shift_report import Report, report_lines
 from firmware.screen import keys as key
 from firmware.screen import shift as screens
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from firmware.store.slots import Slots
     from firmware.switch.batch import Closed, Closing
 
-NAME = "batch"
 _LOOK_MS = const(250)
 _STILL_MS = const(30_000)  # so long nothing may leave the queue
 _OFFLINE_MS = const(5_000)  # so long the line may be away
@@ -51,10 +52,7 @@ class Shift:
 
     def batch(self) -> Batch:
         """The open one. Raises StoreError."""
-        slots = self._slots()
-        slots.open()
-        kept = slots.get(NAME)
-        return Batch(*unpack(">II", kept)) if kept is not None and len(kept) == 8 else Batch()
+        return Batch(*kept(self._slots()))
 
     def keep(self, batch: Batch) -> None:
         """This one is open from now on; durable on return. Raises StoreError."""
@@ -82,6 +80,12 @@ class _Watch:
             raise Cancelled()
 
 
+async def run(counter: "Counter") -> int:
+    """For the menu. Limits begin anew with the next shift, so who is bound by them does not end this one alone."""
+    await counter.allow("end_shift")
+    return await end_shift(counter, counter.office.shift())
+
+
 async def end_shift(counter: "Counter", shift: Shift) -> int:
     """The whole story; returns the key that ended it."""
     counter.books.recover_if_due()
@@ -103,8 +107,12 @@ async def end_shift(counter: "Counter", shift: Shift) -> int:
             return await _without_switch(counter, batch, watch, refusal.code)
         batch = closed.next()
         # Printed first: a cut in between prints it twice, the other way round it would be missing.
-        printed = _print(counter, _report(counter, closed))
+        report = _report(counter, closed)
+        report.top = await _top(counter, closed.totals, watch)
+        printed = await _print(counter, report)
         shift.keep(batch)
+        if counter.staff is not None:
+            counter.staff.shift_over()
         counter.log.event("batch {} closed".format(closed.batch.number))
         ended_by = await _tell(counter, closed, printed)
         if not closed.more:
@@ -114,7 +122,7 @@ async def end_shift(counter: "Counter", shift: Shift) -> int:
 
 async def _all_sent(counter: "Counter", watch: _Watch) -> bool:
     """Whether the switch is there and has heard everything; waits for it as long as it gets on."""
-    counter.switch.wake()
+    counter.books.let_go()
     still_ms = away_ms = 0
     before = 0
     while True:
@@ -135,10 +143,10 @@ async def _without_switch(counter: "Counter", batch: Batch, watch: _Watch, code:
     """A report all the same; the batch stays open."""
     waiting = watch.waiting
     watch.waiting = 0
-    totals, whole = await added_up(counter.journal, batch, watch)
-    printed = _print(
-        counter, Report(batch.number, "r_open", code, totals, whole, counter.journal.last_tag(), _now(counter))
-    )
+    totals, whole = await added_up(counter.journal, batch, watch, worth=counter.books.money.worth)
+    report = Report(batch.number, "r_open", code, totals, whole, counter.journal.last_tag(), _now(counter))
+    report.top = await _top(counter, totals, watch)
+    printed = await _print(counter, report)
     lines = screens.trouble(counter.panel.text, "big_open", batch.number, code, waiting)
     counter.panel.signals.refused()
     ended_by = await counter.panel.acknowledge(lines)
@@ -157,21 +165,32 @@ def _report(counter: "Counter", closed: "Closed") -> Report:
         _now(counter),
         closed.uploaded,
         closed.differing,
+        closed.visits,
     )
+
+
+async def _top(counter: "Counter", totals: "Totals", watch: _Watch) -> "list[tuple[int, str, int]]":
+    """Cards that came often, where clerks sell."""
+    if totals.clerks()[-1:] in ([], [0]):
+        return []
+    with visit("firmware.cashier.top_cards"):
+        from firmware.cashier.top_cards import top_cards
+
+        return await top_cards(counter.journal, totals.low, totals.high, watch)
 
 
 def _now(counter: "Counter") -> int:
     return counter.clock.now_utc() if counter.clock.quality != CLOCK_NEVER_SET else 0
 
 
-def _print(counter: "Counter", report: Report) -> bool:
+async def _print(counter: "Counter", report: Report) -> bool:
     letters: "list[tuple[Transaction, str]]" = []
     for letter in counter.journal.dead():
         letters.append(letter)
         if len(letters) == _LETTERS:
             break
     lines = report_lines(counter.panel.text, counter.shop, report, letters, counter.journal.dead_count())
-    return counter.teller.paper(lines)
+    return await counter.teller.paper(lines)
 
 
 async def _tell(counter: "Counter", closed: "Closed", printed: bool) -> int:
@@ -192,7 +211,7 @@ async def _show(counter: "Counter", totals: "Totals") -> int:
     """The figures on the screen, one page after the other, because there is no paper."""
     try:
         for row in totals.rows():
-            await counter.panel.page(screens.figures(counter.panel.text, row))
+            await counter.panel.page(screens.figures(counter.panel.text, row, totals.new_money))
     except (Cancelled, TimedOut):
         return key.NO_KEY
     return key.NO_KEY
