@@ -6,6 +6,8 @@ was: no UID, no key, no digits.
 
 from binascii import unhexlify
 
+from micropython import const
+
 from firmware.core.errors import StoreError, VafaError
 from firmware.service.bad_sectors import small_values
 from firmware.service.rights import DIGITS, RIGHTS, STANDING, VALID_S, Rights, rights_of
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
         def letters(self) -> Letters: ...
 
 
-_UID_BYTES = (4, 7, 10)
+_UID_BYTES = const((4, 7, 10))
 BUSY = "not now: the till is in use; end what is on the screen, then try again"
 
 

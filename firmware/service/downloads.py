@@ -11,11 +11,12 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from firmware.core.errors import BadMessage, LinkError
+from firmware.core.errors import BadMessage, LinkError, StoreError
 from firmware.core.types import CLOCK_OK
 from firmware.core.visiting import visit
-from firmware.switch.download import CONFIG, HOTLIST, MEMBERS, RULES, VERSION_TAGS, newest
+from firmware.switch.download import CONFIG, HOTLIST, MEMBERS, PROGRAM, ROOT, RULES, VERSION_TAGS, newest
 from firmware.switch.session import back_off_ms
+from firmware.version import BUILD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Downloads:
         self.refresh_s = refresh_s
         self.held = app.in_force.held
         self._quiet = quiet
-        self._newest = [0, 0, 0, 0]
-        self._refused = [0, 0, 0, 0]
+        self._newest = [0] * 7
+        self._refused = [0] * 7
+        self._programs = self._known_programs()
         self._loading: "Any" = None  # a visit lasts as long as there is one (firmware/core/visiting.py)
         self._members: "Any" = None  # so it does with this
         self._since = 0  # of which state of the switch's members the last one was
@@ -62,6 +64,8 @@ class Downloads:
         held, new = self.held, self._newest
         text = "config {} rules {} hotlist {}".format(held[CONFIG], held[RULES], held[HOTLIST])
         wanted = ["{}: {}".format(role, new[role]) for role in (CONFIG, RULES, HOTLIST) if new[role] > held[role]]
+        if self._newest[PROGRAM] > BUILD:
+            wanted.append("build: {}".format(self._newest[PROGRAM]))
         return text + (", newer at the switch " + " ".join(wanted) if wanted else "")
 
     # --- what the switch says -----------------------------------------------------------------------------------------
@@ -69,13 +73,13 @@ class Downloads:
     def _hear(self, answer: "Answer") -> None:
         """A sign-on or an echo was answered."""
         self._news = ticks_ms()
-        for role in (CONFIG, RULES, HOTLIST):
+        for role in (CONFIG, RULES, HOTLIST, PROGRAM, ROOT):
             told = newest(answer.tags, role)
             if told:
                 self._newest[role] = told
 
     def _says(self) -> "list[tuple[int, bytes]]":
-        return self.app.messages.in_force
+        return self.app.messages.in_force + self._programs
 
     def _tell_versions(self) -> None:
         """CFG and HOTLIST of every message from now on; RULESET is a matter of the rules."""
@@ -121,6 +125,9 @@ class Downloads:
                 later = role == self._deferred and ticks_diff(ticks_ms(), self._deferred_until) < 0
                 if self._newest[role] > self.held[role] and self._newest[role] != self._refused[role] and not later:
                     return role
+        for role in (ROOT, PROGRAM) if self._programs else ():
+            if self._newest[role] > self._own(role) and self._newest[role] != self._refused[role]:
+                return role
         if self.refresh_s and ticks_diff(ticks_ms(), self._refresh_at) >= 0 and self.app.clock.quality == CLOCK_OK:
             return MEMBERS
         return 0
@@ -148,6 +155,9 @@ class Downloads:
         if role == MEMBERS:
             with visit("firmware.service.refresh"):
                 await self._refresh()
+        elif role in (PROGRAM, ROOT):
+            with visit("firmware.service.fetching"):
+                await self._fetch(role, beat)
         else:
             with visit("firmware.service.loading"):
                 await self._load(role, beat)
@@ -183,6 +193,42 @@ class Downloads:
             loading.drop()
             self._forget_loading()
 
+    def _known_programs(self) -> "list[tuple[int, bytes]]":
+        with visit("firmware.service.fetching"):
+            from firmware.service import fetching
+
+            return fetching.told(self.app.board.name, fetching.root_version())
+
+    def _own(self, role: int) -> int:
+        """The build that runs, or the version of the release keys."""
+        return BUILD if role == PROGRAM else int.from_bytes(self._programs[0][1][4:6], "big")
+
+    async def _fetch(self, role: int, beat: "Callable[[], object]") -> None:
+        """A chunk more of a program or of release keys; it ends with a restart, or with what it refused."""
+        from firmware.service import fetching
+        from firmware.service.manifest import UpdateRefused
+
+        try:
+            if self._loading is None or self._loading.role != role:
+                self._forget_loading()
+                self._loading = fetching.Fetching(self.app, role, self._own(role), self._quiet)
+                visit().begin()
+            if not self._loading.complete():
+                await self._loading.next_chunk(self._newest[role])
+                return
+            await self._loading.finish(beat)
+            self._refused[role] = self._newest[role]  # it is taken: once is enough
+            self._programs = self._known_programs()
+        except StoreError as error:
+            fetching.refused(self.app, error)
+            self._not_kept(role)
+        except UpdateRefused as error:
+            fetching.refused(self.app, error)
+            self._refused[role] = self._newest[role]
+            if self._loading is not None:
+                self._loading.drop()
+        self._forget_loading()
+
     def _not_yet(self, role: int, taken: "Any") -> bool:
         from firmware.service import live
 
@@ -195,7 +241,7 @@ class Downloads:
         while not self._quiet(_QUIET_MS):
             beat()
             await asyncio.sleep_ms(_TURN_MS)
-        self.app.board.reset()
+        self.app.watch.restart("settings")
 
     def _take(self, role: int, taken: "Any") -> "list[str]":
         """Between two stories, and without a pause: the file is in force, and the terminal works by it. Settings that

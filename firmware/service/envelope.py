@@ -23,7 +23,7 @@ HEAD = const(42)
 NAMES = ("", "config", "rules", "hotlist")
 SIGNED_AS = (b"", b"vafa-config-1", b"vafa-rules-1", b"vafa-hotlist-1")
 TEXT_LONGEST = const(4096)  # of a body that is read as a whole
-_MAGIC = b"VFD1"
+_MAGIC = const(b"VFD1")
 _PIECE = const(1024)
 
 UNSIGNED = "U01"
@@ -33,6 +33,7 @@ UNUSABLE = "U04"
 NOT_KEPT = "U05"
 EXPIRED = "U06"
 DAMAGED = "U07"
+AHEAD = "U11"
 
 
 class DownloadRefused(VafaError):

@@ -4,6 +4,8 @@ The cache is closed then, so nothing of it counts until that start, and it is ad
 the next tap. The note stays as long as the cache cannot be emptied.
 """
 
+from micropython import const
+
 from firmware.core.errors import StoreError
 from firmware.core.visiting import visit
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 NAME = "members.drop"
-_DUE = b"\x01"
+_DUE = const(b"\x01")
 
 
 def note(app: "App") -> None:

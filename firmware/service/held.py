@@ -5,6 +5,10 @@ Apart from those who read and load the files: they leave the heap when their wor
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 HOTLIST_AT = const(56)  # where the rows of a hotlist file begin: behind what is pinned and the head
 
 
@@ -18,8 +22,9 @@ class Owner:
 
 
 class InForce:
-    """`held`: versions by role, 0 none; `floor`: the highest that were ever taken; `base` and `now`: the settings the
-    switch may change, without and with its files; `rows`: bytes of the hotlist."""
+    """`held`: versions by role, 0 none; `floor`: the highest that were ever taken; `base` and `now`: the settings a
+    configuration may change, without and with it; `programme`: what the rules begin with; `rows`: bytes of the
+    hotlist."""
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
@@ -27,4 +32,5 @@ class InForce:
         self.floor = [0, 0, 0, 0]
         self.base: "dict[str, object]" = {}
         self.now: "dict[str, object]" = {}
+        self.programme: "dict[str, Any]" = {}
         self.rows = 0

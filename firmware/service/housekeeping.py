@@ -96,6 +96,7 @@ class Housekeeping:
         self._retire = retire
         self.uptime = Uptime()
         self.resting = False  # the last look found nothing to do
+        self.trial: "Callable[[], bool] | None" = None  # of a program: False once it is over
 
     async def run(self, beat: "Callable[[], None]") -> None:
         """For ever."""
@@ -112,6 +113,8 @@ class Housekeeping:
                 retire_at = ticks_add(now, _RETIRE_MS)
                 self._retire()
             quiet = self._quiet(_QUIET_MS)  # asked every time, so that it notices what happened
+            if self.trial is not None and quiet and not self.trial():
+                self.trial = None
             if ticks_diff(now, rest_until) >= 0 and quiet:
                 self._recover()
                 self.resting = not self._one_piece()

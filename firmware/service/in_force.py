@@ -8,7 +8,7 @@ from errno import ENOENT
 
 from firmware.service.envelope import DAMAGED, NAMES, DownloadRefused, Envelope
 from firmware.service.held import InForce
-from firmware.service.remote import RULESET, switchable, values_of
+from firmware.service.remote import RULESET, money_wrong, switchable, values_of
 from firmware.switch.download import CONFIG, HOTLIST, RULES
 
 TYPE_CHECKING = False
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def at_start(folder: str, owner: "Owner", values: "dict[str, object]", tell: "Callable[[str], object]") -> InForce:
     """Put the files' values over `values`. `tell` gets a line for each file that does not hold."""
     found = InForce(owner)
-    found.base = {name: values[name] for name in switchable()}
+    configurable, of_rules = switchable()
+    found.base = {name: values[name] for name in configurable}
     for role in (CONFIG, RULES, HOTLIST):
         envelope = Envelope("{}/{}.dat".format(folder, NAMES[role]), role)
         try:
@@ -30,7 +31,12 @@ def at_start(folder: str, owner: "Owner", values: "dict[str, object]", tell: "Ca
             if role == HOTLIST:
                 found.rows = envelope.size
             else:
-                values.update(values_of(role, envelope.body()))
+                found_values = values_of(role, envelope.body())
+                wrong = money_wrong(values | found_values) if role == CONFIG else ""
+                if wrong:  # with what settings.json says; asking for the same file again would not help
+                    tell("U10 {} in force is left out: {}".format(NAMES[role], wrong))
+                else:
+                    values.update(found_values)
             if role == RULES:
                 values[RULESET] = envelope.version
         except OSError as error:
@@ -41,5 +47,6 @@ def at_start(folder: str, owner: "Owner", values: "dict[str, object]", tell: "Ca
             tell("{} {} in force is left out: {} {}".format(DAMAGED, NAMES[role], refusal.code, refusal))
             continue
         found.held[role] = envelope.version
-    found.now = {name: values[name] for name in found.base}
+    found.now = {name: values[name] for name in configurable}
+    found.programme = {name: values[name] for name in of_rules}
     return found

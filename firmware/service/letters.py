@@ -5,6 +5,8 @@ Loaded when it is typed. A letter that goes again is answered later: the log tel
 
 import asyncio
 
+from micropython import const
+
 from firmware.core.errors import VafaError
 from firmware.core.reference import masked, rrn_of
 from firmware.core.visiting import visit
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     from firmware.service.rights import Rights
     from firmware.switch.letters import Letters
 
-_SHOWN = 40  # lines the console's queue surely holds
-_VERBS = ("", "sale", "use", "undo")
-_LONGEST_SEQ = 10
+_SHOWN = const(40)  # lines the console's queue surely holds
+_UNITS = const(("rial", "qeran"))  # the smallest of the currency before and after a redenomination
+_VERBS = const(("", "sale", "use", "undo", "refund", "void", "voucher", "voucher use", "member", "remark"))
+_LONGEST_SEQ = const(10)
 
 
 def take(words: "list[str]", letters: "Letters", rights: "Callable[[], Rights]", log: "Log") -> "list[str]":
@@ -44,9 +47,10 @@ def _listed(letters: "Letters") -> "list[str]":
     for t, rc in letters.all():
         count += 1
         if count <= _SHOWN:
-            what = "SEQ {} ref {} {} {} rial {:+d} points card {} refused with {}"
+            what = "SEQ {} ref {} {} {} {} {:+d} points card {} refused with {}"
+            unit = _UNITS[t.new_money]
             ref = rrn_of(t.seq, t.time_utc)
-            lines.append(what.format(t.seq, ref, _VERBS[t.verb], t.amount, t.points, masked(t.uid), rc))
+            lines.append(what.format(t.seq, ref, _VERBS[t.verb], t.amount, unit, t.points, masked(t.uid), rc))
     return ["{} rejected".format(count)] + lines
 
 

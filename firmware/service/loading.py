@@ -1,7 +1,6 @@
 """One file on its way from the switch: chunks into NAME.new, its verification, its taking. Made when a file is wanted.
 
-NAME.new begins with what is pinned, so a start after a power cut goes on where the last sync left it. The file stays
-open while it grows: closing after each chunk would copy a block of flash each time. Sizes in bytes.
+NAME.new begins with what is pinned, so a start after a power cut goes on where the last sync left it. Sizes in bytes.
 """
 
 import asyncio
@@ -10,9 +9,10 @@ import os
 from micropython import const
 
 from firmware.core.errors import LinkError
-from firmware.core.types import CLOCK_NEVER_SET
+from firmware.core.types import CLOCK_NEVER_SET, CLOCK_OK
 from firmware.service import floor
 from firmware.service.envelope import (
+    AHEAD,
     EXPIRED,
     HEAD,
     NAMES,
@@ -22,18 +22,19 @@ from firmware.service.envelope import (
     DownloadRefused,
     Envelope,
 )
+from firmware.service.growing import Growing
 from firmware.service.held import HOTLIST_AT
 from firmware.switch import download
 from firmware.switch.download import CHUNK, HOTLIST, LONGEST, Pin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Callable
 
     from firmware.app import App
 
 _TIMEOUT_MS = const(6000)
-_SYNC = const(8192)  # two blocks: what a cut costs at most
+_AHEAD_S = const(86_400)  # so much two clocks may differ
 _ANEW_MOST = const(5)  # a switch that changes its mind more often than this in one file is not asked further
 
 
@@ -67,8 +68,7 @@ class Loading:
         self._floor = app.in_force.floor[role]  # above what is in force when the file was lost or damaged
         self._pin: "Pin | None" = None
         self._offset = 0
-        self._file: "Any" = None
-        self._unsynced = 0
+        self._file = Growing(self._new)
         self._anew = 0
         self._resume()
 
@@ -129,26 +129,16 @@ class Loading:
         self._offset = 0
 
     def _begin(self, pin: Pin) -> None:
-        self._file = open(self._new, "wb")  # noqa: SIM115 (stays open while it grows)
-        self._file.write(pin.version.to_bytes(2, "big") + pin.total.to_bytes(4, "big") + pin.digest)
+        self._file.begin(pin.version.to_bytes(2, "big") + pin.total.to_bytes(4, "big") + pin.digest)
         self._pin = pin
 
     def _write(self, data: bytes) -> None:
-        if self._file is None:
-            self._file = open(self._new, "ab")  # noqa: SIM115
-        self._file.write(data)
+        self._file.write(data, STAGED + self._offset)
         self._offset += len(data)
-        self._unsynced += len(data)
-        if self._unsynced >= _SYNC:
-            self._file.flush()
-            self._unsynced = 0
 
     def close(self) -> None:
         """What was written so far is kept."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._unsynced = 0
+        self._file.close()
 
     def drop(self) -> None:
         """Nothing of it is kept."""
@@ -171,6 +161,8 @@ class Loading:
         clock = self._app.clock
         if envelope.until_utc and clock.quality != CLOCK_NEVER_SET and clock.now_utc() > envelope.until_utc:
             raise DownloadRefused(EXPIRED, "it was to be taken before; publish it anew")
+        if clock.quality == CLOCK_OK and envelope.made_utc > clock.now_utc() + _AHEAD_S:
+            raise DownloadRefused(AHEAD, "made more than a day from now; set the publisher's clock, publish it anew")
         if self.role != HOTLIST:
             return Taken(envelope, _values(self.role, envelope.body()))
         from firmware.store import hotlist

@@ -3,10 +3,11 @@
 The key store and the small values are opened when they are needed: their code and their buffers are not kept.
 """
 
+from micropython import const
+
 from firmware.core.errors import StoreError
 from firmware.core.visiting import visit
 from firmware.service.bad_sectors import small_values
-from firmware.switch.orders import FREE, HALT, Orders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
 
     from firmware.board import Board
     from firmware.core.log import Log
+    from firmware.service.watch import Watch
     from firmware.store.journal import Journal
     from firmware.store.vault import Vault
-    from firmware.switch.mac import MacKeys
-    from firmware.switch.messages import Messages
 
     class Rooms(Protocol):
         """What of the terminal this works on."""
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
         journal: Journal
         log: Log
         sector: bytearray
-        messages: Messages
+        watch: Watch
 
-        def calm(self) -> bool: ...
+
+# Names of small values (docs/store.md).
+_HALT = const("halt")  # the letters of what stands
+_BELOW = const("below")  # see switch.minimum
 
 
 class Ordered:
@@ -47,10 +50,17 @@ class Ordered:
 
     def keep(self, halt: bytes) -> None:
         """Write down whether value is stopped. Raises StoreError."""
+        self._put(_HALT, halt)
+
+    def keep_minimum(self, below: bytes) -> None:
+        """Write down since when the build is too old. Raises StoreError."""
+        self._put(_BELOW, below)
+
+    def _put(self, name: str, value: bytes) -> None:
         with visit("firmware.store.slots"):
             slots = small_values(self._rooms.board, self._rooms.sector)
             slots.open()
-            slots.put(HALT, halt)
+            slots.put(name, value)
 
     def unsettled(self) -> int:
         """Transactions the switch does not have for good; -1 while the journal is being read."""
@@ -70,21 +80,4 @@ class Ordered:
             zeroise.begin(self.vault(), small_values(rooms.board, rooms.sector))
         except StoreError as error:
             rooms.log.error(error, "zeroise")  # the next start finishes what was begun, or says what is left
-        rooms.board.reset()
-
-
-def orders_of(rooms: "Rooms", keys: "MacKeys", halt: bytes, offered: bytes) -> Orders:
-    """What the session asks; `halt` and `offered` as they were kept."""
-    hands = Ordered(rooms)
-    return Orders(
-        rooms.messages,
-        keys,
-        rooms.log,
-        hands.vault,
-        hands.keep,
-        hands.unsettled,
-        rooms.calm,
-        hands.erase,
-        halt or FREE,
-        offered,
-    )
+        rooms.watch.restart("zeroise")

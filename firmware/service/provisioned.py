@@ -12,6 +12,7 @@ from micropython import const
 from firmware.core.errors import SettingsError, StoreError, StoreSealed
 from firmware.core.verify import SIGNATURE
 from firmware.service.bad_sectors import JOURNAL, MEMBERS
+from firmware.service.coherence import contradiction
 from firmware.settings import Secret, Settings, check, check_together, declared_keys, declared_settings, undeclared
 from firmware.store.vault import VaultDamaged
 
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
 
 _PIECE = const(160)  # what one value of the small cells holds
 _PIECES_MAX = const(12)
-_MASTER = "tmk"
-_SIGNERS = "config-keys.bin"
-_STARTS = "starts"
-_HALT = "halt"  # see switch.orders
-_OFFERED = "next"  # see switch.keychange
-_GIVE_UP = "members.drop"  # see service.given_up
-_DAMAGED = ": damaged"
+_MASTER = const("tmk")
+_SIGNERS = const("config-keys.bin")
+_STARTS = const("starts")
+_HALT = const("halt")  # see switch.orders
+_BELOW = const("below")  # see switch.minimum
+_OFFERED = const("next")  # see switch.keychange
+_GIVE_UP = const("members.drop")  # see service.given_up
+_GAIN = const("gain")  # of the reader, in dB
+_CHOICES = const("choices")  # see service.choices
+_DAMAGED = const(": damaged")
 
 
 class MasterKeyChanged(SettingsError):
@@ -44,12 +48,16 @@ class MasterKeyChanged(SettingsError):
 class Start:
     """What a start begins with: `settings`, the pinned CA as DER, the number of this start, lines for the log; the bad
     sectors of journal and members as they were kept; what was loaded from the switch; how many sectors hold the keys,
-    of two; whether value is stopped and keys are on offer (`orders`); whether the member cache is to be forgotten; the
-    terminal's own certificate and its key."""
+    of two; whether value is stopped, since when the build is too old, and keys on offer (`orders`); whether the member
+    cache is to be forgotten; what the counter chose; the reader's gain in dB, 0 as built; the terminal's own
+    certificate and its key."""
 
     halt = b""
+    below = b""
     offered = b""
     give_up_members = False
+    choices = b""
+    gain = 0
     client: "tuple[bytes, bytes] | None" = None
 
     def __init__(
@@ -120,6 +128,9 @@ class Provisioned:
         values = check(of_plain, given)
         values.update(keys)
         check_together(values)
+        wrong = contradiction(values)
+        if wrong:
+            raise SettingsError(wrong)
         self._copy_to_cells("settings.json", plain)
         self._copy_to_cells("ca.der", ca_der)
         in_force = self._in_force(values)
@@ -131,8 +142,11 @@ class Provisioned:
             self._told.append("keys stand in one sector only, the other fails: replace the terminal")
         start = Start(settings, ca_der, number, self._told, bad, in_force, self._vault.copies)
         start.halt = self._slots.get(_HALT) or b""
+        start.below = self._slots.get(_BELOW) or b""
         start.offered = self._offered
         start.give_up_members = bool(self._slots.get(_GIVE_UP))
+        start.choices = self._slots.get(_CHOICES) or b""
+        start.gain = (self._slots.get(_GAIN) or b"\0")[0]
         start.client = self._client(settings.secret_bytes("tmk"))
         return start
 
@@ -150,7 +164,7 @@ class Provisioned:
                 self._told.append("keys.json is damaged and was not taken: copy it again")
             return check(declared, _from_bytes(declared, kept)), []
         values = check(declared, given)
-        wanted = _to_bytes(values)
+        wanted = to_bytes(values)
         try:
             kept = self._vault.load()
         except VaultDamaged:
@@ -180,7 +194,7 @@ class Provisioned:
 
     def _in_force(self, values: "dict[str, object]") -> "InForce":
         """Put it over the settings. Whose signature counts stands in config-keys.bin; without it nothing does."""
-        from firmware.service import floor
+        from firmware.service import builds, floor
         from firmware.service.held import Owner
         from firmware.service.in_force import at_start
 
@@ -194,6 +208,7 @@ class Provisioned:
         found = at_start(self._folder, owner, values, self._told.append)
         try:
             floor.at_start(self._slots, found)
+            builds.at_start(self._slots, self._told.append)
         except StoreError as error:
             self._told.append("{} {}: {}".format(error.code, floor.NAME, error))
         return found
@@ -264,7 +279,8 @@ def _is_json(raw: bytes) -> bool:
         return False
 
 
-def _to_bytes(values: "dict[str, object]") -> "dict[str, bytes]":
+def to_bytes(values: "dict[str, object]") -> "dict[str, bytes]":
+    """Keys as the key store holds them."""
     out = {}
     for name, value in values.items():
         plain = value.reveal() if isinstance(value, Secret) else value

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HEAD = const(12)  # "VMD1", the cursor to say next, the time the balances are of
 ROW = const(21)  # UID 10, its length, points i32, tier, visits u16, last visit
-_MAGIC = b"VMD1"
+_MAGIC = const(b"VMD1")
 _TIMEOUT_MS = const(6000)
 _APPLIED = const(4)  # records put into the cache at a time
 
@@ -95,4 +95,6 @@ class Refresh:
             return
         points, tier, visits = tlv.signed32(row[11:15]), row[15], tlv.unsigned(row[16:18])
         last_utc = tlv.date_utc(row[18:21])
-        self._app.members.put(Member(uid, known.member_no, known.name, points, as_of_utc, tier, visits, last_utc))
+        member = Member(uid, known.member_no, known.name, points, as_of_utc, tier, visits, last_utc)
+        member.rung, member.best, member.years = known.rung, known.best, known.years  # the delta says nothing of them
+        self._app.members.put(member)

@@ -15,12 +15,12 @@ from firmware.store.flash import Flash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from firmware.board import Board
 
 _TURN_MS = const(10)
-_CONTROL = b"\x01\x02\x04"
+_CONTROL = const(b"\x01\x02\x04")
 
 
 class PlainInput:
@@ -49,17 +49,18 @@ def made(board: "Board", code: str, why: str) -> Console:
     source, sink, readable = board.serial()
     told = ["not selling: {} {}".format(code, why), "board {}, nothing is written to the journal".format(board.name)]
     console = Console(PlainInput(source), sink, readable, lambda: told, lambda: True, board.restart_to_prompt)
-
-    def export() -> "Export | Nothing":
-        try:
-            flash = Flash(board.transaction_flash(), board.page_only)
-        except StoreError as error:
-            console.say("{} {}".format(error.code, error))
-            return Nothing()
-        return Export(flash, Raw(flash), True)
-
-    console.attach_export(export)
+    console.attach_export(lambda: raw_export(board, console.say))
     return console
+
+
+def raw_export(board: "Board", say: "Callable[[str], object]") -> "Export | Nothing":
+    """All that lies in the journal's region, as it lies."""
+    try:
+        flash = Flash(board.transaction_flash(), board.page_only)
+    except StoreError as error:
+        say("{} {}".format(error.code, error))
+        return Nothing()
+    return Export(flash, Raw(flash), True)
 
 
 def serve(board: "Board", code: str, why: str) -> None:

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
         def uptime_s(self) -> int: ...
 
 
-RIGHTS = ("members", "zeroise", "letters")
-STANDING = ("letters",)  # not used up by one command: it lasts its time
+RIGHTS = ("members", "zeroise", "letters", "staff", "replace", "support", "technician")
+STANDING = ("letters", "support", "technician")  # not used up by one command: it lasts its time
+REGISTER, SUPPORT, TECHNICIAN = const(1), const(2), const(3)  # levels of what programs may ask (docs/console.md)
+_LEVELS = {"support": SUPPORT, "technician": TECHNICIAN}
 VALID_S = const(900)
 DIGITS = const(8)
 _FREE = const(3)  # wrong answers in a row before the first wait
 _TRIES = const(4)  # sectors of the vault's region
-_WAITS_S = (30, 120, 480, 1800)
+_WAITS_S = const((30, 120, 900, 1800))  # the fifth wrong one in a row costs 15 minutes, whatever is pulled meanwhile
 
 
 class RightMissing(VafaError):
@@ -54,6 +56,10 @@ class AnswersPaused(VafaError):
     """Too many wrong answers in a row: nothing is checked until the wait is over."""
 
     code = "K06"
+
+    def __init__(self, left_s: int) -> None:
+        super().__init__("too many wrong answers: wait {} s".format(left_s))
+        self.retry_ms = left_s * 1000
 
 
 def answer_to(master: "Cmac", nonce: int, right: str) -> bytes:
@@ -105,14 +111,36 @@ class Rights:
             raise RightMissing("nothing was asked for, or more than 15 minutes ago")
         self._tries.begin()
         if not tag_equal(digits.encode(), answer_to(self._master, self._nonce, self._asked)):
-            self._failed_s = self._uptime_s()
-            left = _FREE - self._tries.failures()
-            then = "{} more before a pause".format(left) if left > 0 else "pause of {} s".format(self._pause_s())
-            raise AnswerWrong("wrong answer, " + then)
-        right, self._asked = self._asked, ""
+            self._wrong()
         self._tries.settle()
+        right, self._asked = self._asked, ""
         self._given, self._until_s = right, self._uptime_s() + VALID_S
         return right
+
+    def check(self, typed: str, fits: bytes) -> None:
+        """Something else a person types, worth nothing after a restart: a register's code. A wrong one counts as
+        a wrong answer, a right one forgives none. Raises AnswersPaused, AnswerWrong, StoreError."""
+        self._need_no_pause()
+        if not tag_equal(typed.encode(), fits):
+            self._tries.begin()
+            self._wrong()
+
+    def _wrong(self) -> None:
+        self._failed_s = self._uptime_s()
+        left = _FREE - self._tries.failures()
+        then = "{} more before a pause".format(left) if left > 0 else "pause of {} s".format(self._pause_s())
+        raise AnswerWrong("wrong answer, " + then)
+
+    def level(self) -> int:
+        """What programs may ask now: 0, SUPPORT or TECHNICIAN."""
+        return 0 if self._late() else _LEVELS.get(self._given, 0)
+
+    def need_level(self, level: int) -> None:
+        """Raises RightMissing below this level. Who uses a level keeps it: it ends when nobody asked for so long."""
+        if self.level() < level:
+            name = "support" if level == SUPPORT else "technician"
+            raise RightMissing("this needs the right {}: type right {}".format(name, name))
+        self._until_s = self._uptime_s() + VALID_S
 
     def need(self, right: str) -> None:
         """Raises RightMissing unless this right stands open."""
@@ -143,4 +171,4 @@ class Rights:
     def _need_no_pause(self) -> None:
         left_s = self._failed_s + self._pause_s() - self._uptime_s()
         if left_s > 0:
-            raise AnswersPaused("too many wrong answers: wait {} s".format(left_s))
+            raise AnswersPaused(left_s)

@@ -9,6 +9,8 @@ The journal stays: it is sealed, and the switch has the keys that open it. Setti
 
 import os
 
+from micropython import const
+
 from firmware.core.errors import FlashUnreadable, StoreError
 from firmware.store import frames
 from firmware.store.flash import Flash
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from firmware.store.slots import Slots
     from firmware.store.vault import Vault
 
-_MARK = "zeroise"
+_MARK = const("zeroise")
+_STAFF = const("staff")  # of firmware/store/staff.py: its list goes too, or nobody could work here after new keys
 
 
 class NotErased(StoreError):
@@ -59,6 +62,11 @@ def finish(board: "Board", vault: "Vault", slots: "Slots", folder: str, buffer: 
         os.remove(folder + "/keys.json")  # else the next start would take its keys
     except OSError:
         pass  # the normal case: it went when it was taken over
+    for name in ("staff.dat", "staff.new"):
+        try:
+            os.remove(folder + "/" + name)
+        except OSError:
+            pass  # nobody worked here
     left: "list[str]" = []
     zeros = _keys_gone(vault, left)
     flash = Flash(board.member_flash(), board.page_only, buffer)
@@ -72,6 +80,8 @@ def finish(board: "Board", vault: "Vault", slots: "Slots", folder: str, buffer: 
         left.append("{} sectors of members".format(stuck))
     if left:
         raise NotErased(", ".join(left))
+    if slots.get(_STAFF):
+        slots.put(_STAFF, b"")
     slots.put(_MARK, b"")
     return zeros
 
