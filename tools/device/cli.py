@@ -7,8 +7,11 @@ should be, 7 passphrase or keys do not fit, 8 batch or capture only partly done,
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import sys
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,18 +19,41 @@ from typing import Any, TypeVar
 import click
 
 from tools.device import report as results
+from tools.device.accept import accept
+from tools.device.backup import backup
 from tools.device.batch import Batch
+from tools.device.batch_terminals import batch as batch_command
 from tools.device.card_kinds import FAMILIES, Stage
+from tools.device.console import console
+from tools.device.contact import DEBUG
+from tools.device.crash import crash
+from tools.device.decommission import decommission
+from tools.device.ecr_test import ecr_test
 from tools.device.errors import DeviceError, ReportUnfit
+from tools.device.export import export
+from tools.device.flash import flash
+from tools.device.health import health
+from tools.device.images import images
+from tools.device.info import info
 from tools.device.journal import journal
+from tools.device.label import label_command
+from tools.device.listing import list_command
+from tools.device.logs import logs
 from tools.device.members import MEMBER_MAX, read_list
 from tools.device.output import Output
 from tools.device.partition import partition
 from tools.device.personalise import PersonalisationDesk, Plan, Wish
+from tools.device.provision import provision
+from tools.device.provision_keys import secrets_group
 from tools.device.reader import CardRelay
+from tools.device.repl import repl
+from tools.device.replace import replace
 from tools.device.report import Report
 from tools.device.secrets_cli import Declined, keys, opened, passphrase_options
+from tools.device.support_bundle import bundle
 from tools.device.terminal import connect
+from tools.device.update import update
+from tools.device.verify import verify
 from tools.device.wipe import wipe
 from tools.issuer.keys import IssuerKeys
 
@@ -36,7 +62,28 @@ T = TypeVar("T")
 
 DEFAULT_REPORT = Path("build/cards.jsonl")
 DEFAULT_WAIT_S = 60
-_DEBUG = "tools.device.debug"
+
+
+@contextlib.contextmanager
+def _ended_as_by_a_person() -> Iterator[None]:
+    """SIGTERM and SIGHUP take the way out of Ctrl-C: whoever stopped a terminal has it sell again."""
+
+    def interrupted(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        # One that is ignored was ignored on purpose: nohup.
+        before = {number: signal.getsignal(number) for number in wanted}
+        before = {number: was for number, was in before.items() if was is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupted)
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 class _Commands(click.Group):
@@ -45,9 +92,10 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _ended_as_by_a_person():
+                return super().invoke(ctx)
         except DeviceError as error:
-            if ctx.meta.get(_DEBUG):
+            if ctx.meta.get(DEBUG):
                 raise
             ctx.obj.fail(error)
             ctx.exit(error.exit_code)
@@ -61,13 +109,39 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 @click.pass_context
 def main(context: click.Context, as_json: bool, debug: bool) -> None:
-    """Work with a terminal that is connected to this computer."""
-    context.meta[_DEBUG] = debug
+    """Work with a terminal that is connected to this computer.
+
+    Begin with `list`. COMMAND --help tells what a command does to a terminal that sells; a line that ends in a code
+    such as [D71] is explained in docs/troubleshooting.md.
+    """
+    context.meta[DEBUG] = debug
     context.obj = Output(as_json)
 
 
+main.add_command(accept)
+main.add_command(ecr_test)
+main.add_command(console)
+main.add_command(repl)
 main.add_command(keys)
+main.add_command(secrets_group)
+main.add_command(provision)
+main.add_command(batch_command)
+main.add_command(label_command)
+main.add_command(backup)
+main.add_command(bundle)
+main.add_command(crash)
+main.add_command(decommission)
+main.add_command(export)
+main.add_command(health)
+main.add_command(logs)
+main.add_command(replace)
+main.add_command(list_command)
+main.add_command(info)
+main.add_command(flash)
+main.add_command(verify)
+main.add_command(images)
 main.add_command(journal)
+main.add_command(update)
 main.add_command(partition)
 main.add_command(wipe)
 
@@ -95,7 +169,7 @@ class _Way:
 def _way_options(command: F) -> F:
     options = (
         click.option("--port", required=True, help="The terminal's serial port."),
-        click.option("--maintenance", is_flag=True, help="Ask a selling terminal to its prompt, and back at the end."),
+        click.option("--maintenance", is_flag=True, help="Stop a terminal that sells; it sells again."),
         click.option(
             "--keys", "key_file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Key file."
         ),
@@ -222,7 +296,10 @@ def personalise_batch(
     wait_s: float,
     **way: Any,
 ) -> None:
-    """Make a card for each row of MEMBERS (CSV: member, family, name), one tapped after the other."""
+    """Make a card for each row of MEMBERS.
+
+    A CSV file with member, family and name; the cards are tapped one after the other.
+    """
     rows = read_list(members)
 
     async def work(desk: PersonalisationDesk) -> Batch:
@@ -260,7 +337,10 @@ def personalise_verify(output: Output, wait_s: float, **way: Any) -> None:
     help="How the shop's terminals read AES cards (their setting aes_way). [default: sun for what can, else relay]",
 )
 def personalise_finished(report: Path, aes_way: str | None) -> None:
-    """What the switch shall know: a line `UID MEMBER --way WAY` for each finished card of REPORT."""
+    """What the switch shall know of the cards made.
+
+    A line `UID MEMBER --way WAY` for each finished card of REPORT.
+    """
     if not report.exists():
         raise ReportUnfit(f"{report} is not there")
     for line in Report(report, 0).finished():

@@ -50,6 +50,13 @@ class TerminalSilent(DeviceError):
     next_step = "Switch it off and on, then run again."
 
 
+class SafeMode(DeviceError):
+    """It started, and sells nothing."""
+
+    code, title, exit_code = "F02", "Safe mode", 4
+    next_step = "Switch it off and on. When it comes back here, save its journal (`backup`), then `update` or `flash`."
+
+
 class CableLost(DeviceError):
     """The port was there and is gone."""
 
@@ -69,6 +76,106 @@ class TerminalProgram(DeviceError):
 
     code, title, exit_code = "D06", "The terminal cannot run the relay", 4
     next_step = "Bring its firmware up to this version."
+
+
+class PortBusy(DeviceError):
+    """Another program has it open."""
+
+    code, title, exit_code = "D07", "The port is in use", 4
+    next_step = "Close that program, then run again."
+
+
+class NoPortRight(DeviceError):
+    """The system's rights on the device file."""
+
+    code, title, exit_code = "D08", "You may not use the port", 3
+    next_step = "Linux: sudo usermod -aG dialout $USER, then log out and in again."
+
+
+class NoBoard(DeviceError):
+    """Nothing that looks like a terminal, or none of the asked-for name."""
+
+    code, title, exit_code = "D09", "No such terminal is connected", 3
+    next_step = (
+        "Check the cable (some only charge); Pico W: hold BOOTSEL while plugging in. `list` shows what is there."
+    )
+
+
+class SeveralBoards(DeviceError):
+    """Which one is meant is not clear."""
+
+    code, title, exit_code = "D70", "Several terminals are connected", 3
+    next_step = "Choose one with --id or --port, or unplug the others."
+
+
+class WrongState(DeviceError):
+    """It answers, but something else than this command needs."""
+
+    code, title, exit_code = "D71", "The terminal is not in the state this needs", 4
+    next_step = "`list` shows its state; docs/first-flash.md tells how to get from one to another."
+
+
+class WrongBoard(DeviceError):
+    """Another chip, or too little flash."""
+
+    code, title, exit_code = "D72", "Another board than this is for", 5
+    next_step = "See the list of boards in docs/wiring.md; --id and --port choose among several."
+
+
+class ImageUnfit(DeviceError):
+    """The interpreter's file is damaged, of another kind, or would be written where it must not."""
+
+    code, title, exit_code = "D73", "The image cannot be used", 9
+    next_step = "Download it again for this board; docs/first-flash.md names the file."
+
+
+class ImageUnknown(DeviceError):
+    """Its hash stands on no list."""
+
+    code, title, exit_code = "D74", "Nobody vouches for this image", 5
+    next_step = "Compare its hash with the source you trust, then: images pin FILE."
+
+
+class PlanUnfit(DeviceError):
+    """A piece would lie outside its region, or the store where it is now would be lost."""
+
+    code, title, exit_code = "D75", "The plan does not fit the flash", 5
+    next_step = "Flash nothing. `partition --check` compares the layouts; a new table moves the store: export it first."
+
+
+class ToolFailed(DeviceError):
+    """The program that writes the flash, or the drive, gave up."""
+
+    code, title, exit_code = "D76", "Writing the flash failed", 6
+    next_step = "Hold BOOT, press RESET, release BOOT, run again: what is already there is not written again."
+
+
+class NotBack(DeviceError):
+    """After a restart nothing answers."""
+
+    code, title, exit_code = "D77", "The board did not come back", 4
+    next_step = "Press RESET (not BOOT) or plug it in anew, then run again: what is already there is not written again."
+
+
+class OtherVersionRuns(DeviceError):
+    """All was written, and something else answers."""
+
+    code, title, exit_code = "D78", "Another version runs than was written", 6
+    next_step = "Run `verify`; if all files agree, read docs/update.md about the slot that starts."
+
+
+class FilesDiffer(DeviceError):
+    """Read back, it is not what was built."""
+
+    code, title, exit_code = "D79", "The terminal does not hold this build", 6
+    next_step = "Run `flash` again; if the same file differs again, the flash is worn out."
+
+
+class FileNotWritten(DeviceError):
+    """On this computer: the name is taken, or its folder takes no file."""
+
+    code, title, exit_code = "D68", "The file cannot be written", 9
+    next_step = "Name another file: a new one, in a folder you may write to."
 
 
 # --- key file -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """`journal`: read what the console's `export` sent, with the terminal's keys, and say whether all of it is there.
 
-Cards are shown by the end of their UID and members not at all, unless --full; keys never.
+Cards are shown by the end of their UID and members not at all, unless --full; keys and whole mobile numbers never.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 from firmware.core.errors import StoreSealed
-from firmware.core.types import ACCRUAL, OFFLINE, REDEMPTION, REVERSAL
+from firmware.core.keyed import is_keyed, masked_mobile
+from firmware.core.types import ACCRUAL, ENROL, ISSUE, OFFLINE, REDEMPTION, REFUND, REMARK, REVERSAL, USE, VOID
 from firmware.store.seal import Sealer
 from tools.device import capture as captures
 from tools.device.audit import Audit, Row, audit, compared
@@ -23,7 +24,17 @@ from tools.device.errors import DeviceError
 from tools.device.evidence import GRAVE, UNPROVEN
 from tools.device.output import Output, masked
 
-VERBS = {ACCRUAL: "earn", REDEMPTION: "spend", REVERSAL: "reversal"}
+VERBS = {
+    ACCRUAL: "earn",
+    REDEMPTION: "spend",
+    REVERSAL: "reversal",
+    REFUND: "refund",
+    VOID: "void",
+    ISSUE: "voucher",
+    USE: "voucher use",
+    ENROL: "enrol",
+    REMARK: "remark",
+}
 _KEY_FILE_MAX = 100_000
 
 
@@ -87,10 +98,13 @@ class JournalUnproven(DeviceError):
 @click.option("--full", is_flag=True, help="Whole UIDs and member numbers: personal data.")
 @click.pass_obj
 def journal(output: Output, capture: Path, key_file: Path, terminal: str, last_tag: str, full: bool) -> None:
-    """Verify and show the journal that the console's `export` sent into the file CAPTURE."""
+    """Verify and show a recorded journal.
+
+    CAPTURE is a recording of what the console's `export` sent. No terminal is needed.
+    """
     tag, generation = _tag(last_tag)
     taken = captures.read(capture)
-    found = audit(taken, _sealer(key_file, terminal))
+    found = audit(taken, sealer(key_file, terminal))
     if found.code == StoreSealed.code and not found.frames:
         raise KeysDoNotFit(f"none of its {found.refused} records")
     if tag and (taken.complete or tag in found.tags):
@@ -99,7 +113,17 @@ def journal(output: Output, capture: Path, key_file: Path, terminal: str, last_t
     _show(output, found, full=full)
     if taken.recycled:
         output.say(f"{len(taken.recycled)} sectors were recycled while the export ran: what they held was settled.")
-    summary = {
+    summary = summary_of(found, taken)
+    output.event("summary", **summary, code=found.code)
+    output.say("  ".join(f"{name.replace('_', ' ')}: {value}" for name, value in summary.items()))
+    problem = verdict(found, taken)
+    if problem is not None:
+        raise problem
+
+
+def summary_of(found: Audit, taken: captures.Capture) -> dict[str, Any]:
+    """What was found, in numbers."""
+    return {
         "transactions": len(found.rows),
         "frames": found.frames,
         "complete": taken.complete,
@@ -109,18 +133,23 @@ def journal(output: Output, capture: Path, key_file: Path, terminal: str, last_t
         "duplicates": found.duplicates,
         "newest_tag": f"{found.newest_tag.hex()}@{found.newest_generation}" if found.newest_tag else "",
     }
-    output.event("summary", **summary, code=found.code)
-    output.say("  ".join(f"{name.replace('_', ' ')}: {value}" for name, value in summary.items()))
+
+
+def verdict(found: Audit, taken: captures.Capture) -> DeviceError | None:
+    """Why this journal is not proven to be whole; None when it is."""
     if found.code:
-        raise StoreUnread(f"it says {found.code}")
+        return StoreUnread(f"it says {found.code}")
     if found.altered_or_missing:
-        raise JournalNotWhole(f"{sum(finding.grave for finding in found.findings)} findings")
+        return JournalNotWhole(f"{sum(finding.grave for finding in found.findings)} findings")
     if not taken.complete:
         if taken.unread and taken.ended and not taken.missing:
-            raise CaptureIncomplete(f"{taken.unread} places of the flash could not be read")
-        raise CaptureIncomplete(f"{taken.missing} lines are missing" if taken.missing else "its last line did not come")
+            return CaptureIncomplete(f"{taken.unread} places of the flash could not be read")
+        return CaptureIncomplete(
+            f"{taken.missing} lines are missing" if taken.missing else "its last line did not come"
+        )
     if found.unproven:
-        raise JournalUnproven(f"{sum(finding.level == UNPROVEN for finding in found.findings)} places")
+        return JournalUnproven(f"{sum(finding.level == UNPROVEN for finding in found.findings)} places")
+    return None
 
 
 def _tag(text: str) -> tuple[bytes, int]:
@@ -131,7 +160,7 @@ def _tag(text: str) -> tuple[bytes, int]:
     return (bytes.fromhex(match[1]), int(match[2] or "0")) if match else (b"", 0)
 
 
-def _sealer(path: Path, terminal: str) -> Sealer:
+def sealer(path: Path, terminal: str) -> Sealer:
     """The keys of the file, at once in the form that only opens and seals."""
     try:
         content = json.loads(captures.bounded(path, _KEY_FILE_MAX).decode("utf-8"))
@@ -154,7 +183,7 @@ def _sealer(path: Path, terminal: str) -> Sealer:
 def _show(output: Output, found: Audit, *, full: bool) -> None:
     rows = []
     for row in found.rows:
-        values = _values(row, full=full)
+        values = values_of(row, full=full)
         output.event("transaction", **values)
         time = datetime.datetime.fromtimestamp(row.transaction.time_utc, datetime.timezone.utc)
         rows.append(
@@ -180,13 +209,21 @@ def _show(output: Output, found: Audit, *, full: bool) -> None:
         output.say({GRAVE: "! ", UNPROVEN: "? "}.get(finding.level, "- ") + finding.what)
 
 
-def _values(row: Row, *, full: bool) -> dict[str, Any]:
+def _card(uid: bytes, *, full: bool) -> str:
+    """A UID; of a member without a card the number, masked whatever was asked for."""
+    if is_keyed(uid):
+        return masked_mobile(uid)
+    return uid.hex().upper() if full else masked(uid)
+
+
+def values_of(row: Row, *, full: bool) -> dict[str, Any]:
+    """A transaction as it is told; cards and members whole only when `full`."""
     t = row.transaction
     values: dict[str, Any] = {
         "seq": t.seq,
         "verb": VERBS.get(t.verb, str(t.verb)),
         "offline": t.mode == OFFLINE,
-        "card": t.uid.hex().upper() if full else masked(t.uid),
+        "card": _card(t.uid, full=full),
         "amount": t.amount,
         "points": t.points,
         "time_utc": t.time_utc,

@@ -7,6 +7,7 @@ number and check value, never shown.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -32,23 +33,39 @@ class Output:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self._people = Console(stderr=True, highlight=False)
+        self._tenths: dict[str, int] = {}
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, colour: str = "") -> None:
         """A line for people."""
-        self._people.print(escape(text), soft_wrap=True)
+        self._people.print(f"[{colour}]{escape(text)}[/]" if colour else escape(text), soft_wrap=True)
 
     def event(self, name: str, **members: Any) -> None:
         """A line for programs."""
         if self.as_json:
             click.echo(json.dumps({"v": _FORMAT, "event": name, **members}))
 
-    def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-        """A table for people."""
+    def progress(self, what: str, done: int, total: int) -> None:
+        """How far something is: each tenth, for people one line that is drawn over when they look at a terminal."""
+        tenth = done * 10 // total if total else 10
+        if self._tenths.get(what) == tenth:
+            return
+        self._tenths[what] = tenth
+        self.event("progress", what=what, done=done, total=total)
+        if not self._people.is_terminal:
+            self.say(f"{what}: {tenth * 10} %")
+            return
+        bar = "#" * (tenth * 3) + "." * (30 - tenth * 3)
+        self._people.print(f"{escape(what):<24} {bar} {tenth * 10:3} %", end="\n" if tenth == 10 else "\r")
+
+    def table(
+        self, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]], colours: Sequence[str] = ()
+    ) -> None:
+        """A table for people; `colours` of its rows, when they have any."""
         table = Table(title=title, title_justify="left")
         for column in columns:
             table.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left")
-        for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
+        for number, row in enumerate(rows):
+            table.add_row(*(escape(cell) for cell in row), style=colours[number] if colours else None)
         self._people.print(table)
 
     def plan(self, plan: Plan, key_version: int) -> None:

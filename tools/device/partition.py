@@ -65,10 +65,14 @@ def regions(board: str) -> list[Region]:
     return sorted((Region(name, base + start, size) for name, (start, size) in parts.items()), key=lambda r: r.start)
 
 
+def s3_rows() -> list[tuple[str, str, str, int, int]]:
+    """The partition table of the S3: name, type, subtype, offset, size."""
+    return [*_S3_SYSTEM, *((r.name, "data", _S3_SUBTYPE, r.start, r.size) for r in regions("s3"))]
+
+
 def table_rows() -> list[str]:
     """The partition table of the S3: as CSV for gen_esp32part, in its last line as mp-image-tool-esp32 takes it."""
-    ours = ((r.name, "data", _S3_SUBTYPE, r.start, r.size) for r in regions("s3"))
-    rows = [*_S3_SYSTEM, *ours]
+    rows = s3_rows()
     csv = [f"{name}, {kind}, {subtype}, {start:#x}, {size:#x}," for name, kind, subtype, start, size in rows]
     table = ",".join(f"{name}={subtype}:{start:#x}:{size:#x}" for name, _, subtype, start, size in rows)
     tool = f"# mp-image-tool-esp32 FIRMWARE --flash-size {S3_FLASH // _KB // _KB}M --table {table}"
@@ -85,7 +89,10 @@ def flash_values() -> list[str]:
 @click.option("--check", is_flag=True, help="Compare with what the firmware asks the board for.")
 @click.pass_obj
 def partition(output: Output, board: str | None, check: bool) -> None:
-    """Show how the flash is divided; rows and values for tools go to standard output."""
+    """Show how the flash is divided.
+
+    Rows and values for tools go to standard output. No terminal is needed.
+    """
     for name in [board] if board else sorted(LAYOUTS):
         found = regions(name)
         rows = [(r.name, f"{r.start:#x}", f"{r.size:#x}", f"{r.size // _KB} KB", r.use) for r in found]

@@ -69,7 +69,7 @@ class Report:
         self._note(line)
         self.lines.append(line)
         if self._path is not None:
-            self._append(self._path, json.dumps(line))
+            self.append(self._path, json.dumps(line))
 
     def _note(self, line: dict[str, Any]) -> None:
         if line["result"] not in (BEGUN, *DONE) or line["key_version"] != self._key_version:
@@ -108,7 +108,8 @@ class Report:
         return [line for line in newest.values() if line["result"] in DONE]
 
     @staticmethod
-    def _append(path: Path, text: str) -> None:
+    def append(path: Path, text: str) -> None:
+        """One line more on disk, whole or not at all. Raises ReportUnfit."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

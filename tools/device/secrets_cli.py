@@ -107,7 +107,7 @@ def keys_show(output: Output, file: Path, passphrase_env: str | None, passphrase
 def keys_group(
     output: Output, file: Path, into: Path, yes: bool, passphrase_env: str | None, passphrase_fd: int | None
 ) -> None:
-    """Put the group key of FILE into a terminal's keys.json, for provisioning."""
+    """Put the group key of FILE into a keys.json."""
     found = opened(file, passphrase_env, passphrase_fd)
     content = _terminal_keys(into)
     value = keyfile.check_value(found.group)

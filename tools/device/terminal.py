@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -20,16 +21,19 @@ from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
 from tools.device import on_terminal as there
-from tools.device.errors import CableLost, PortMissing, TerminalProgram, TerminalSells, TerminalSilent
+from tools.device.errors import CableLost, PortMissing, SafeMode, TerminalProgram, TerminalSells, TerminalSilent
+from tools.device.probing import SAFE, hello
 from tools.device.reader import LineSilent
 
 BAUD = 115_200
 _PROMPT, _SELLS, _LEAVES, _BUSY = b"raw REPL; CTRL-B to exit", b"# Vafa is running", b"restarting", b"not now"
+_RESET = "import machine; machine.reset()"
 _PROBE_S = 2.0
 _RESTART_S = 20.0  # USB comes and goes with the restart, a name server and a slow flash included
 _ENTER_S = 10
 _ANSWER_S = 6.0  # the longest the program there takes for one request: an APDU with all its extensions of time
 _END_S = 3.0
+_LEAVE_S = 0.2  # what was sent last is on its way before the port closes
 _SILENCE_S = 30.0  # between two lines of a program: sixteen erases at their slowest
 
 
@@ -91,7 +95,7 @@ class TerminalLine:
                     self._serial.write(there.summed("end end").encode() + b"\n")
                     self._transport.follow(timeout=_END_S)
                 if self._leave_selling:
-                    self._transport.exec_raw_no_follow("import machine; machine.reset()")
+                    self._transport.exec_raw_no_follow(_RESET)
                 else:
                     self._transport.exit_raw_repl()
                 self._serial.flush()
@@ -109,18 +113,30 @@ class TerminalLine:
 class TerminalPrompt:
     """The terminal's Python prompt with a program's functions at hand. `leave_selling` resets it at the end."""
 
-    def __init__(self, transport: SerialTransport, *, leave_selling: bool) -> None:
+    def __init__(self, transport: SerialTransport, *, leave_selling: bool, silence_s: float = _SILENCE_S) -> None:
         self._transport = transport
         self._serial: Any = transport.serial
         self._leave_selling = leave_selling
+        self._silence_s = silence_s
+        self._running = False  # a line of ours, over there
 
-    def begin(self, program: str) -> None:
-        """Send the program, which only defines."""
+    def begin(self, program: str, *, afresh: bool = True) -> None:
+        """Send the program, which only defines; `afresh` after a soft reset, which runs boot.py and not main.py."""
         with _cable():
-            self._transport.enter_raw_repl(soft_reset=True, timeout_overall=_ENTER_S)
+            self._transport.enter_raw_repl(soft_reset=afresh, timeout_overall=_ENTER_S)
         self.run(program, lambda _line: None)
 
-    def run(self, call: str, heard: Callable[[str], object]) -> None:
+    def leave(self, call: str) -> None:
+        """Run a line that does not come back, as `machine.reset()` does, and close the port."""
+        with contextlib.suppress(CableLost, TerminalSilent), _cable():
+            try:
+                self._transport.exec_raw_no_follow(call)
+                self._serial.flush()
+                time.sleep(_LEAVE_S)
+            finally:
+                self._transport.close()
+
+    def run(self, call: str, heard: Callable[[str], object] = lambda _line: None) -> None:
         """Run a line of Python there; `heard` gets each line it prints, while this module holds standard output."""
         rest = b""
 
@@ -131,18 +147,26 @@ class TerminalPrompt:
                 line, rest = rest.decode("ascii", "replace").strip(), b""
                 heard(line)
 
+        self._running = True
         with _cable():
             self._transport.exec_raw_no_follow(call)
-            _, trace = self._transport.follow(timeout=_SILENCE_S, data_consumer=consume)
+            _, trace = self._transport.follow(timeout=self._silence_s, data_consumer=consume)
+        self._running = False
         if trace:
             raise TerminalProgram(trace.decode("ascii", "replace").strip().splitlines()[-1])
+
+    def sell_at_end(self) -> None:
+        """Have `close` restart it, whatever it did when it was found."""
+        self._leave_selling = True
 
     def close(self) -> None:
         """Leave the prompt or sell again, close the port. Never raises for a cable that is gone."""
         with contextlib.suppress(CableLost, TerminalSilent), _cable():
             try:
                 if self._leave_selling:
-                    self._transport.exec_raw_no_follow("import machine; machine.reset()")
+                    if self._running:  # whoever ended this command did not wait for what runs there
+                        self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_ENTER_S)
+                    self._transport.exec_raw_no_follow(_RESET)
                 else:
                     self._transport.exit_raw_repl()
                 self._serial.flush()
@@ -156,7 +180,7 @@ def connect(port: str, *, maintenance: bool) -> TerminalLine:
     `maintenance` asks a selling terminal to restart to its prompt, and has it sell again at the end.
     """
     transport, asked = _at_prompt(port, maintenance=maintenance)
-    with _closed_on_failure(transport):
+    with _as_it_was_on_failure(port, transport, asked):
         line = TerminalLine(transport, leave_selling=asked)
         line.begin()
         return line
@@ -164,10 +188,24 @@ def connect(port: str, *, maintenance: bool) -> TerminalLine:
 
 def prompt(port: str, program: Path, setup: str, *, maintenance: bool) -> TerminalPrompt:
     """The prompt of the terminal at `port`, with the program and the line `setup` run. Raises as `connect` does."""
+    return prompt_with(port, program.read_text(encoding="utf-8") + "\n" + setup + "\n", maintenance=maintenance)
+
+
+def prompt_with(
+    port: str,
+    program: str,
+    *,
+    maintenance: bool = False,
+    afresh: bool = True,
+    stay: bool = False,
+    silence_s: float = _SILENCE_S,
+) -> TerminalPrompt:
+    """As `prompt`, with this program's text; not `afresh` it finds what runs there as it is. `stay`: a terminal that
+    was asked to its prompt is left there at the end. `silence_s`: between two lines it may take so long."""
     transport, asked = _at_prompt(port, maintenance=maintenance)
-    with _closed_on_failure(transport):
-        there_now = TerminalPrompt(transport, leave_selling=asked)
-        there_now.begin(program.read_text(encoding="utf-8") + "\n" + setup + "\n")
+    with _as_it_was_on_failure(port, transport, asked):
+        there_now = TerminalPrompt(transport, leave_selling=asked and not stay, silence_s=silence_s)
+        there_now.begin(program, afresh=afresh)
         return there_now
 
 
@@ -182,6 +220,31 @@ def _closed_on_failure(transport: SerialTransport) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def _as_it_was_on_failure(port: str, transport: SerialTransport, asked: bool) -> Iterator[None]:
+    """As above, and a terminal that was asked to its prompt sells again."""
+    try:
+        with _closed_on_failure(transport):
+            yield
+    except BaseException:
+        if asked:
+            _sell_again(port)
+        raise
+
+
+def _sell_again(port: str) -> None:
+    """A terminal that stands at its prompt, or is on its way there, because of a command that ended early."""
+    with contextlib.suppress(CableLost, PortMissing, SafeMode, TerminalSilent):
+        transport = _after_restart(port, _opened(port))
+        with _closed_on_failure(transport), _cable():
+            transport.enter_raw_repl(soft_reset=False, timeout_overall=_ENTER_S)
+            transport.exec_raw_no_follow(_RESET)
+            port_there: Any = transport.serial
+            port_there.flush()
+            time.sleep(_LEAVE_S)
+            transport.close()
+
+
 def _at_prompt(port: str, *, maintenance: bool) -> tuple[SerialTransport, bool]:
     """The open port of a terminal that does not sell, and whether it was asked to stop."""
     transport = _opened(port)
@@ -190,14 +253,21 @@ def _at_prompt(port: str, *, maintenance: bool) -> tuple[SerialTransport, bool]:
             return transport, False
         if not maintenance:
             raise TerminalSells()
-        _ask_for_prompt(transport.serial)
-        return _after_restart(port, transport), True
+        try:
+            _ask_for_prompt(transport.serial)
+            return _after_restart(port, transport), True
+        except KeyboardInterrupt:
+            with contextlib.suppress(OSError):
+                transport.close()
+            _sell_again(port)
+            raise
 
 
 def _opened(port: str) -> SerialTransport:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            transport = SerialTransport(port, baudrate=BAUD, timeout=0.5)
+            # The name itself: a link to a pseudo-terminal is not known as one.
+            transport = SerialTransport(os.path.realpath(port), baudrate=BAUD, timeout=0.5)
     except (TransportError, OSError, ValueError):
         why = "something else has it open, or you may not use it" if Path(port).exists() else "there is no such port"
         raise PortMissing(f"{port}: {why}") from None
@@ -236,20 +306,39 @@ def _ask_for_prompt(line: Any) -> None:
 
 
 def _after_restart(port: str, transport: SerialTransport) -> SerialTransport:
-    """The same terminal at its prompt. A port of its own USB goes away and comes back."""
+    """The same terminal at its prompt. A port of its own USB goes away and comes back. Raises SafeMode,
+    TerminalSilent."""
     until = time.monotonic() + _RESTART_S
-    time.sleep(0.5)
-    while True:
-        try:
-            with _cable():
-                transport.serial.write(b"\r\x01")
-                if _heard(transport.serial, (_PROMPT,), _PROBE_S):
+    try:
+        time.sleep(0.5)
+        while True:
+            try:
+                with _cable():
+                    transport.serial.write(b"\r\x01")
+                    heard = _heard(transport.serial, (_PROMPT, _SELLS), _PROBE_S)
+                if heard == _PROMPT:
                     return transport
-        except CableLost:
-            with contextlib.suppress(OSError):
-                transport.close()
-            with contextlib.suppress(PortMissing):
-                transport = _opened(port)
-        if time.monotonic() > until:
-            raise TerminalSilent("it did not come back from its restart")
-        time.sleep(0.2)
+                if heard == _SELLS:  # something began at the counter before it left
+                    with contextlib.suppress(TerminalSilent):  # it leaves just now
+                        _ask_for_prompt(transport.serial)
+            except CableLost:
+                with contextlib.suppress(OSError):
+                    transport.close()
+                with contextlib.suppress(PortMissing):
+                    transport = _opened(port)
+            if time.monotonic() > until:
+                if _safe(transport.serial):
+                    raise SafeMode("that is where it came back from its restart")
+                raise TerminalSilent("it did not come back from its restart")
+            time.sleep(0.2)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            transport.close()
+        raise
+
+
+def _safe(line: Any) -> bool:
+    """Whether the program of safe mode answers: it takes the byte that looks for a prompt for a line end."""
+    with contextlib.suppress(CableLost), _cable():
+        return (hello(line) or {}).get("mode") == SAFE
+    return False

@@ -18,9 +18,11 @@ import click
 
 from tools.device import capture as captures
 from tools.device import wipe_on_terminal as there
-from tools.device.errors import DeviceError, TerminalSilent
+from tools.device.contact import Contact, contact_options
+from tools.device.errors import DeviceError, FileNotWritten, TerminalSilent
 from tools.device.journal import CaptureIncomplete
-from tools.device.output import Output
+from tools.device.probing import Answers
+from tools.device.secrets_cli import Declined
 from tools.device.terminal import prompt
 
 SETUP = "from firmware.board import this_board\nwiping = Wipe(this_board(), print)"
@@ -136,14 +138,14 @@ class Wiper:
         return state
 
     def save(self, path: Path) -> None:
-        """Keep the journal's region in a file that `journal` reads. Raises CaptureIncomplete."""
+        """Keep the journal's region in a new file that `journal` reads. Raises FileNotWritten, CaptureIncomplete."""
         lines: list[str] = []
         self._session.run("wiping.save()", lines.append)
         try:
-            path.write_text("\n".join(lines) + "\n", encoding="ascii", errors="replace")
+            with path.open("x", encoding="ascii", errors="replace") as file:
+                file.write("\n".join(lines) + "\n")
         except (OSError, ValueError) as error:
-            why = f"{path}: {getattr(error, 'strerror', '') or error}; nothing was wiped"
-            raise CaptureIncomplete(why, "Name another file with --save.") from None
+            raise FileNotWritten(f"{path}: {getattr(error, 'strerror', '') or error}; nothing was wiped") from None
         taken = captures.parsed(path.read_bytes())
         if not taken or not taken[-1].complete:
             raise CaptureIncomplete(f"{path} does not hold the whole region, so nothing was wiped")
@@ -192,7 +194,7 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
         if serial != (state.name or state.unique):
             raise OtherTerminal(f"it says {state.name or state.unique}" if serial else "--serial is missing")
         return discard, 0
-    if discard != state.named:
+    if (discard or "0") != state.named:
         why = (
             f"{state.lost} transactions: {state.waiting} wait for the switch, {state.unanswered} had no answer, "
             f"{state.dead} were refused"
@@ -200,17 +202,20 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
         if state.gaps:
             why = f"at least {why}; {state.gaps} places cannot be read, what stood there cannot be counted"
             raise UnsentWouldBeLost(why, f"Save it first: --save FILE. To lose all of it: --discard {state.named}")
-        best = "Best: connect it and let it send. Else save it first: --save FILE. To lose it" if state.lost else "Type"
+        if not state.lost:
+            raise UnsentWouldBeLost(why, "It holds nothing: leave --discard out.")
+        best = "Best: connect it and let it send. Else save it first: --save FILE. To lose it"
         raise UnsentWouldBeLost(why, f"{best}: --discard {state.named}")
-    return discard, state.high
+    return discard or "0", state.high
 
 
 @click.command()
-@click.option("--port", required=True, help="The terminal's serial port.")
-@click.option("--maintenance", is_flag=True, help="Ask a selling terminal to its prompt, and restart it at the end.")
+@click.option(
+    "--maintenance", is_flag=True, help="Stop a terminal that sells, after a question; it restarts at the end."
+)
 @click.option(
     "--what",
-    "wanted",
+    "parts",
     multiple=True,
     type=click.Choice(there.ALL),
     help="Only this (may be repeated); the vault takes the members with it. Default: everything.",
@@ -225,20 +230,36 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
 @click.option(
     "--save", "save_path", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Save the journal first."
 )
-@click.pass_obj
+@contact_options
 def wipe(
-    output: Output,
-    port: str,
+    contact: Contact,
     maintenance: bool,
-    wanted: tuple[str, ...],
+    parts: tuple[str, ...],
     discard: str,
     serial: str,
     save_path: Path | None,
 ) -> None:
-    """Empty the terminal's store: journal, members, keys and settings."""
-    what = parts_of(wanted)
-    session = prompt(port, Path(there.__file__), SETUP, maintenance=maintenance)
+    """Empty a terminal's store.
+
+    Journal, members, keys and settings, or --what of them. Refused while something would be lost, unless --discard
+    names how much. A terminal that sells is stopped only with --maintenance, after a question.
+    """
+    what, output = parts_of(parts), contact.output
+    if save_path is not None and save_path.exists():
+        raise FileNotWritten(f"{save_path} exists; nothing was wiped")
+    found = contact.one(Answers.APPLICATION, Answers.PROMPT)
+    if contact.dry_run and found.answers is Answers.APPLICATION:
+        contact.told_only(found, f"with --maintenance it would be stopped, then erased: {', '.join(what)}")
+        return
+    if maintenance:
+        contact.may_stop(found)
+    session = prompt(found.port, Path(there.__file__), SETUP, maintenance=maintenance)
     try:
+        if found.answers is Answers.APPLICATION:
+            if maintenance:
+                session.sell_at_end()
+            else:  # one that refuses to sell is not asked first: its prompt is where it is mended
+                output.say(f"{found.name} did not sell; it is left at its prompt")
         wiper = Wiper(session, output.say)
         state = wiper.look()
         output.event(
@@ -256,10 +277,17 @@ def wipe(
                 f"terminal {state.name or state.unique}: {state.waiting} wait for the switch, "
                 f"{state.unanswered} without answer, {state.dead} dead letters"
             )
+        if contact.dry_run:
+            needs = f" with --discard {state.named}" if state.named != "0" and COUNTED & set(what) else ""
+            output.event("result", dry_run=True, unsettled=state.lost)
+            output.say(f"dry run: would be erased{'' if state.code else needs}: {', '.join(what)}")
+            return
         if save_path is not None:
             wiper.save(save_path)
             output.say(f"journal saved in {save_path}; `journal` reads it with the terminal's keys")
         agreed, high = decided(state, what, discard, serial)
+        if not contact.agreed(f"Erase {', '.join(what)} of {state.name or state.unique}?"):
+            raise Declined("nothing was erased")
         wiper.wipe(what, agreed, high)
     finally:
         session.close()

@@ -254,7 +254,7 @@ class Wipe:
             if flash.program(left[-1], 0, bytes(frames.FRAMES_AT)):  # from here on nobody sells on in it
                 self._agree(agreed + [_LAST])
             return failed + self._erase(part, device, left[-1:])
-        self._remove(("keys.json",) if part == "vault" else ("settings.json", "ca.der"))
+        self._remove(("keys.json", "staff.dat", "staff.new") if part == "vault" else ("settings.json", "ca.der"))
         return self._erase(part, board.vault_flash(), list(_KEYS + _TRIES if part == "vault" else _SLOTS))
 
     def _remove(self, names: "tuple[str, ...]") -> None:
@@ -280,7 +280,9 @@ class Wipe:
         return failed
 
     def _blank(self, flash: Flash, sector: int) -> bool:
-        return frames.is_blank(flash.read_sector(sector), 0, SECTOR)
+        """One that the flash does not give is not."""
+        raw = self._bytes(flash, sector)
+        return len(raw) == SECTOR and frames.is_blank(raw, 0, SECTOR)
 
     def _tell(self, text: str) -> None:
         self._say("{} {:08x}".format(text, crc32(text.encode())))

@@ -54,7 +54,7 @@ def new_keys(version: int) -> IssuerKeys:
 
 def save(path: Path, keys: IssuerKeys, passphrase: str, cost: int = DEFAULT_COST) -> None:
     """Write a new key file, mode 0600, whole or not at all. Never replaces a file: old cards still need their keys."""
-    secret = _usable(passphrase)
+    secret = usable(passphrase)
     head: dict[str, Any] = {
         "v": _FORMAT,
         "kind": KIND,
@@ -63,9 +63,9 @@ def save(path: Path, keys: IssuerKeys, passphrase: str, cost: int = DEFAULT_COST
         "nonce": secrets.token_hex(_NONCE_SIZE),
     }
     plain = b"".join(getattr(keys, name) for name in NAMES)
-    sealed = AESGCM(_derived(secret, head["kdf"])).encrypt(bytes.fromhex(head["nonce"]), plain, _canonical(head))
+    sealed = AESGCM(derived(secret, head["kdf"])).encrypt(bytes.fromhex(head["nonce"]), plain, canonical(head))
     content = {**head, "sealed": sealed.hex()}
-    content["sha256"] = _checksum(content)
+    content["sha256"] = checksum(content)
     _write_new(path, json.dumps(content, indent=1).encode() + b"\n")
 
 
@@ -73,9 +73,9 @@ def load(path: Path, passphrase: str) -> IssuerKeys:
     """The keys of a file. Raises KeyFileMissing, KeyFileForeign, KeyFileDamaged or WrongPassphrase."""
     content = _checked(path)
     head = {name: content[name] for name in ("v", "kind", "version", "kdf", "nonce")}
-    key = _derived(_usable(passphrase, length=False), head["kdf"])
+    key = derived(usable(passphrase, length=False), head["kdf"])
     try:
-        plain = AESGCM(key).decrypt(bytes.fromhex(head["nonce"]), bytes.fromhex(content["sealed"]), _canonical(head))
+        plain = AESGCM(key).decrypt(bytes.fromhex(head["nonce"]), bytes.fromhex(content["sealed"]), canonical(head))
     except InvalidTag:
         raise WrongPassphrase() from None
     parts = [plain[i : i + KEY_SIZE] for i in range(0, len(plain), KEY_SIZE)]
@@ -90,23 +90,26 @@ def version_of(path: Path) -> int:
     return int(_checked(path)["version"])
 
 
-def _usable(passphrase: str, *, length: bool = True) -> bytes:
+def usable(passphrase: str, *, length: bool = True) -> bytes:
     """As the bytes that are stretched: the same on every keyboard and system (NFKC)."""
     if length and len(passphrase) < PASSPHRASE_MIN:
         raise PassphraseUnfit(f"shorter than {PASSPHRASE_MIN} characters")
     return unicodedata.normalize("NFKC", passphrase).encode()
 
 
-def _derived(secret: bytes, kdf: dict[str, Any]) -> bytes:
+def derived(secret: bytes, kdf: dict[str, Any]) -> bytes:
+    """The file's key, stretched from the passphrase."""
     return Scrypt(salt=bytes.fromhex(kdf["salt"]), length=32, n=kdf["n"], r=kdf["r"], p=kdf["p"]).derive(secret)
 
 
-def _canonical(content: dict[str, Any]) -> bytes:
+def canonical(content: dict[str, Any]) -> bytes:
+    """The one spelling that is authenticated."""
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _checksum(content: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical({name: value for name, value in content.items() if name != "sha256"})).hexdigest()
+def checksum(content: dict[str, Any]) -> str:
+    """Over all but itself; no secret."""
+    return hashlib.sha256(canonical({name: value for name, value in content.items() if name != "sha256"})).hexdigest()
 
 
 def _checked(path: Path) -> dict[str, Any]:
@@ -127,12 +130,12 @@ def _checked(path: Path) -> dict[str, Any]:
     if content.get("v") != _FORMAT:
         raise KeyFileForeign(f"{path} has another format")
     names = {"v", "kind", "version", "kdf", "nonce", "sealed", "sha256"}
-    if set(content) != names or _checksum(content) != content["sha256"]:
+    if set(content) != names or checksum(content) != content["sha256"]:
         raise KeyFileDamaged(f"the checksum of {path} does not fit")
     sizes = ((content["nonce"], _NONCE_SIZE), (content["sealed"], len(NAMES) * KEY_SIZE + _TAG_SIZE))
-    if not (_version_fits(content["version"]) and all(_hex_of(text, size) for text, size in sizes)):
+    if not (_version_fits(content["version"]) and all(hex_of(text, size) for text, size in sizes)):
         raise KeyFileForeign(f"{path} holds a value out of range")
-    if not _kdf_fits(content["kdf"]):
+    if not kdf_fits(content["kdf"]):
         raise KeyFileForeign(f"{path} asks for more work than this tool does")
     return content
 
@@ -141,13 +144,15 @@ def _version_fits(version: object) -> bool:
     return type(version) is int and 1 <= version <= 255
 
 
-def _hex_of(text: object, size: int) -> bool:
+def hex_of(text: object, size: int) -> bool:
+    """Whether this is so many bytes in hex."""
     with contextlib.suppress(ValueError):
         return isinstance(text, str) and len(text) == 2 * size and len(bytes.fromhex(text)) == size
     return False
 
 
-def _kdf_fits(kdf: object) -> bool:
+def kdf_fits(kdf: object) -> bool:
+    """Whether this asks for no more work than a person waits for."""
     if not isinstance(kdf, dict) or set(kdf) != {"name", "n", "r", "p", "salt"}:
         return False
     numbers = all(type(kdf[name]) is int for name in ("n", "r", "p"))
@@ -157,7 +162,7 @@ def _kdf_fits(kdf: object) -> bool:
         and kdf["n"] in {1 << power for power in _COSTS}
         and kdf["r"] == _BLOCK
         and 1 <= kdf["p"] <= _PARALLEL_MAX
-        and _hex_of(kdf["salt"], _SALT_SIZE)
+        and hex_of(kdf["salt"], _SALT_SIZE)
     )
 
 

@@ -60,7 +60,8 @@ def _filled(text: str, width: int) -> bytes:
 
 def text_body(role: int, values: Mapping[str, object]) -> bytes:
     """The body of configuration or rules."""
-    form = {CONFIG: "config 1", RULES: "rules 1"}[role]
+    richer = "2" if role == RULES and set(values) > set(EARNING) else "1"
+    form = {CONFIG: "config 1", RULES: f"rules {richer}"}[role]
     lines = [form, *(f"{name}={spelt(values[name])}" for name in sorted(values))]
     if any("\n" in line for line in lines):
         raise FileError("a value has one line")
@@ -69,6 +70,9 @@ def text_body(role: int, values: Mapping[str, object]) -> bytes:
 
 def spelt(value: object) -> str:
     """A value as it stands in a body."""
+    if isinstance(value, tuple):
+        rows = value and isinstance(value[0], tuple)
+        return ";".join(" ".join(map(str, row)) for row in value) if rows else " ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

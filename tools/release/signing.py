@@ -59,6 +59,21 @@ def new_signer() -> Signer:
     return Signer(rsa.generate_private_key(public_exponent=EXPONENT, key_size=BITS))
 
 
+def signer_of_primes(p: int, q: int) -> Signer:
+    """The key of two primes: of keys that are public on purpose."""
+    d = pow(EXPONENT, -1, (p - 1) * (q - 1))
+    numbers = rsa.RSAPrivateNumbers(
+        p=p,
+        q=q,
+        d=d,
+        dmp1=rsa.rsa_crt_dmp1(d, p),
+        dmq1=rsa.rsa_crt_dmq1(d, q),
+        iqmp=rsa.rsa_crt_iqmp(p, q),
+        public_numbers=rsa.RSAPublicNumbers(EXPONENT, p * q),
+    )
+    return Signer(numbers.private_key())
+
+
 def signer_of(pkcs8: bytes) -> Signer:
     """The key of its PKCS#8 bytes. Raises KeyFileDamaged or KeyFileForeign."""
     try:

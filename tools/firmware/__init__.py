@@ -1,0 +1,1 @@
+"""From the source tree to what is flashed: bundles, signed slots, images, and what they take."""
