@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
-from tools.bench_switch.batch_tables import FactRow
 from tools.bench_switch.books import Books
 from tools.bench_switch.errors import LedgerError
-from tools.bench_switch.schema import OutboxRow, PostingRow, TransactionRow
+from tools.bench_switch.schema import Base, TransactionRow
 
 
 def forget(books: Books, terminal_id: str, *, seq: int | None = None, verb: str | None = None) -> int:
@@ -18,11 +17,9 @@ def forget(books: Books, terminal_id: str, *, seq: int | None = None, verb: str 
         row = session.scalar(query.limit(1))
         if row is None or row.seq is None:
             raise LedgerError("B95", f"terminal {terminal_id} has no such transaction")
-        for table, column in (
-            (PostingRow, PostingRow.transaction_id),
-            (OutboxRow, OutboxRow.transaction_id),
-            (FactRow, FactRow.transaction_id),
-            (TransactionRow, TransactionRow.id),
-        ):
-            session.execute(delete(table).where(column == row.id))
+        for table in reversed(Base.metadata.sorted_tables):  # whatever hangs on it goes first
+            for key in table.foreign_keys:
+                if key.column.table is TransactionRow.__table__ and table is not key.column.table:
+                    session.execute(delete(table).where(key.parent == row.id))
+        session.execute(delete(TransactionRow).where(TransactionRow.id == row.id))
         return row.seq

@@ -14,13 +14,18 @@ import click
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from tools.bench_switch.cli_kit import plain_errors
+from tools.bench_switch.cli_kit import passphrase_from, plain_errors
 from tools.bench_switch.errors import LedgerError
+from tools.device import secret_store
 
 RIGHTS = {
     "members": "forget a member of the cache",
     "zeroise": "erase the terminal's keys and members",
     "letters": "send again or give up what the switch rejected",
+    "staff": "make the first supervisor, or give one a new PIN",
+    "replace": "replace one member's card without a code, in a shop without staff",
+    "support": "read logs, faults and the bundle over the cable",
+    "technician": "change settings and software over the cable",
 }
 
 
@@ -48,6 +53,13 @@ def master_key(path: Path) -> bytes:
     return key
 
 
+def _sealed_key(path: Path, terminal_id: str, environment: str | None) -> bytes:
+    """`tmk` out of the sealed file. Raises DeviceError, LedgerError."""
+    secret_store.looked_at(path)
+    store = secret_store.opened(path, passphrase_from(environment))
+    return bytes.fromhex(store.value(secret_store.key_name(terminal_id, "tmk")))
+
+
 @click.command(epilog="Rights: " + "; ".join(f"{name}: {text}" for name, text in RIGHTS.items()))
 @click.argument("terminal_id")
 @click.argument("right", type=click.Choice(list(RIGHTS)))
@@ -58,8 +70,20 @@ def master_key(path: Path) -> bytes:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The terminal's keys.json. [default: build/terminals/ID.keys.json]",
 )
-def answer(terminal_id: str, right: str, nonce: str, keys_path: Path | None) -> None:
+@click.option(
+    "--secrets",
+    "sealed",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Take it from this sealed file of provisioning instead.",
+)
+@click.option("--passphrase-env", metavar="NAME", help="Take that file's passphrase from this environment variable.")
+def answer(
+    terminal_id: str, right: str, nonce: str, keys_path: Path | None, sealed: Path | None, passphrase_env: str | None
+) -> None:
     """Answer the NONCE a person reads from the console or the screen of a terminal that asks for RIGHT."""
     with plain_errors():
-        key = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
+        if sealed is not None:
+            key = _sealed_key(sealed, terminal_id, passphrase_env)
+        else:
+            key = master_key(keys_path or Path("build/terminals") / f"{terminal_id}.keys.json")
     click.echo(f"terminal {terminal_id}, right {right}: answer {digits_for(key, nonce, right)}")

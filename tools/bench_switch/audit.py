@@ -9,20 +9,34 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import allowances, evidence, outbox
+from tools.bench_switch import (
+    allowances,
+    audit_kept,
+    claims,
+    enrolment,
+    evidence,
+    outbox,
+    referrals,
+    remarks,
+    taking_back,
+)
 from tools.bench_switch.booking import visits_of
 from tools.bench_switch.evidence import Rows, Sides
 from tools.bench_switch.programme import TIER_NAMES
+from tools.bench_switch.referrals import REFERRAL
 from tools.bench_switch.schema import (
     ACCRUAL,
     ADJUSTMENT,
     APPROVED,
+    ENROL,
     ISSUED,
     MEMBER,
     OPENING,
     REDEEMED,
     REDEMPTION,
+    REFUND,
     REVERSAL,
+    VOID,
     GrantRow,
     MemberRow,
     PostingRow,
@@ -30,9 +44,17 @@ from tools.bench_switch.schema import (
     TerminalRow,
     TransactionRow,
 )
+from tools.bench_switch.taking_back_tables import TakenBackRow
 
 # Where the points of a member come from and go to.
-_OTHER_SIDE = {ACCRUAL: ISSUED, OPENING: ISSUED, ADJUSTMENT: ISSUED, REDEMPTION: REDEEMED}
+_OTHER_SIDE = {
+    ACCRUAL: ISSUED,
+    OPENING: ISSUED,
+    ADJUSTMENT: ISSUED,
+    ENROL: ISSUED,
+    REFERRAL: ISSUED,
+    REDEMPTION: REDEEMED,
+}
 
 
 def audit(session: Session) -> list[str]:
@@ -47,6 +69,12 @@ def audit(session: Session) -> list[str]:
         *_grants(session, rows.values()),
         *allowances.audit(session, rows.values()),
         *outbox.audit(session, rows),
+        *enrolment.audit(session, rows),
+        *referrals.audit(session, rows),
+        *taking_back.audit(session, rows),
+        *remarks.audit(session, rows.values()),
+        *claims.audit(session, rows),
+        *audit_kept.audit(session, rows),
         *_answers(rows, sides),
         *_reversals(rows, sides),
         *evidence.contents(session, rows.values()),
@@ -125,7 +153,7 @@ def _reversals(rows: Rows, sides: dict[int, Sides]) -> list[str]:
             problems.append(f"transaction {row.original_id} is reversed by {undone[row.original_id]} and {row.id}")
         undone[row.original_id] = row.id
         opposite = sorted((account, member, -points) for account, member, points in sides[row.original_id])
-        if row.verb != REVERSAL or sorted(sides[row.id]) != opposite:
+        if row.verb not in (REVERSAL, VOID) or sorted(sides[row.id]) != opposite:
             problems.append(f"transaction {row.id} does not exactly undo {row.original_id}")
     return problems
 
@@ -142,19 +170,26 @@ def _standings(session: Session, rows: Rows) -> list[str]:
     """Tier, visits and purchases can be derived, and what members are told of them is what the rows say."""
     problems = []
     undone = {row.original_id for row in rows.values()}
-    days: dict[int, set[tuple[str, str, str]]] = defaultdict(set)
+    refunded: dict[int, int] = defaultdict(int)
+    for link in session.scalars(select(TakenBackRow)):
+        row = rows.get(link.transaction_id)
+        if row is not None and row.verb == REFUND and row.id not in undone:
+            refunded[link.original_id] += row.amount
+    days: dict[int, set[tuple[str, str]]] = defaultdict(set)
     money: dict[int, int] = defaultdict(int)
     for row in rows.values():
         if row.verb != ACCRUAL or row.rc != APPROVED or row.id in undone or row.member_id is None:
+            continue
+        if row.amount and row.amount <= refunded[row.id]:
             continue
         try:
             datetime.date.fromisoformat(row.business_day)
         except ValueError:
             problems.append(f"transaction {row.id} is a visit without a day")
-        days[row.member_id].add((row.uid, row.merchant_id, row.business_day))
-        money[row.member_id] += row.amount
+        days[row.member_id].add((row.merchant_id, row.business_day))
+        money[row.member_id] += row.amount - refunded[row.id]
     for member_id, visits in days.items():
-        counted = (len(visits), max(day for _, _, day in visits), money[member_id])
+        counted = (len(visits), max(day for _, day in visits), money[member_id])
         if visits_of(session, member_id) != counted:
             problems.append(f"member {member_id}: visits and purchases are told wrongly")
     for member in session.scalars(select(MemberRow).order_by(MemberRow.id)):

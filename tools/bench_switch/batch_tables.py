@@ -48,6 +48,14 @@ class FactRow(Base):
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"))
 
 
+class SupervisorRow(Base):
+    """Who allowed a value message, beside the clerk who made it."""
+
+    __tablename__ = "transaction_supervisors"
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("transactions.id"), primary_key=True)
+    supervisor: Mapped[str] = mapped_column(String(8))
+
+
 class RecordRow(Base):
     """One record of a batch whose totals differed. `finding` is same, booked (it was missing here and was booked from
     the upload), missing (here), differs, or unknown (here it is, the terminal did not name it)."""

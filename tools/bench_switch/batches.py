@@ -12,20 +12,38 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tools.bench_switch import shift_visits
 from tools.bench_switch.batch_tables import BatchRow, FactRow, RecordRow
-from tools.bench_switch.booking import Booked, Value, book, lock_terminal
+from tools.bench_switch.booking import Booked, Value, lock_terminal
 from tools.bench_switch.books import Books
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.programme import Programme
-from tools.bench_switch.schema import ACCRUAL, APPROVED, REDEMPTION, REVERSAL, TransactionRow
+from tools.bench_switch.schema import (
+    ACCRUAL,
+    APPROVED,
+    ENROL,
+    ISSUE,
+    REDEMPTION,
+    REFUND,
+    REVERSAL,
+    USE,
+    VOID,
+    TransactionRow,
+)
+from tools.bench_switch.verbs import book
 
 OPEN, AGREED, DISPUTED = "open", "agreed", "disputed"
 SAME, BOOKED, MISSING, DIFFERS, UNKNOWN = "same", "booked", "missing", "differs", "unknown"
 RIGHT = (SAME, BOOKED)
 
-# Kinds of DE 63: the first five are compared, the last two are the terminal's word alone.
-COMPARED = ("AC", "RE", "OA", "OR", "RV")
-KINDS = (*COMPARED, "VO", "DL")
+# Kinds of DE 63: all but the last two are compared, those are the terminal's word alone. A remark counts nowhere.
+COMPARED = ("AC", "RE", "OA", "OR", "RV", "RF", "VD", "EN", "VI", "VU")
+KINDS = (*COMPARED, "VO", "DL", *shift_visits.KINDS)
+_KIND = {(ACCRUAL, False): "AC", (REDEMPTION, False): "RE", (ACCRUAL, True): "OA", (REDEMPTION, True): "OR"} | {
+    (verb, offline): kind
+    for verb, kind in {REFUND: "RF", VOID: "VD", ENROL: "EN", ISSUE: "VI", USE: "VU"}.items()
+    for offline in (False, True)
+}
 ALL_CLERKS = "***"
 ROW_SIZE = 41
 ROWS_MOST = 24
@@ -66,6 +84,7 @@ class Verdict:
     low: int
     high: int
     remark: str = ""
+    visits: str = ""  # the books' own count of them, as DE 60 ends; only to who counts visits, too
 
 
 @dataclass(frozen=True)
@@ -98,7 +117,9 @@ def _counted(session: Session, terminal_id: str, low: int, high: int) -> list[Co
     undone = set(
         session.scalars(
             select(TransactionRow.original_id).where(
-                TransactionRow.terminal_id == terminal_id, TransactionRow.original_id.is_not(None)
+                TransactionRow.terminal_id == terminal_id,
+                TransactionRow.original_id.is_not(None),
+                TransactionRow.verb == REVERSAL,  # what was voided counts as it did, and its void beside it
             )
         )
     )
@@ -114,11 +135,13 @@ def _as_counted(row: TransactionRow, fact: FactRow | None, *, undone: bool) -> C
             return None
         # Books older than the facts: what the message named is the fourth word of its content.
         return Counted(row, fact, "RV", clerk, fact.points if fact is not None else int(row.content.split()[3]))
-    if row.rc != APPROVED or undone or row.verb not in (ACCRUAL, REDEMPTION):
-        return None
     offline = fact.offline if fact is not None else row.mti in ADVICES
-    kind = {(ACCRUAL, False): "AC", (REDEMPTION, False): "RE", (ACCRUAL, True): "OA", (REDEMPTION, True): "OR"}
-    return Counted(row, fact, kind[row.verb, offline], clerk, row.points)
+    kind = _KIND.get((row.verb, offline))
+    if row.rc != APPROVED or undone or kind is None:
+        return None
+    # The advice of somebody who was a member already booked nothing, and its terminal counts what it promised.
+    promised = row.verb == ENROL and offline and fact is not None
+    return Counted(row, fact, kind, clerk, fact.points if promised and fact is not None else row.points)
 
 
 def totals_of(counted: Iterable[Counted]) -> Totals:
@@ -146,7 +169,7 @@ def compared(totals: Totals) -> Totals:
 
 def equal(said: Totals, ours: Totals) -> bool:
     """Whether terminal and books agree; a terminal with too many clerks for one message names none."""
-    if any(clerk == ALL_CLERKS for _, clerk in (*said, *ours)):
+    if any(clerk == ALL_CLERKS for kind, clerk in (*said, *ours) if kind in COMPARED):
         said, ours = together(said), together(ours)
     return compared(said) == compared(ours)
 
@@ -315,7 +338,16 @@ class Batches(Books):
 
     def close_batch(self, claim: Claim, now_utc: int) -> Verdict:
         """An 0500, see `close`."""
-        return self._retried(lambda session: close(session, claim, now_utc))
+
+        def told(session: Session) -> Verdict:
+            verdict = close(session, claim, now_utc)
+            if not any(kind in shift_visits.KINDS for kind, _ in claim.totals):
+                return verdict
+            rows = [one.row for one in _counted(session, claim.terminal_id, verdict.low, verdict.high)]
+            counts = shift_visits.visits_of(session, rows, self.programme)
+            return replace(verdict, visits=shift_visits.spelt(counts))
+
+        return self._retried(told)
 
     def take_record(self, number: int, kind: str, value: Value, now_utc: int) -> tuple[str, Booked | None]:
         """An 0320, see `take`."""

@@ -15,7 +15,9 @@ import click
 from tools.bench_switch.answers import answer
 from tools.bench_switch.cli_allowances import allowance
 from tools.bench_switch.cli_batches import batch
+from tools.bench_switch.cli_disputes import dispute
 from tools.bench_switch.cli_downloads import config, hotlist, published, rules, serving_rules
+from tools.bench_switch.cli_flags import staff_flags
 from tools.bench_switch.cli_keychange import terminal
 from tools.bench_switch.cli_kit import (
     LAST,
@@ -28,11 +30,16 @@ from tools.bench_switch.cli_kit import (
     who,
 )
 from tools.bench_switch.cli_letters import letters
-from tools.bench_switch.cli_office import card, member
+from tools.bench_switch.cli_office import card
+from tools.bench_switch.cli_perks import offer, voucher
+from tools.bench_switch.cli_programs import program
+from tools.bench_switch.cli_remarks import remark, survey
 from tools.bench_switch.cli_sms import sms
+from tools.bench_switch.cli_standing import member
 from tools.bench_switch.database import is_shared
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import KINDS, Fault
+from tools.bench_switch.keyed import shown
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.page.server import DEFAULT_PORT as PAGE_PORT
 from tools.bench_switch.page.server import Page
@@ -195,11 +202,18 @@ main.add_command(terminal)
 main.add_command(batch)
 main.add_command(letters)
 main.add_command(sms)
+main.add_command(remark)
+main.add_command(dispute)
+main.add_command(offer)
+main.add_command(voucher)
+main.add_command(survey)
 main.add_command(config)
 main.add_command(rules)
 main.add_command(hotlist)
 main.add_command(published)
+main.add_command(program)
 main.add_command(answer)
+main.add_command(staff_flags)
 main.add_command(allowance)
 
 
@@ -225,7 +239,7 @@ def ledger_show(database: str, member: str | None, last: int) -> None:
             return
         table = new_table("transactions", "#id", "terminal", "#SEQ", "MTI", "verb", "UID", "#amount", "#points", "rc")
         for row in books.transactions(last=last):
-            texts = (row.terminal_id or "office", str(row.seq or ""), row.mti, row.verb, row.uid)
+            texts = (row.terminal_id or "office", str(row.seq or ""), row.mti, row.verb, shown(row.uid))
             table.add_row(str(row.id), *texts, f"{row.amount:,}", f"{row.points:+,}", row.rc)
         console.print(table)
         for account, points in books.accounts().items():

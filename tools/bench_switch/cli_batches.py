@@ -17,8 +17,16 @@ NAMES = {
     "OA": "offline accruals",
     "OR": "offline redemptions",
     "RV": "reversals",
+    "RF": "refunds",
+    "VD": "voids",
+    "EN": "enrolments",
+    "VI": "vouchers issued",
+    "VU": "vouchers used",
     "VO": "voided, never sent",
     "DL": "rejected",
+    "NW": "new customers",
+    "RT": "returning",
+    "RA": "won back",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tools.bench_switch.cli_kit import LAST, books_of, new_console, new_table, who
+from tools.bench_switch.cli_members import profile, referrals
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.grants import LEGACY, WAYS
 from tools.bench_switch.ledger import Ledger
@@ -84,7 +85,7 @@ def member_list(database: str) -> None:
         cards = _cards_by_member(ledger)
     table = new_table(f"{len(members)} members", "number", "name", "cards", "#points")
     for row, points in zip(members, balances.values(), strict=True):
-        name = row.name or "(provisional)"
+        name = row.name or ("(provisional)" if row.provisional else "(no name)")
         table.add_row(str(row.member_no or "-"), name, ", ".join(cards.get(row.id, [])), f"{points:,}")
     new_console().print(table)
 
@@ -132,6 +133,10 @@ def member_import(database: str, file: Path) -> None:
         f"{taken.members} members and {taken.cards} cards new, {taken.changed} members changed, "
         f"{taken.unchanged} lines without news"
     )
+
+
+member.add_command(profile)
+member.add_command(referrals)
 
 
 def _entries(file: Path) -> Iterator[Entry]:

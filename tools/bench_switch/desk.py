@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tools.bench_switch import batch_messages, downloads, keychange
+from tools.bench_switch import batch_messages, downloads, flags, keychange, money
 from tools.bench_switch.booking import RC_APPROVED, Standing
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.faults import Fault, FaultScript
@@ -30,6 +30,7 @@ from tools.bench_switch.messages import (
     allowance_tag,
     answer_fields,
     demand_complete,
+    is_value,
     letter_done,
     letter_tags,
     read_inquiry,
@@ -69,7 +70,7 @@ class _Answer:
     """The content of an answer before it is joined to bytes."""
 
     rc: str
-    tags: dict[int, bytes]
+    tags: Mapping[int, bytes | Sequence[bytes]]
     approval: str = ""
     standing: Standing | None = None
     fields: dict[str, str] = field(default_factory=dict)
@@ -150,7 +151,8 @@ class Desk:
             tlv.HOST_TIME: tlv.u(max(now_utc, 0), 4),
             tlv.KID: tlv.u(terminal.kid, 1),
         }
-        nothing_booked = {**base, tlv.POINTS: tlv.i32(0)} if request.mti in ("0200", "0220", "0221") else base
+        counts = is_value(request) and request.mti not in ("0420", "0421")
+        nothing_booked = {**base, tlv.POINTS: tlv.i32(0)} if counts else base
         # A message whose KID is missing or unreadable may still be authentic: then its fault is one of format.
         kid_known = tags.get(tlv.KID, base[tlv.KID]) == base[tlv.KID]
         if not (kid_known and request.mac_right(bytes.fromhex(terminal.mac_out))):
@@ -185,7 +187,7 @@ class Desk:
         self._downloads.follow()
         if request.mti == "0800":
             return self._manage(request, terminal, tags, base, refused_with)
-        if request.mti == "0100":
+        if not is_value(request) and request.mti == "0100":
             return self._inquire(request, tags, base, refused_with)
         if request.mti in batch_messages.BATCH_MESSAGES:
             said = batch_messages.handle(self._ledger, request, terminal, tags, self._clock(), refused_with)
@@ -193,7 +195,8 @@ class Desk:
                 self._log.note(remark, terminal.terminal_id)
             return _Answer(said.rc, base, fields=said.fields)
 
-        value = read_value(request, tags, self._clock(), terminal.merchant_id)
+        unit = money.unit_of(self._ledger.programme, request.fields)
+        value = read_value(request, tags, self._clock(), terminal.merchant_id, unit)
         reversal = request.mti in ("0420", "0421")
         if refused_with:
             self._ledger.saw(value.terminal_id, value.seq)
@@ -204,10 +207,10 @@ class Desk:
         if reversal:
             return _Answer(booked.rc, base)
         answer_tags = {**base, tlv.POINTS: tlv.i32(booked.points), **self._member_tags(booked.standing)}
-        answer_tags |= allowance_tag(booked.allowance)
+        answer_tags |= allowance_tag(booked.allowance) | booked.tags
         if booked.standing is not None:
             answer_tags[tlv.SMS] = tlv.u(booked.sms, 1)
-        return _Answer(booked.rc, answer_tags, booked.approval, booked.standing)
+        return _Answer(booked.rc, money.told(answer_tags, unit), booked.approval, booked.standing)
 
     def _inquire(
         self, request: wire.Split, tags: dict[int, bytes], base: dict[int, bytes], refused_with: str
@@ -221,14 +224,15 @@ class Desk:
         known = self._ledger.inquire(asked, verdict, now_utc)
         for remark in known.remarks:
             self._log.note(remark, asked.terminal_id)
-        said = {**base, **self._member_tags(known.standing), **allowance_tag(known.allowance)}
+        said = {**base, **self._member_tags(known.standing), **allowance_tag(known.allowance), **known.tags}
         if known.auth is not None:
             said[tlv.AUTH] = tlv.u(known.auth, 1)
         if known.counter:
             said[tlv.CARD_CTR] = tlv.u(known.counter, 4)
         if verdict is not None and verdict.reply and known.rc == RC_APPROVED:
             said[tlv.EV2] = verdict.reply
-        return _Answer(known.rc, said, standing=known.standing)
+        unit = money.unit_of(self._ledger.programme, request.fields)
+        return _Answer(known.rc, money.told(said, unit), standing=known.standing)
 
     def _manage(
         self,
@@ -253,12 +257,13 @@ class Desk:
             return _Answer(RC_INVALID, base)
         tags = {**base, tlv.HIGH_SEQ: tlv.u(terminal.high_seq, 4)} if function == SIGN_ON else base
         if function != SIGN_OFF and not refused_with:
+            flags.heard(self._ledger, self._log, terminal.terminal_id, said, self._clock())
             cleared = self._ledger.letter_order(terminal.terminal_id, letter_done(said), self._clock())
             tags = {
                 **tags,
                 **self._keys.minimum_build(terminal),
                 **letter_tags(cleared),
-                **self._downloads.newest(terminal),
+                **self._downloads.newest(terminal, said),
                 **self._keys.announced(terminal),
             }
             ordered = self._keys.ordered(terminal, said)

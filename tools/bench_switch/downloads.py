@@ -1,4 +1,4 @@
-"""DE 70 901 to 904: files in chunks, and the newest versions for every sign-on and echo (docs/lt87.md section 14).
+"""DE 70 901 to 906: files in chunks, and the newest versions for every sign-on and echo (docs/lt87.md section 14).
 
 Reads what was published and signs nothing. The list of what there is stands in memory and is read again every few
 seconds, or at once when it was published through these very books; the rules the switch computes by follow it.
@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 from tools.bench_switch import rules_file
 from tools.bench_switch.codec import tlv
-from tools.bench_switch.published import DIGEST_SIZE, Publication, Published, digest_of
+from tools.bench_switch.programs import PROGRAM_FUNCTIONS, ProgramDesk, Programs
+from tools.bench_switch.published import DIGEST_SIZE, Publication, digest_of
 from tools.bench_switch.schema import TerminalRow
 from tools.release.files import CONFIG, HOTLIST, RULES
 
 MEMBERS = 4
-FUNCTIONS = {"901": CONFIG, "902": RULES, "903": HOTLIST, "904": MEMBERS}
+FUNCTIONS = {"901": CONFIG, "902": RULES, "903": HOTLIST, "904": MEMBERS, **PROGRAM_FUNCTIONS}
 VERSION_TAGS = {CONFIG: tlv.CFG, RULES: tlv.RULESET, HOTLIST: tlv.HOTLIST}
 CHUNK = 240
 _READ_AGAIN_S = 5
@@ -28,7 +29,7 @@ _FORMAT = "30"
 class Downloads:
     """Answers for one desk; safe from several threads."""
 
-    def __init__(self, ledger: Published, clock: Callable[[], int]) -> None:
+    def __init__(self, ledger: Programs, clock: Callable[[], int]) -> None:
         self._ledger = ledger
         self._clock = clock
         self._lock = threading.Lock()
@@ -36,15 +37,17 @@ class Downloads:
         self._read_at: int | None = None
         self._changed = -1
         self._files: OrderedDict[int, bytes] = OrderedDict()
+        self._programs = ProgramDesk(ledger, clock)
 
     def follow(self) -> None:
         """Let the books compute by the newest rules there are."""
         with self._lock:
             self._refresh()
 
-    def newest(self, terminal: TerminalRow) -> dict[int, bytes]:
-        """Tags of the newest versions there are for a terminal."""
-        return {VERSION_TAGS[role]: tlv.u(found.version, 2) for role, found in self._for(terminal).items()}
+    def newest(self, terminal: TerminalRow, said: dict[int, bytes]) -> dict[int, bytes]:
+        """Tags of the newest versions there are for a terminal that `said` this."""
+        programs = self._programs.newest(terminal, said)
+        return programs | {VERSION_TAGS[role]: tlv.u(found.version, 2) for role, found in self._for(terminal).items()}
 
     def answer(self, terminal: TerminalRow, function: str, tags: dict[int, bytes]) -> tuple[str, dict[int, bytes]]:
         """The code and the tags of one chunk."""
@@ -52,6 +55,8 @@ class Downloads:
         if tlv.CHUNK not in tags or (role == MEMBERS and tlv.SINCE not in tags):
             return _FORMAT, {}
         offset = int.from_bytes(tags[tlv.CHUNK][:4], "big")
+        if function in PROGRAM_FUNCTIONS:
+            return self._programs.chunk(terminal, function, tags, offset)
         digest = tags.get(tlv.DIGEST, b"")
         said: dict[int, bytes] = {}
         if role == MEMBERS:

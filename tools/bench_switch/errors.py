@@ -21,6 +21,7 @@ CODES = {
     "B13": "points that cannot be booked",
     "B14": "no reason",
     "B15": "a contact that cannot be",
+    "B16": "a birthday that cannot be",
     "B20": "no such card",
     "B21": "a card twice",
     "B22": "a card that cannot be",
@@ -40,7 +41,12 @@ CODES = {
     "B90": "rules that cannot be",
     "B91": "a setting that cannot be",
     "B92": "nothing to sign with",
+    "B93": "rules that contradict",
     "B95": "no such batch",
+    "B96": "a dispute that cannot be closed",
+    "B97": "a remark that cannot be answered",
+    "B98": "an offer or a voucher that cannot be",
+    "B99": "a line for the counter that cannot be",
 }
 
 

@@ -13,14 +13,22 @@ from sqlalchemy.orm import Session
 
 from tools.bench_switch import allowances
 from tools.bench_switch.batch_tables import FactRow
+from tools.bench_switch.booking import ONLINE_REQUESTS
+from tools.bench_switch.keyed import hidden
 from tools.bench_switch.programme import ALLOWANCE_PERCENT
 from tools.bench_switch.schema import (
     ACCRUAL,
     APPROVED,
+    ENROL,
+    ISSUE,
     MEMBER,
     MOVE,
     REDEMPTION,
+    REFUND,
+    REMARK,
     REVERSAL,
+    USE,
+    VOID,
     AllowanceRow,
     ClearRow,
     MarkRow,
@@ -28,30 +36,33 @@ from tools.bench_switch.schema import (
     OwnerRow,
     TransactionRow,
 )
+from tools.bench_switch.taking_back_tables import TakenBackRow
 
 Sides = list[tuple[str, int, int]]  # account, member or 0, points
 Rows = dict[int, TransactionRow]
 
 _REQUEST = "0200"
+_WITH_APPROVAL = (ACCRUAL, REDEMPTION, REFUND, VOID, REMARK, ENROL, ISSUE, USE)
 
 
 def contents(session: Session, rows: Iterable[TransactionRow]) -> list[str]:
     """A row says what its message said, and has an approval code when it is approved.
 
-    The points of a sale online are the switch's own, of all else those that were promised.
+    The points of a sale online and of an enrolment are the switch's own, of all else those that were promised.
     """
     problems = []
     named = {fact.transaction_id: fact.points for fact in session.scalars(select(FactRow))}
     for row in rows:
         if row.terminal_id is None:
             continue
-        approved = row.rc == APPROVED and row.verb in (ACCRUAL, REDEMPTION)
+        approved = row.rc == APPROVED and row.verb in _WITH_APPROVAL
         points = _promised(row)
         fits = points is not None and named.get(row.id, points) == points
-        if approved and (row.verb, row.mti) != (ACCRUAL, _REQUEST):
+        if approved and row.verb != ENROL and (row.verb, row.mti) != (ACCRUAL, _REQUEST):
             fits = fits and points == row.points
         if not fits:
-            problems.append(f"transaction {row.id} is not what its message said: {row.content!r}")
+            said = hidden(row.content.split(" @")[0])
+            problems.append(f"transaction {row.id} is not what its message said: {said!r}")
         if row.approval != (f"{row.id % 1_000_000:06d}" if approved else ""):
             problems.append(f"transaction {row.id} answered {row.rc} with the approval code {row.approval!r}")
     return problems
@@ -59,7 +70,7 @@ def contents(session: Session, rows: Iterable[TransactionRow]) -> list[str]:
 
 def _promised(row: TransactionRow) -> int | None:
     """The points its message named, None when the message was another than the row says."""
-    said = row.content.split()
+    said = row.content.split(" ")  # of somebody who stays unknown the UID is empty
     if len(said) < 5 or said[:3] != [row.verb, row.uid, str(row.amount)]:
         return None
     try:
@@ -74,7 +85,7 @@ def reversals(session: Session, rows: Rows) -> list[str]:
     undone = {row.original_id for row in rows.values()}
     requests: dict[tuple[str | None, str, str], list[TransactionRow]] = defaultdict(list)
     for row in rows.values():
-        if row.mti == _REQUEST:
+        if row.mti in ONLINE_REQUESTS:
             requests[row.terminal_id, str(row.stan), row.de7].append(row)
     for row in rows.values():
         if row.verb != REVERSAL or row.rc != APPROVED:
@@ -95,7 +106,7 @@ def reversals(session: Session, rows: Rows) -> list[str]:
 
 def _original(row: TransactionRow) -> tuple[str, str]:
     """STAN and DE 7 of what a reversal names."""
-    said = [*row.content.split(), "", ""]
+    said = [*row.content.split(" "), "", ""]
     return said[4], said[5]
 
 
@@ -136,12 +147,13 @@ def owners(session: Session, rows: Rows) -> list[str]:
     for owner in session.scalars(select(OwnerRow).order_by(OwnerRow.id)):
         history[owner.uid].append(owner)
     reserved = {(row.terminal_id, row.used_seq) for row in session.scalars(select(AllowanceRow)) if row.used_seq}
+    voided = {link.transaction_id: link.original_id for link in session.scalars(select(TakenBackRow))}
     problems = []
     for row in rows.values():
         if row.member_id is None or not row.uid or (row.terminal_id, row.seq) in reserved:
             continue
         had = [owner.member_id for owner in history[row.uid] if owner.after_id < row.id]
-        original = rows.get(row.original_id or 0)
+        original = rows.get(row.original_id or (voided.get(row.id, 0) if row.verb == VOID else 0))
         expected = original.member_id if original is not None else had[-1] if had else row.member_id
         if row.member_id != expected:
             problems.append(f"transaction {row.id} is member {row.member_id}'s, the card was {expected}'s")

@@ -6,6 +6,7 @@ concerns one card happens one after the other. Knows no cryptography and no mess
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from sqlalchemy import CursorResult, delete, select, update
@@ -26,6 +27,11 @@ AUTH_UID, AUTH_LEGACY, AUTH_AES = 0, 1, 2
 def masked(uid: str) -> str:
     """A card as a log may name it."""
     return "****" + uid[-4:]
+
+
+def strongest(ways: Iterable[str]) -> str:
+    """The way that asks most of a card."""
+    return max(ways, key=WAYS.index)
 
 
 def needs_grant(way: WayRow | None) -> bool:

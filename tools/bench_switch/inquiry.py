@@ -5,11 +5,12 @@ Inside one database transaction that the caller opens. Knows no bytes and no key
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import allowances, grants
+from tools.bench_switch import allowances, asking, facts, grants, keyed, offers, perks, standing, statement, vouchers
 from tools.bench_switch.booking import (
     CARD_STATES,
     RC_APPROVED,
@@ -20,6 +21,7 @@ from tools.bench_switch.booking import (
     lock_member,
     standing_of,
 )
+from tools.bench_switch.codec import tlv
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.proof import Verdict
 from tools.bench_switch.schema import CardRow, MemberRow, WayRow
@@ -39,6 +41,8 @@ class Asked:
     sun: bytes = b""
     step: bytes = b""
     allowance: int | None = None
+    tags: Mapping[int, bytes] = field(default_factory=dict)
+    statement: bool = False  # of the last entries, or of the one that ORIGINAL names
 
     @property
     def at(self) -> tuple[str, str]:
@@ -56,14 +60,22 @@ class Known:
     counter: int = 0
     remarks: list[str] = field(default_factory=list)
     allowance: allowances.Told | None = None
+    tags: dict[int, bytes | list[bytes]] = field(default_factory=dict)  # what the answer says besides
 
 
 def inquire(session: Session, asked: Asked, verdict: Verdict | None, programme: Programme, now_utc: int) -> Known:
     """Who the card belongs to, and whether it is the card it says; a copy's claim is answered 59."""
     known = Known(RC_UNKNOWN_CARD)
+    today = offers.today(now_utc)
+    if tlv.VOUCHER in asked.tags:
+        known.rc, worth = vouchers.look(
+            session, asked.tags[tlv.VOUCHER].decode("ascii", "replace"), asked.terminal_id, today
+        )
+        known.tags |= {tlv.OFFER: worth} if worth is not None else {}
+        return known
     if verdict is not None and not verdict.reply:
         known.auth = grants.AUTH_UID
-    card = session.get(CardRow, asked.uid)
+    card = keyed.row_of(session, asked.uid)
     if card is None:
         return known
     known.rc = CARD_STATES[card.state]
@@ -78,7 +90,22 @@ def inquire(session: Session, asked: Asked, verdict: Verdict | None, programme: 
             session.refresh(card)  # given to another member meanwhile, it waits for its next tap
             known.allowance = _reserve(session, asked, card, programme, now_utc) if card.member_id == owner else None
         session.flush()
-    known.standing = standing_of(session, session.get_one(MemberRow, card.member_id), programme, asked.at)
+    member = session.get_one(MemberRow, card.member_id)
+    known.standing = standing_of(session, member, programme, asked.at)
+    known.tags |= facts.told(session, member)
+    if member.member_no is not None and asked.auth == grants.AUTH_UID:
+        known.tags |= {tlv.MEMBER: tlv.u(member.member_no, 4)}  # whose number was typed, or a card that says nothing
+    if known.rc == RC_APPROVED:
+        open_to = offers.told(session, member, known.standing, programme, today)
+        known.tags |= {tlv.OFFER: open_to} if open_to else {}
+        goes_with = perks.suggestion(session, asked.tags.get(tlv.BASKET, b"\0")[0])
+        known.tags |= {tlv.SUGGEST: tlv.text(goes_with, 60)} if goes_with else {}
+        asking.answer(session, asked, member, known, now_utc)
+    if known.rc == RC_APPROVED:
+        known.standing, said = standing.at_tap(session, known.standing, programme, asked.at, now_utc)
+        known.tags = {**said, **known.tags}
+    if asked.statement and known.rc == RC_APPROVED:
+        statement.tell(session, asked.terminal_id, asked.tags, card, known)
     return known
 
 

@@ -13,19 +13,23 @@ from typing import cast
 from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import allowances, grants, letters
+from tools.bench_switch import allowances, grants, keyed, letters
 from tools.bench_switch.audit import audit
 from tools.bench_switch.batches import Batches, audit_batches
-from tools.bench_switch.booking import Booked, Standing, Value, balance_of, book, lock_terminal, standing_of
+from tools.bench_switch.booking import Booked, Standing, Value, balance_of, lock_terminal, standing_of
 from tools.bench_switch.books import member_named, uid_hex
+from tools.bench_switch.disputes import Disputes
 from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.facts import MemberFacts
 from tools.bench_switch.faults import Fault
 from tools.bench_switch.grants import LEGACY
 from tools.bench_switch.inquiry import Asked, Known, inquire
 from tools.bench_switch.lists import Lists
 from tools.bench_switch.office import Office
+from tools.bench_switch.perks import Perks
+from tools.bench_switch.programs import Programs
 from tools.bench_switch.proof import Verdict
-from tools.bench_switch.published import Published
+from tools.bench_switch.remarks import Remarks
 from tools.bench_switch.schema import (
     AllowanceRow,
     CardRow,
@@ -36,6 +40,8 @@ from tools.bench_switch.schema import (
     TransactionRow,
     WayRow,
 )
+from tools.bench_switch.standing_office import StandingOffice
+from tools.bench_switch.verbs import book
 
 __all__ = ["Ledger", "LedgerError"]
 
@@ -43,7 +49,7 @@ HIGHEST_ID = 2**63
 _NOT_IN_MEMORY = {"synchronize_session": False}
 
 
-class Ledger(Office, Lists, Batches, Published):
+class Ledger(Office, Lists, Batches, Programs, Disputes, Remarks, MemberFacts, Perks, StandingOffice):
     """Members, cards, terminals, transactions and postings behind a database URL."""
 
     # What the message desk asks.
@@ -147,7 +153,8 @@ class Ledger(Office, Lists, Batches, Published):
 
     def cards(self) -> list[CardRow]:
         with self._session() as session:
-            return list(session.scalars(select(CardRow).order_by(CardRow.uid)))
+            cards = session.scalars(select(CardRow).order_by(CardRow.uid))
+            return [card for card in cards if not keyed.is_keyed(card.uid)]
 
     def ways(self) -> dict[str, str]:
         """The way of each card, by UID."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, func, or_, select
 
+from tools.bench_switch import keyed
+from tools.bench_switch.batch_tables import FactRow, SupervisorRow
 from tools.bench_switch.booking import Standing, standing_of
 from tools.bench_switch.books import Books, member_named
 from tools.bench_switch.errors import LedgerError
@@ -28,6 +30,7 @@ from tools.bench_switch.schema import (
 )
 
 LIMIT = 50
+_A_CARD = ~CardRow.uid.startswith(keyed.PREFIX)  # a mobile number is told as a contact, and masked
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def _card_query() -> Select[CardRow, MemberRow, WayRow]:
         select(CardRow, MemberRow, WayRow)
         .join(MemberRow, CardRow.member_id == MemberRow.id)
         .outerjoin(WayRow, WayRow.uid == CardRow.uid)
+        .where(_A_CARD)
         .order_by(CardRow.uid)
     )
 
@@ -88,7 +92,9 @@ class Lists(Books):
         if word:
             fits = [MemberRow.name.icontains(word, autoescape=True)]
             fits.append(
-                MemberRow.id.in_(select(CardRow.member_id).where(CardRow.uid.startswith(word.upper(), autoescape=True)))
+                MemberRow.id.in_(
+                    select(CardRow.member_id).where(CardRow.uid.startswith(word.upper(), autoescape=True), _A_CARD)
+                )
             )
             if word.isascii() and word.isdigit():
                 fits.append(MemberRow.member_no == int(word[:18]))
@@ -103,7 +109,8 @@ class Lists(Books):
             )
             points = {member: int(total) for member, total in session.execute(sums)}
             cards: dict[int, list[str]] = {}
-            for card in session.scalars(select(CardRow).where(CardRow.member_id.in_(ids)).order_by(CardRow.uid)):
+            bound = select(CardRow).where(CardRow.member_id.in_(ids), _A_CARD).order_by(CardRow.uid)
+            for card in session.scalars(bound):
                 cards.setdefault(card.member_id, []).append(card.uid)
         return [
             Found(row.id, row.member_no, row.name, points.get(row.id, 0), tuple(cards.get(row.id, ()))) for row in rows
@@ -159,10 +166,14 @@ class Lists(Books):
             return list(session.scalars(query))
 
     def reasons(self, transactions: Iterable[int]) -> dict[int, str]:
-        """Why the office booked, by transaction."""
-        query = select(ReasonRow).where(ReasonRow.transaction_id.in_(list(transactions)))
+        """Why the office booked, and who allowed at the counter what a clerk may not alone, by transaction."""
+        numbers = list(transactions)
+        allowed = select(SupervisorRow, FactRow).join(FactRow, FactRow.transaction_id == SupervisorRow.transaction_id)
+        query = select(ReasonRow).where(ReasonRow.transaction_id.in_(numbers))
         with self._session() as session:
-            return {row.transaction_id: row.text for row in session.scalars(query)}
+            found = session.execute(allowed.where(SupervisorRow.transaction_id.in_(numbers))).all()
+            told = {by.transaction_id: f"clerk {fact.clerk or '-'}, allowed by {by.supervisor}" for by, fact in found}
+            return told | {row.transaction_id: row.text for row in session.scalars(query)}
 
     def last_booked(self) -> dict[str, int]:
         """When the switch last decided a value message of each terminal."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tools.bench_switch.codec import tlv, wire
+from tools.bench_switch.keyed import hidden
 
 # Never logged: the MAC, the bitmaps, the card number, and DE48, which is shown decoded.
 _LEFT_OUT = ("p", "1", "2", "48", "64", "128")
@@ -94,7 +95,7 @@ class MessageLog:
     ) -> None:
         with self._lock:
             self._count += 1
-            entry = Entry(self._count, self._clock(), direction, terminal_id, mti, fields, tags, note)
+            entry = Entry(self._count, self._clock(), direction, terminal_id, mti, fields, tags, hidden(note))
             self._ring.append(entry)
             listeners = list(self._listeners)
         for listener in listeners:

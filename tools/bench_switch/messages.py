@@ -8,26 +8,43 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections.abc import Mapping, Sequence
 
-from tools.bench_switch import letters
+from tools.bench_switch import kept, letters, money
 from tools.bench_switch.allowances import Told
 from tools.bench_switch.booking import Standing, Value
 from tools.bench_switch.codec import tlv, wire
 from tools.bench_switch.inquiry import Asked
 from tools.bench_switch.programme import Programme
 from tools.bench_switch.proof import STEP_BEGIN, STEP_SIZES, SUN_SIZES
-from tools.bench_switch.schema import ACCRUAL, REDEMPTION, REVERSAL
+from tools.bench_switch.schema import ACCRUAL, ENROL, ISSUE, REDEMPTION, REFUND, REMARK, REVERSAL, USE, VOID
 from tools.issuer.keys import RELAY
 
 TEHRAN = datetime.timezone(datetime.timedelta(hours=3, minutes=30))
 
 SIGN_ON, SIGN_OFF, ECHO = "001", "002", "301"
 INQUIRY = "319100"
-VERBS = {"210091": ACCRUAL, "009100": REDEMPTION}
+STATEMENT = "389100"
+VERBS = {
+    "210091": ACCRUAL,
+    "009100": REDEMPTION,
+    "209100": REFUND,
+    "200091": REFUND,
+    "020091": VOID,
+    "029100": VOID,
+    "950091": ISSUE,
+    "959100": USE,
+    "930091": ENROL,
+    "940000": REMARK,
+}
+AMOUNT_LIMIT = 10**12  # of the books' money: DE 4 is n12
+NO_MONEY = (ENROL, REMARK)  # asked by 0100 and advised by 0120
 
 ANSWERS = {
     "0800": "0810",
     "0100": "0110",
+    "0120": "0130",
+    "0121": "0130",
     "0200": "0210",
     "0220": "0230",
     "0221": "0230",
@@ -38,7 +55,7 @@ ANSWERS = {
     "0320": "0330",
     "0321": "0330",
 }
-VALUE_MESSAGES = ("0200", "0220", "0221", "0420", "0421")
+VALUE_MESSAGES = ("0200", "0220", "0221", "0420", "0421", "0120", "0121")
 
 _HEAD = ("7", "11", "24", "41", "42", "48")
 _CARD = (*_HEAD, "3", "12", "13", "22", "25", "37", "49")
@@ -47,6 +64,8 @@ MANDATORY = {
     "0800": (*_HEAD, "70"),
     "0100": _CARD,
     "0200": _VALUE,
+    "0120": (*_VALUE, "38"),
+    "0121": (*_VALUE, "38"),
     "0220": (*_VALUE, "38"),
     "0221": (*_VALUE, "38"),
     "0420": (*_VALUE, "90"),
@@ -58,11 +77,13 @@ MANDATORY = {
 }
 NOT_PACKED = ("24", "42")  # a packed message about a card leaves them out: TPDU and sign-on said them
 _SESSION_TAGS = (tlv.SEQ, tlv.RULESET, tlv.CLOCK, tlv.KID)
-_CARD_TAGS = (*_SESSION_TAGS, tlv.UID, tlv.AUTH)
+_CARD_TAGS = (*_SESSION_TAGS, tlv.AUTH)
 MANDATORY_TAGS = {
     "0800": _SESSION_TAGS,
     "0100": _CARD_TAGS,
     "0200": (*_CARD_TAGS, tlv.POINTS),
+    "0120": (*_CARD_TAGS, tlv.POINTS, tlv.EST, tlv.OFFLINE),
+    "0121": (*_CARD_TAGS, tlv.POINTS, tlv.EST, tlv.OFFLINE),
     "0220": (*_CARD_TAGS, tlv.POINTS, tlv.EST, tlv.OFFLINE),
     "0221": (*_CARD_TAGS, tlv.POINTS, tlv.EST, tlv.OFFLINE),
     "0420": (*_CARD_TAGS, tlv.POINTS),
@@ -76,11 +97,13 @@ ECHOED = {
     "0810": ("7", "11", "24", "41", "42", "70"),
     "0110": ("3", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
     "0210": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
+    "0130": ("3", "4", "7", "11", "12", "13", "24", "37", "38", "41", "42", "49"),
     "0230": ("3", "4", "7", "11", "12", "13", "24", "37", "38", "41", "42", "49"),
     "0430": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49"),
     "0510": ("3", "7", "11", "24", "41", "42", "49"),
     "0330": ("3", "4", "7", "11", "12", "13", "24", "37", "41", "42", "49", "60"),
 }
+KEYED = b"\x88mob\x00"  # before the mobile number in the place of a UID; no card begins with 88
 RC_BAD_AMOUNT = "13"
 RC_FORMAT = "30"
 RC_INVALID = "12"
@@ -121,9 +144,32 @@ def demand_complete(message: wire.Split, tags: dict[int, bytes], tlv_fault: str)
         raise Refused(RC_FORMAT, f"DE48 without {', '.join(missing_tags)}")
 
 
+def is_value(message: wire.Split) -> bool:
+    """Whether it is about something that is booked; an enrolment is asked with the message type of an inquiry."""
+    return message.mti in VALUE_MESSAGES or VERBS.get(message.fields.get("3", "")) in NO_MONEY
+
+
+def whose(tags: dict[int, bytes], verb: str = "") -> str:
+    """The card in hex, or what stands for the mobile number somebody typed instead. Raises Refused.
+
+    A number is typed by whoever knows it: it proves nothing and counts nothing, and it is spelt in one way only.
+    """
+    if tlv.UID in tags:
+        if tags[tlv.UID].startswith(KEYED):
+            raise Refused(RC_FORMAT, "UID that stands for a number")
+        return tags[tlv.UID].hex().upper()
+    if tlv.MOBILE in tags:
+        if tlv.number(tags, tlv.AUTH) or tlv.CARD_CTR in tags:
+            raise Refused(RC_FORMAT, "MOBILE beside the proof of a card")
+        return (KEYED + tags[tlv.MOBILE]).hex().upper()
+    if verb in (REMARK, ISSUE, USE, VOID):
+        return ""  # somebody who wants to stay unknown, the bearer of a voucher
+    raise Refused(RC_FORMAT, "DE48 without UID")
+
+
 def read_inquiry(message: wire.Split, tags: dict[int, bytes]) -> Asked:
     """The inquiry for the books and the prover. Raises Refused."""
-    if message.fields["3"] != INQUIRY:
+    if message.fields["3"] not in (INQUIRY, STATEMENT):
         raise Refused(RC_INVALID, f"processing code {message.fields['3']}")
     sun, step = tags.get(tlv.SDM, b""), tags.get(tlv.EV2, b"")
     if sun and step:
@@ -135,7 +181,10 @@ def read_inquiry(message: wire.Split, tags: dict[int, bytes]) -> Asked:
     if step and step[0] == STEP_BEGIN and step[1] != RELAY:
         raise Refused(RC_FORMAT, f"EV2 with key {step[1]}")
     auth, counter = _auth_and_counter(tags)
-    return Asked(terminal_id(message), tags[tlv.UID].hex().upper(), auth, counter, sun, step, _named(tags))
+    statement = message.fields["3"] == STATEMENT
+    about_voucher = tlv.VOUCHER in tags and tlv.UID not in tags  # its bearer has laid no card on
+    uid = "" if about_voucher else whose(tags)
+    return Asked(terminal_id(message), uid, auth, counter, sun, step, _named(tags), tags, statement)
 
 
 def _named(tags: dict[int, bytes], spent: int | None = None) -> int | None:
@@ -168,12 +217,19 @@ def _auth_and_counter(tags: dict[int, bytes]) -> tuple[int, int]:
     return auth, counter
 
 
-def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, merchant_id: str = "") -> Value:
-    """The value message for the books; `merchant_id` is the terminal's own, for a message without DE 42.
+def read_value(
+    message: wire.Split, tags: dict[int, bytes], now_utc: int, merchant_id: str = "", unit: int = 1
+) -> Value:
+    """The value message for the books; `merchant_id` is the terminal's own, for a message without DE 42, `unit` what
+    the smallest unit of its currency is in the books' money.
 
     Raises Refused.
     """
     fields = message.fields
+    price = int.from_bytes(tags.get(tlv.OFFER, b"")[2:7], "big")
+    if unit > 1 and max(int(fields["4"]), price) * unit >= AMOUNT_LIMIT:
+        raise Refused(RC_BAD_AMOUNT, "more money than the books hold")
+    tags = money.booked(tags, unit)
     seq = tlv.number(tags, tlv.SEQ)
     if not 1 <= seq <= HIGHEST_SEQ:
         raise Refused(RC_FORMAT, f"SEQ {seq} is no journal number")
@@ -186,12 +242,15 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, mercha
     reversal = message.mti in ("0420", "0421")
     original_stan, original_de7 = 0, ""
     points = tlv.number(tags, tlv.POINTS)
-    advice = message.mti in ("0220", "0221")
+    advice = message.mti in ("0220", "0221", "0120", "0121")
+    uploaded = message.mti in ("0320", "0321")  # of a batch, whatever it was asked with
+    if not (reversal or uploaded) and (verb in NO_MONEY) != message.mti.startswith("01"):
+        raise Refused(RC_INVALID, f"processing code {fields['3']} in a {message.mti}")
     given_back = released(tags) if verb == REDEMPTION and message.mti == "0200" else None
     if reversal:
         original_mti, stan, de7, tail = fields["90"][:4], fields["90"][4:10], fields["90"][10:20], fields["90"][20:]
-        if original_mti != "0200" or tail != ORIGINAL_TAIL:
-            raise Refused(RC_FORMAT, "DE90 names no 0200")
+        if original_mti != ("0100" if verb in NO_MONEY else "0200") or tail != ORIGINAL_TAIL:
+            raise Refused(RC_FORMAT, "DE90 names no original")
         original_stan, original_de7 = int(stan), de7
     return Value(
         terminal_id=terminal_id(message),
@@ -203,9 +262,9 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, mercha
         de7=fields["7"],
         rrn=fields["37"],
         merchant_id=fields.get("42", merchant_id).rstrip(),
-        uid=tags[tlv.UID].hex().upper(),
+        uid=whose(tags, verb),
         auth=auth,
-        amount=int(fields["4"]),
+        amount=int(fields["4"]) * unit,
         points=points,
         business_day=business_day(fields["13"], tlv.number(tags, tlv.CLOCK), now_utc),
         original_stan=original_stan,
@@ -215,6 +274,12 @@ def read_value(message: wire.Split, tags: dict[int, bytes], now_utc: int, mercha
         release=given_back[0] if given_back is not None else 0,
         clerk=tags[tlv.CLERK].decode("ascii", "replace") if tlv.CLERK in tags else "",
         offline=not reversal and fields["25"] == "06",
+        tags=tags,
+        de48=message.de48,
+        details="" if reversal else kept.digest(kept.said(tags)),
+        currency=int(fields.get("49", "364")),
+        unit=unit,
+        local_day=fields["13"],
     )
 
 
@@ -265,7 +330,7 @@ def standing_tags(standing: Standing, programme: Programme) -> dict[int, bytes]:
         tlv.LASTVISIT: tlv.bcd_date(standing.last_visit),
         tlv.NAME: tlv.text(standing.name, 60),
     }
-    step = programme.next_step(standing.balance, standing.purchases, standing.tier)
+    step = programme.next_step(standing.balance, standing.toward_tier, standing.tier)
     if step is not None:
         kind, missing, text = step
         tags[tlv.NEXT] = tlv.u(kind, 1) + tlv.u(missing, 4) + tlv.text(text, 60)
@@ -273,15 +338,19 @@ def standing_tags(standing: Standing, programme: Programme) -> dict[int, bytes]:
 
 
 def answer_fields(
-    request: wire.Split, rc: str, tags: dict[int, bytes], approval: str = "", standing: Standing | None = None
+    request: wire.Split,
+    rc: str,
+    tags: Mapping[int, bytes | Sequence[bytes]],
+    approval: str = "",
+    standing: Standing | None = None,
 ) -> dict[str, str]:
     """An answer's fields without the MAC: what is echoed, the code, and DE48."""
     mti = ANSWERS[request.mti]
     fields = {"t": mti, **{de: request.fields[de] for de in ECHOED[mti] if de in request.fields}}
     fields["39"] = rc
-    if approval and mti == "0210":
+    if approval and mti in ("0210", "0110"):
         fields["38"] = approval
-    if standing is not None and mti in ("0110", "0210", "0230"):
+    if standing is not None and mti in ("0110", "0130", "0210", "0230"):
         fields["54"] = amounts(standing.balance, standing.elsewhere)
     fields["48"] = tlv.write(tags).hex()
     return fields

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from tools.bench_switch import allowances, outbox
+from tools.bench_switch import allowances, keyed, outbox
 from tools.bench_switch.booking import CARD_STATES, balance_of, lock_member, post
 from tools.bench_switch.books import HIGHEST_MEMBER_NO, Books, card_named, member_named, tried_again, uid_hex
 from tools.bench_switch.database import take_turns
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.grants import LEGACY, WAYS
+from tools.bench_switch.member_tables import CardWordRow
 from tools.bench_switch.programme import POINTS_LIMIT, TIER_NAMES
 from tools.bench_switch.schema import (
     ADJUSTMENT,
@@ -30,7 +31,6 @@ from tools.bench_switch.schema import (
     ContactRow,
     GrantRow,
     MemberRow,
-    OwnerRow,
     PostingRow,
     ReasonRow,
     ShownRow,
@@ -99,6 +99,7 @@ class Office(Books):
             row = _new_member(session, Entry(member_no, name, points, tier), visits)
             if digits:
                 session.add(ContactRow(member_id=row.id, mobile=digits, language=language))
+                keyed.bind(session, digits, row.id)
             return member_no
 
     @tried_again
@@ -108,8 +109,12 @@ class Office(Books):
         digits = outbox.mobile_number(mobile) if mobile else ""
         with self._session() as session:
             row = lock_member(session, member_named(session, member).id)
+            former = session.get(ContactRow, row.id)
+            if former is not None and former.mobile != digits:
+                keyed.release(session, former.mobile, row.id)
             if digits:
                 session.merge(ContactRow(member_id=row.id, mobile=digits, language=language))
+                keyed.bind(session, digits, row.id)
             else:
                 session.execute(delete(ContactRow).where(ContactRow.member_id == row.id))
 
@@ -130,7 +135,7 @@ class Office(Books):
                 raise LedgerError("B13", f"the member has {balance - points} points, {reserved} of them reserved")
             if balance > POINTS_LIMIT:
                 raise LedgerError("B13", f"nobody has more than {POINTS_LIMIT} points")
-            booked = _office_row(session, ADJUSTMENT, row.id, points)
+            booked = office_row(session, ADJUSTMENT, row.id, points)
             booked.booked_utc = now_utc
             post(session, booked, row.id, points, ISSUED)
             session.add(ReasonRow(transaction_id=booked.id, text=reason))
@@ -165,14 +170,14 @@ class Office(Books):
             former = session.get_one(MemberRow, card.member_id)
             card.member_id = to.id
             session.flush()
-            _note_owner(session, card)
+            keyed.note_owner(session, card)
             session.execute(delete(GrantRow).where(GrantRow.uid == card.uid, GrantRow.used_seq.is_(None)))
             others = session.scalar(select(func.count()).where(CardRow.member_id == former.id))
             points = balance_of(session, former.id) if former.provisional and not others else 0
             if former.provisional and not others:
                 allowances.follow(session, former.id, to.id)
             if points:
-                row = _office_row(session, MOVE, to.id, 0)
+                row = office_row(session, MOVE, to.id, 0)
                 row.uid = card.uid
                 for member_id, part in ((former.id, -points), (to.id, points)):
                     posting = PostingRow(transaction_id=row.id, account=MEMBER, member_id=member_id, points=part)
@@ -195,7 +200,11 @@ class Office(Books):
         if state not in CARD_STATES:
             raise LedgerError("B22", f"a card is {', '.join(CARD_STATES)}, not {state!r}")
         with self._session() as session:
-            card_named(session, uid).state = state
+            card = card_named(session, uid)
+            lock_member(session, card.member_id)
+            card.state = state
+            last = session.scalar(select(func.max(TransactionRow.id))) or 0
+            session.add(CardWordRow(uid=card.uid, state=state, after_id=last))
 
     def take_in(self, entries: Iterable[Entry]) -> Taken:
         """Read a member list in, all of it or nothing; doing it again changes nothing.
@@ -250,7 +259,7 @@ def _new_member(session: Session, entry: Entry, visits: int = 0) -> MemberRow:
     session.add(member)
     session.flush()
     if entry.points:
-        row = _office_row(session, OPENING, member.id, entry.points)
+        row = office_row(session, OPENING, member.id, entry.points)
         post(session, row, member.id, entry.points, ISSUED)
     return member
 
@@ -260,14 +269,7 @@ def _new_card(session: Session, uid: str, member: MemberRow, way: str) -> None:
     session.add(card)
     session.flush()
     session.add(WayRow(uid=uid, way=way))
-    _note_owner(session, card)
-
-
-def _note_owner(session: Session, card: CardRow) -> None:
-    """Keep whose the card is from now on: its member is locked, so what comes later has a higher id."""
-    last = session.scalar(select(func.max(TransactionRow.id))) or 0
-    session.add(OwnerRow(uid=card.uid, member_id=card.member_id, after_id=last))
-    session.flush()
+    keyed.note_owner(session, card)
 
 
 def _take_in(session: Session, entry: Entry, taken: Taken) -> None:
@@ -324,7 +326,8 @@ def _new_terminal(
     session.add(TerminalRow(terminal_id=terminal_id, merchant_id=merchant_id, kid=kid, mac_out=out_hex, mac_in=in_hex))
 
 
-def _office_row(session: Session, verb: str, member_id: int, points: int) -> TransactionRow:
+def office_row(session: Session, verb: str, member_id: int, points: int) -> TransactionRow:
+    """A booking of the office, with an id."""
     row = TransactionRow(
         terminal_id=None,
         seq=None,

@@ -14,7 +14,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tools.bench_switch.errors import LedgerError
-from tools.bench_switch.schema import ACCRUAL, APPROVED, REDEMPTION, ContactRow, OutboxRow, TransactionRow
+from tools.bench_switch.facts import BY_SMS, ON_PAPER, facts_of
+from tools.bench_switch.schema import (
+    ACCRUAL,
+    APPROVED,
+    ENROL,
+    REDEMPTION,
+    ContactRow,
+    OutboxRow,
+    TransactionRow,
+)
 
 PERSIAN, ENGLISH = "fa", "en"
 LANGUAGES = (PERSIAN, ENGLISH)
@@ -23,7 +32,11 @@ LANGUAGES = (PERSIAN, ENGLISH)
 CONFIRMED = "confirmed"  # points a terminal promised without the switch are booked
 REDEEMED = "redeemed"
 REFUSED = "refused"  # what a terminal promised without the switch cannot be booked
-KINDS = (CONFIRMED, REDEEMED, REFUSED)
+EARNED = "earned"  # a sale online, for a member who wants no paper
+WELCOME = "welcome"
+KINDS = (CONFIRMED, REDEEMED, REFUSED, EARNED, WELCOME)
+REPLACED = "replaced"  # a new card took the place of the others: who did not want that has to hear of it, always
+CODE = "code"  # digits a member tells the cashier; no transaction's, so the programme does not choose it
 
 # What an answer says of it (tag 43).
 NONE, WRITTEN, NO_NUMBER = 0, 1, 2
@@ -33,14 +46,22 @@ QUEUED, WITHDRAWN = "queued", "withdrawn"
 # One part of a message holds 70 characters of Persian; these stay within one with points in the millions.
 TEMPLATES = {
     PERSIAN: {
-        CONFIRMED: "وفا: {points} امتیاز خرید شما ثبت شد. موجودی {balance} امتیاز",
-        REDEEMED: "وفا: {points} امتیاز شما خرج شد. موجودی {balance} امتیاز",
+        CONFIRMED: "وفا: {points} امتیاز خرید شما قطعی شد. مانده: {balance} امتیاز",
+        REDEEMED: "وفا: از {points} امتیاز استفاده کردید. مانده: {balance} امتیاز",
         REFUSED: "وفا: {points} امتیاز ثبت نشد. لطفاً با فروشگاه تماس بگیرید",
+        EARNED: "وفا: {points} امتیاز گرفتید. مانده: {balance} امتیاز",
+        WELCOME: "وفا: خوش آمدید! {points} امتیاز هدیه شماست",
+        REPLACED: "وفا: برای شما کارت تازه‌ای ثبت شد. شما نبودید؟ به فروشگاه بگویید",
+        CODE: "وفا: کد شما {code} است و ۵ دقیقه اعتبار دارد",
     },
     ENGLISH: {
         CONFIRMED: "Vafa: {points} points of your purchase are booked. Balance {balance} points",
         REDEEMED: "Vafa: you spent {points} points. Balance {balance} points",
         REFUSED: "Vafa: {points} points could not be booked. Please contact the shop",
+        EARNED: "Vafa: you earned {points} points. Balance {balance} points",
+        WELCOME: "Vafa: welcome! {points} points are our gift to you",
+        REPLACED: "Vafa: you have a new card. Not you? Please tell the shop",
+        CODE: "Vafa: your code is {code}. It is good for 5 minutes",
     },
 }
 _PERSIAN_DIGITS = str.maketrans("0123456789,-", "۰۱۲۳۴۵۶۷۸۹٬−")
@@ -85,6 +106,10 @@ def kind_of(row: TransactionRow, wanted: tuple[str, ...]) -> str:
         kind = REDEEMED
     elif advice and row.verb in (ACCRUAL, REDEMPTION):
         kind = CONFIRMED if row.rc == APPROVED else REFUSED
+    elif row.rc == APPROVED and row.verb == ACCRUAL:
+        kind = EARNED
+    elif row.rc == APPROVED and row.verb == ENROL and row.points:
+        kind = WELCOME
     else:
         return ""
     return kind if kind in wanted else ""
@@ -98,7 +123,7 @@ def tell(
     `promised` are the points the terminal named: a refusal booked none.
     """
     kind = kind_of(row, wanted)
-    if not kind or row.member_id is None:
+    if not kind or row.member_id is None or not _welcome(session, row.member_id, kind):
         return NONE
     contact = session.get(ContactRow, row.member_id)
     if contact is None:
@@ -119,17 +144,69 @@ def tell(
     return WRITTEN
 
 
+def tell_replaced(session: Session, row: TransactionRow, member_id: int, mobile: str, now_utc: int) -> int:
+    """Write that a new card took the place of the member's others. No consent is asked for: it is the member's own
+    account, and who has none is the one nobody can send a code to."""
+    contact = session.get(ContactRow, member_id) or ContactRow(member_id=member_id, mobile=mobile, language=PERSIAN)
+    session.add(
+        OutboxRow(
+            cause=f"transaction {row.id}",
+            kind=REPLACED,
+            member_id=member_id,
+            transaction_id=row.id,
+            mobile=contact.mobile,
+            language=contact.language,
+            text=TEMPLATES[contact.language][REPLACED],
+            state=QUEUED,
+            written_utc=now_utc,
+        )
+    )
+    return WRITTEN
+
+
 def told(session: Session, row: TransactionRow, wanted: tuple[str, ...]) -> int:
     """What the answer to a repeat says: the same as the first time, nothing is written."""
-    if not kind_of(row, wanted) or row.member_id is None:
+    told_of = select(OutboxRow.id).where(OutboxRow.transaction_id == row.id, OutboxRow.kind == REPLACED)
+    if row.verb == ENROL and session.scalar(told_of) is not None:
+        return WRITTEN
+    kind = kind_of(row, wanted)
+    if not kind or row.member_id is None or not _welcome(session, row.member_id, kind):
         return NONE
     found = session.scalar(select(OutboxRow.id).where(OutboxRow.transaction_id == row.id))
     return NO_NUMBER if found is None else WRITTEN
 
 
+def _welcome(session: Session, member_id: int, kind: str) -> bool:
+    """Whether the member wants to hear of it this way: with consent, not on paper; of a sale at the counter only who
+    asked for messages in the place of paper."""
+    facts = facts_of(session, member_id)
+    return facts.consent and facts.channel != ON_PAPER and (kind != EARNED or facts.channel == BY_SMS)
+
+
+def write_code(session: Session, cause: str, contact: ContactRow, digits: str, now_utc: int) -> None:
+    """Write a message with a code; its caller has asked for consent."""
+    code = digits.translate(_PERSIAN_DIGITS) if contact.language == PERSIAN else digits
+    session.add(
+        OutboxRow(
+            cause=cause,
+            kind=CODE,
+            member_id=contact.member_id,
+            mobile=contact.mobile,
+            language=contact.language,
+            text=TEMPLATES[contact.language][CODE].format(code=code),
+            state=QUEUED,
+            written_utc=now_utc,
+        )
+    )
+
+
 def withdraw(session: Session, transaction_id: int) -> None:
     """What this transaction's message tells was undone: it must not go any more."""
     session.execute(update(OutboxRow).where(OutboxRow.transaction_id == transaction_id).values(state=WITHDRAWN))
+
+
+def _of_replacement(row: TransactionRow) -> str:
+    return REPLACED if (row.verb, row.rc, row.points) == (ENROL, APPROVED, 0) else ""
 
 
 def audit(session: Session, rows: dict[int, TransactionRow]) -> list[str]:
@@ -139,6 +216,8 @@ def audit(session: Session, rows: dict[int, TransactionRow]) -> list[str]:
     causes: dict[int, int] = {}
     for message in session.scalars(select(OutboxRow).order_by(OutboxRow.id)):
         name = f"message {message.id}"
+        if message.kind == CODE and message.transaction_id is None:
+            continue
         row = rows.get(message.transaction_id or 0)
         if row is None:
             problems.append(f"{name} tells of transaction {message.transaction_id}, which is not there")
@@ -146,7 +225,7 @@ def audit(session: Session, rows: dict[int, TransactionRow]) -> list[str]:
         if row.id in causes:
             problems.append(f"{name} tells of transaction {row.id}, as message {causes[row.id]} does")
         causes[row.id] = message.id
-        if message.kind != kind_of(row, KINDS) or message.member_id != row.member_id:
+        if message.kind != (kind_of(row, KINDS) or _of_replacement(row)) or message.member_id != row.member_id:
             problems.append(f"{name} is not what transaction {row.id} has to tell its member")
         if message.state != (WITHDRAWN if row.id in undone else QUEUED):
             problems.append(f"{name} of transaction {row.id} is {message.state}")

@@ -19,10 +19,21 @@ from tools.release.files import CONFIG, HOTLIST, RULES, FileError, Signs, hotlis
 # What a configuration may set: kind, and the range of a number or the length of a text.
 SETTINGS: dict[str, tuple[str, int, int]] = {
     "merchant_name": ("text", 0, 32),
+    "language": ("text", 2, 2),
+    "brightness": ("int", 1, 4),
+    "sounds": ("text", 3, 8),
     "currency": ("int", 0, 999),
+    "currency_exponent": ("int", 0, 3),
+    "money_unit": ("text", 4, 5),
+    "money_whole": ("bool", 0, 1),
+    "new_currency": ("int", 0, 999),
+    "new_exponent": ("int", 0, 3),
+    "new_divisor": ("int", 1, 1_000_000),
+    "new_from": ("text", 10, 10),
     "max_amount": ("int", 1, 10**12 - 1),
     "offline_earn": ("bool", 0, 1),
     "offline_records": ("int", 1, 15_000),
+    "offline_earns_a_day": ("int", 0, 1000),
     "offline_warn_h": ("int", 1, 720),
     "offline_max_h": ("int", 1, 720),
     "offline_review_above": ("int", 0, 10**12 - 1),
@@ -34,7 +45,13 @@ SETTINGS: dict[str, tuple[str, int, int]] = {
     "offline_redeem_risk": ("bool", 0, 1),
     "again_within_s": ("int", 0, 3600),
     "member_refresh_s": ("int", 0, 86_400),
+    "greet": ("bool", 0, 1),
+    "member_channel": ("text", 3, 5),
+    "clerk_lock_s": ("int", 0, 86_400),
+    "staff_roles": ("ints", 1, 3),
+    "staff_limits": ("ints", 0, 10**12 - 1),
 }
+COUNTS = {"staff_roles": (9, 11), "staff_limits": (5, 8)}  # how many numbers, with a blank between
 
 
 class Publisher:
@@ -130,7 +147,7 @@ def _is_blocked(state: str) -> bool:
 def check_setting(name: str, value: str | None) -> None:
     """Raises LedgerError unless a terminal would take it."""
     if name not in SETTINGS:
-        hint = "; earning rules are published by `rules`" if name in rules_file.EARNING else ""
+        hint = "; the programme's rules are published by `rules`" if name in rules_file.TERMINAL else ""
         raise LedgerError("B91", f"{name}: not a setting the switch may change; there are {', '.join(SETTINGS)}{hint}")
     if value is None:
         return
@@ -141,5 +158,11 @@ def check_setting(name: str, value: str | None) -> None:
         raise LedgerError("B91", f"{name}: a whole number")
     if kind == "int" and not low <= int(value) <= high:
         raise LedgerError("B91", f"{name}: {low} to {high}")
+    if kind == "ints":
+        words = value.split(" ")
+        fewest, most = COUNTS[name]
+        right = fewest <= len(words) <= most and all(word.isascii() and word.isdigit() for word in words)
+        if not right or any(str(int(word)) != word or not low <= int(word) <= high for word in words):
+            raise LedgerError("B91", f"{name}: {fewest} to {most} whole numbers, {low} to {high}, a blank between")
     if kind == "text" and (not low <= len(value) <= high or "\n" in value):
         raise LedgerError("B91", f"{name}: one line of {low} to {high} characters")

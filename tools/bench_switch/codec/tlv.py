@@ -6,6 +6,7 @@ Knows the tags of this cut and their lengths, nothing of their effects. Integers
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 
 SEQ = 0x01
 POINTS = 0x02
@@ -19,15 +20,42 @@ CLERK = 0x0B
 OFFLINE = 0x0D
 HOST_TIME = 0x0E
 HIGH_SEQ = 0x0F
+SUPERVISOR = 0x0C
 TIER = 0x10
 VISITS = 0x11
 LASTVISIT = 0x12
+RUNG = 0x13
+SEGMENT = 0x14
+WINBACK = 0x15
+EXPIRING = 0x16
+EARNED = 0x17
+FLAGS = 0x18
+YEARS = 0x19
+OFFER = 0x20
+VOUCHER = 0x21
+REWARD = 0x22
+BENEFIT = 0x23
+SUGGEST = 0x24
 NEXT = 0x25
+BASKET = 0x26
+REFCODE = 0x27
+ACK = 0x28
+ORIGINAL = 0x29
+CODE = 0x2A
+MEMBER = 0x2B
 ALLOWANCE = 0x30
 RELEASE = 0x31
 SDM = 0x32
 EV2 = 0x33
+MOBILE = 0x40
+CONSENT = 0x41
+CHANNEL = 0x42
 SMS = 0x43
+REFERRER = 0x45
+BIRTHDAY = 0x46
+SURVEY = 0x50
+REASON = 0x51
+NOTE = 0x52
 DISPUTE = 0x53
 ADMIN = 0x54
 NAME = 0x44
@@ -43,10 +71,12 @@ DIAG = 0x62
 NEWKEY = 0x63
 MINBUILD = 0x65
 PROFILE = 0x68
+PROGRAM = 0x69
+ROOT = 0x6A
 CHAIN = 0x64
 TEXT = 0x70
 
-# tag -> (name, shortest, longest, kind of value)
+# tag -> (name, shortest, longest, kind of value); "n" is a person's and stays out of every log
 TAGS: dict[int, tuple[str, int, int, str]] = {
     SEQ: ("SEQ", 4, 4, "u"),
     POINTS: ("POINTS", 4, 4, "i"),
@@ -66,6 +96,33 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     VISITS: ("VISITS", 2, 2, "u"),
     LASTVISIT: ("LASTVISIT", 3, 3, "b"),
     NEXT: ("NEXT", 5, 65, "b"),
+    SUPERVISOR: ("SUPERVISOR", 1, 8, "t"),
+    RUNG: ("RUNG", 1, 1, "u"),
+    SEGMENT: ("SEGMENT", 1, 1, "u"),
+    WINBACK: ("WINBACK", 1, 1, "u"),
+    EXPIRING: ("EXPIRING", 7, 7, "b"),
+    EARNED: ("EARNED", 5, 5, "b"),
+    FLAGS: ("FLAGS", 1, 1, "u"),
+    YEARS: ("YEARS", 1, 1, "u"),
+    OFFER: ("OFFER", 2, 70, "b"),
+    VOUCHER: ("VOUCHER", 1, 16, "t"),
+    REWARD: ("REWARD", 2, 2, "u"),
+    BENEFIT: ("BENEFIT", 1, 8, "b"),
+    SUGGEST: ("SUGGEST", 0, 60, "t"),
+    BASKET: ("BASKET", 1, 1, "u"),
+    REFCODE: ("REFCODE", 1, 12, "t"),
+    ACK: ("ACK", 3, 63, "b"),
+    ORIGINAL: ("ORIGINAL", 12, 12, "t"),
+    CODE: ("CODE", 4, 8, "n"),
+    MEMBER: ("MEMBER", 4, 4, "n"),
+    MOBILE: ("MOBILE", 5, 5, "n"),
+    CONSENT: ("CONSENT", 1, 1, "u"),
+    CHANNEL: ("CHANNEL", 3, 3, "b"),
+    REFERRER: ("REFERRER", 1, 12, "n"),
+    BIRTHDAY: ("BIRTHDAY", 2, 2, "n"),
+    SURVEY: ("SURVEY", 3, 3, "b"),
+    REASON: ("REASON", 1, 1, "u"),
+    NOTE: ("NOTE", 0, 60, "n"),
     ALLOWANCE: ("ALLOWANCE", 8, 12, "b"),
     RELEASE: ("RELEASE", 8, 8, "b"),
     SDM: ("SDM", 19, 25, "x"),
@@ -80,6 +137,8 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     NEWKEY: ("NEWKEY", 41, 41, "x"),
     MINBUILD: ("MINBUILD", 4, 4, "u"),
     PROFILE: ("PROFILE", 2, 2, "b"),
+    PROGRAM: ("PROGRAM", 4, 20, "b"),
+    ROOT: ("ROOT", 2, 2, "u"),
     CHAIN: ("CHAIN", 8, 8, "b"),
     DIGEST: ("DIGEST", 8, 8, "b"),
     SINCE: ("SINCE", 4, 4, "u"),
@@ -88,6 +147,8 @@ TAGS: dict[int, tuple[str, int, int, str]] = {
     BLOB: ("BLOB", 1, 255, "z"),
 }
 UID_LENGTHS = (4, 7, 10)
+PERSONAL_TEXTS = (CODE, REFERRER, NOTE)  # texts too, of a kind that stays out of every log
+REPEATING = (EARNED, OFFER)
 NO_DATE = b"\x00\x00\x00"
 
 
@@ -113,18 +174,47 @@ def read(data: bytes) -> dict[int, bytes]:
         at += 2 + length
         if tag not in TAGS:
             continue
-        name, shortest, longest, _ = TAGS[tag]
+        name, shortest, longest, kind = TAGS[tag]
         if not shortest <= length <= longest or (tag == UID and length not in UID_LENGTHS):
             raise TlvError(f"{name} has {length} bytes", found)
+        if (kind == "t" or tag in PERSONAL_TEXTS) and not _printable(value):
+            raise TlvError(f"{name} is no text", found)
+        if tag in found and tag in REPEATING:
+            continue
         if tag in found:
             raise TlvError(f"{name} comes twice", found)
         found[tag] = value
     return found
 
 
-def write(tags: dict[int, bytes]) -> bytes:
-    """DE48 with the tags in ascending order."""
-    return b"".join(bytes((tag, len(tags[tag]))) + tags[tag] for tag in sorted(tags))
+def _printable(value: bytes) -> bool:
+    """Whether no byte is a control character: a database may not hold a zero in a text, and no line needs one."""
+    return all(byte >= 0x20 and byte != 0x7F for byte in value)
+
+
+def every(data: bytes, tag: int) -> list[bytes]:
+    """All values of a tag that may repeat, of a DE48 that `read` took."""
+    found, at = [], 0
+    while at < len(data):
+        if data[at] == tag:
+            found.append(data[at + 2 : at + 2 + data[at + 1]])
+        at += 2 + data[at + 1]
+    return found
+
+
+def write(tags: Mapping[int, bytes | Sequence[bytes]]) -> bytes:
+    """DE48 with the tags in ascending order; of a tag that repeats all its values."""
+    values = [(tag, one) for tag in sorted(tags) for one in _all(tags[tag])]
+    return b"".join(bytes((tag, len(value))) + value for tag, value in values)
+
+
+def _all(value: bytes | Sequence[bytes]) -> Sequence[bytes]:
+    return (value,) if isinstance(value, bytes) else value
+
+
+def supervised(tags: Mapping[int, bytes]) -> bool:
+    """Whether somebody with a number allowed it: 0 is nobody's, and nothing is no word."""
+    return tags.get(SUPERVISOR, b"").strip(b"0 ") != b""
 
 
 def u(value: int, size: int) -> bytes:
@@ -153,13 +243,18 @@ def text(value: str, longest: int) -> bytes:
 
 
 def readable(tags: dict[int, bytes]) -> dict[str, str | int]:
-    """For the message log. A member's name stays out of every log, and of what a card proves itself with the bytes."""
+    """For the message log. A member's name stays out of every log, and of what a card proves itself with the bytes.
+
+    So does an answer without a name: its SEQ would join it with the sale before. Who reads a voucher's number can pay.
+    """
     shown: dict[str, str | int] = {}
     for tag, value in tags.items():
         name, _, _, kind = TAGS[tag]
-        if tag == NAME:
+        if tag == NAME or kind == "n" or (tag == SURVEY and value[-1:] == b"\1"):
             continue
-        if kind == "b":
+        if tag == VOUCHER:
+            shown[name] = "****" + value[-3:].decode(errors="replace")
+        elif kind == "b":
             shown[name] = value.hex().upper()
         elif kind == "z":
             shown[name] = f"{len(value)} bytes"

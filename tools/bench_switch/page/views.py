@@ -14,6 +14,7 @@ from tools.bench_switch.batches import SAME
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.faults import KINDS
 from tools.bench_switch.grants import WAYS
+from tools.bench_switch.keyed import shown
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.log import MessageLog
 from tools.bench_switch.outbox import LANGUAGES, masked_mobile
@@ -76,7 +77,7 @@ def _booking(row: TransactionRow, reason: str = "") -> dict[str, Any]:
         "seq": row.seq,
         "mti": row.mti,
         "verb": row.verb,
-        "uid": row.uid,
+        "uid": shown(row.uid),
         "amount": row.amount,
         "points": row.points,
         "rc": row.rc,
