@@ -16,6 +16,8 @@ from tools.sim.panel.backend import LiveStage
 from tools.sim.panel.server import DEFAULT_PORT, Panel
 from tools.sim.scenario_start import Start
 
+LANGUAGE = "fa"  # as the product; the stories quote English (tools.sim.demo)
+
 
 async def _serve(stage: LiveStage, port: int, exact: bool) -> None:
     stop = asyncio.Event()
@@ -46,10 +48,17 @@ async def _serve(stage: LiveStage, port: int, exact: bool) -> None:
     "--port", type=int, default=None, help=f"Port of the page; {DEFAULT_PORT} or the next free one when not given."
 )
 @click.option("--board", type=click.Choice(["s3", "pico"]), default="s3", show_default=True)
+@click.option(
+    "--language",
+    type=click.Choice(["fa", "en"]),
+    default=LANGUAGE,
+    show_default=True,
+    help="What the terminal speaks: Persian or English.",
+)
 @click.option("--unprovisioned", is_flag=True, help="Begin factory-fresh, for `mpremote` and provisioning.")
-def main(port: int | None, board: str, unprovisioned: bool) -> None:
+def main(port: int | None, board: str, language: str, unprovisioned: bool) -> None:
     """Run the simulated terminal with its panel."""
-    stage = LiveStage(Start(board=board, provisioned=not unprovisioned))
+    stage = LiveStage(Start(board=board, provisioned=not unprovisioned, settings={"language": language}))
     try:
         stage.open()
         asyncio.run(_serve(stage, DEFAULT_PORT if port is None else port, port is not None))

@@ -29,7 +29,6 @@ PULL_NONE, PULL_UP, PULL_DOWN = 0, 1, 2
 # What one call costs on the processor side, on top of the bits on the wire.
 SPI_CALL_US, PIN_CALL_US, I2C_CALL_US, UART_CALL_US = 15, 3, 15, 10
 _RC522_MAX_HZ = 10_000_000  # MFRC522 section 8.1.2
-_PRINTER_BAUD = 115_200
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,7 @@ class SimBoard:
         self.leds = Leds(clock)
         self.rtc = Ds3231(clock, rtc_utc)
         self.printer = Printer(clock)
+        self.printer.on_answer = self._printer_says
         self.powered = True
         self.reset_counters()
         self._i2c_devices: dict[int, Ssd1306 | Ds3231] = {Ssd1306.ADDRESS: self.oled, Ds3231.ADDRESS: self.rtc}
@@ -135,7 +135,7 @@ class SimBoard:
         self._pins: dict[int, _PinState] = {}
         self._spi_hz, self._spi_mode0 = 1_000_000, True
         self._i2c_hz = 400_000
-        self._baud = _PRINTER_BAUD
+        self._baud = 115_200
         self._uart_in: list[tuple[int, int]] = []
         self._uart_free_us = 0
         self._cs_low = False
@@ -295,10 +295,13 @@ class SimBoard:
         self.clock.at(self._uart_free_us, lambda: self._printer_receives(data))
 
     def _printer_receives(self, data: bytes) -> None:
-        if self._baud != _PRINTER_BAUD:
+        if self._baud != self.printer.baud:
             self.printer.lost += len(data)  # framing errors
             return
-        for i, byte in enumerate(self.printer.receive(data)):
+        self._printer_says(self.printer.receive(data))
+
+    def _printer_says(self, data: bytes) -> None:
+        for i, byte in enumerate(data):
             self._uart_in.append((self.clock.now_us + (i + 1) * 10_000_000 // self._baud, byte))
 
     def uart_any(self, bus: int) -> int:

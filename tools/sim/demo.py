@@ -31,6 +31,7 @@ ISSUER = IssuerKeys(
     sun_mac=bytes.fromhex("b0b1b2b3b4b5b6b7b8b9babbbcbdbebf"),
     relay=bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"),
 )
+LANGUAGE = "en"  # a story quotes English unless it says otherwise
 WIFI_SSID = "demo-shop"
 WIFI_PSK = "demo-wifi-key"
 
@@ -110,7 +111,7 @@ def settings(switch_host: str, switch_port: int, **changes: object) -> dict[str,
         "switch_name": SWITCH_NAME,
         "nii": NII,
         "currency": 364,
-        "language": "en",
+        "language": LANGUAGE,
         **changes,
     }
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import functools
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from tools.release.signing import EXPONENT, Signer
+from tools.release.program import development_root
+from tools.release.signing import Signer, signer_of_primes
 
 _P = int(
     "ebb850cc21e9fb8de78a2711b7e53355e32399640c46b2b72500594ac8820d4882b7c578aef5e28bfbb8fe6e4d223562"
@@ -30,14 +29,9 @@ _Q = int(
 @functools.cache
 def demo_signer() -> Signer:
     """Signs what demo terminals load."""
-    d = pow(EXPONENT, -1, (_P - 1) * (_Q - 1))
-    numbers = rsa.RSAPrivateNumbers(
-        p=_P,
-        q=_Q,
-        d=d,
-        dmp1=rsa.rsa_crt_dmp1(d, _P),
-        dmq1=rsa.rsa_crt_dmq1(d, _Q),
-        iqmp=rsa.rsa_crt_iqmp(_P, _Q),
-        public_numbers=rsa.RSAPublicNumbers(EXPONENT, _P * _Q),
-    )
-    return Signer(numbers.private_key())
+    return signer_of_primes(_P, _Q)
+
+
+def release_keys() -> bytes:
+    """Whose programs demo terminals take: the keys of development."""
+    return development_root()

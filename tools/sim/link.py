@@ -41,6 +41,7 @@ class Op(enum.IntEnum):
     UART_ANY = 53
     WDT_START = 60
     WDT_FEED = 61
+    TIMER = 62
     RESET = 70
     SOFT_RESET = 71
     RTC_SET = 72

@@ -19,7 +19,7 @@ SLICE_MS = 10
 
 
 class LiveTerminal:
-    """Owns a Terminal made with realtime=True. `after_slice` is called on the thread after every slice."""
+    """Owns a Terminal made with realtime=True. `after_slice` is called on the thread after every slice and command."""
 
     def __init__(self, terminal: Terminal, after_slice: Callable[[Terminal], None] | None = None) -> None:
         if not terminal.realtime:
@@ -73,12 +73,15 @@ class LiveTerminal:
             while not self._stopping.is_set():
                 self._obey()
                 self.terminal.run(SLICE_MS)
-                if self._after_slice is not None:
-                    self._after_slice(self.terminal)
+                self._look()
         except (OSError, RuntimeError, ValueError, TimeoutError, AssertionError) as failure:
             self.failure = failure
             self._stopping.set()
             raise
+
+    def _look(self) -> None:
+        if self._after_slice is not None:
+            self._after_slice(self.terminal)
 
     def _obey(self) -> None:
         while True:
@@ -90,3 +93,5 @@ class LiveTerminal:
                 future.set_result(command(self.terminal))
             except Exception as error:  # noqa: BLE001 (it belongs to the one who asked)
                 future.set_exception(error)
+            # A command lets time pass (a key is held): what it changed is shown before the next one is obeyed.
+            self._look()

@@ -1,6 +1,6 @@
 """Lets the firmware's modules run under CPython: the few names MicroPython has and CPython lacks.
 
-`install()` adds `micropython`, `cryptolib`, `framebuf` and `tls` modules, the tick functions of `time`, and the
+`install()` adds `micropython`, `cryptolib`, `deflate`, `framebuf` and `tls`, the tick functions of `time`, and the
 millisecond functions of `asyncio`. Ticks read `ticks_source` and blocking sleeps call `sleep_source`; an event loop on
 virtual time replaces both. The firmware itself never knows; nothing here is shipped.
 """
@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 import selectors
 import ssl
 import subprocess
 import sys
 import time
 import types
+import zlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 _TICKS_MASK = (1 << 30) - 1
+_VLSB, _HLSB = 0, 3  # framebuf's own numbers
 _HALF = 1 << 29
 
 T = TypeVar("T")
@@ -101,18 +104,36 @@ def font8x8() -> dict[str, bytes]:
     return {chr(32 + i): bytes.fromhex(line) for i, line in enumerate(lines)}
 
 
+class _DeflateIO(io.RawIOBase):
+    """`deflate.DeflateIO` for reading: all of `stream`, inflated."""
+
+    def __init__(self, stream: Any, form: int, window_bits: int) -> None:
+        if form != 1:
+            raise ValueError("only RAW is modelled")
+        packed, piece = bytearray(), bytearray(512)
+        while count := stream.readinto(piece):
+            packed += piece[:count]
+        self._content = io.BytesIO(zlib.decompress(packed, -window_bits))
+
+    def readinto(self, buffer: Any) -> int:
+        return self._content.readinto(buffer)
+
+
 class FrameBuffer:
-    """`framebuf.FrameBuffer` for MONO_VLSB, as far as the firmware draws."""
+    """`framebuf.FrameBuffer` for MONO_VLSB and MONO_HLSB, as far as the firmware draws."""
 
     def __init__(self, buffer: bytearray, width: int, height: int, mode: int) -> None:
-        if mode != 0:
-            raise ValueError("only MONO_VLSB is modelled")
-        self._buffer, self._width, self._height = buffer, width, height
+        if mode not in (_VLSB, _HLSB) or (mode == _HLSB and width % 8):
+            raise ValueError("only MONO_VLSB, and MONO_HLSB of whole bytes, are modelled")
+        self._buffer, self._width, self._height, self._rows = buffer, width, height, mode == _HLSB
 
     def pixel(self, x: int, y: int, colour: int | None = None) -> int | None:
         if not (0 <= x < self._width and 0 <= y < self._height):
             return 0 if colour is None else None
-        at, bit = (y >> 3) * self._width + x, 1 << (y & 7)
+        if self._rows:
+            at, bit = y * self._width + x >> 3, 0x80 >> (x & 7)
+        else:
+            at, bit = (y >> 3) * self._width + x, 1 << (y & 7)
         if colour is None:
             return 1 if self._buffer[at] & bit else 0
         self._buffer[at] = self._buffer[at] | bit if colour else self._buffer[at] & ~bit
@@ -150,6 +171,16 @@ class FrameBuffer:
                         self.pixel(x + i * 8 + column, y + row, colour)
 
     def blit(self, source: FrameBuffer, x: int, y: int, key: int = -1) -> None:
+        if key in (0, 1) and not source._rows:  # only what is drawn is looked at: text is drawn so
+            flip = 255 if key else 0
+            for at, bits in enumerate(source._buffer):
+                left = bits ^ flip
+                while left:
+                    row = (at // source._width << 3) + (left & -left).bit_length() - 1
+                    left &= left - 1
+                    if row < source._height:
+                        self.pixel(x + at % source._width, y + row, 1 - key)
+            return
         for row in range(source._height):
             for column in range(source._width):
                 colour = source.pixel(column, row)
@@ -188,7 +219,8 @@ def install() -> None:
         "micropython", const=lambda value: value, kbd_intr=lambda _char: None, native=lambda f: f, viper=lambda f: f
     )
     _module("cryptolib", aes=_Aes)
-    _module("framebuf", FrameBuffer=FrameBuffer, MONO_VLSB=0)
+    _module("deflate", DeflateIO=_DeflateIO, RAW=1)
+    _module("framebuf", FrameBuffer=FrameBuffer, MONO_VLSB=_VLSB, MONO_HLSB=_HLSB)
     _module(
         "tls",
         SSLContext=_TlsContext,

@@ -36,21 +36,24 @@ def _interpreter_folder() -> str:
 
 
 class Process:
-    """A running interpreter. `line_fd` is the slave end of its terminal line."""
+    """A running interpreter. `line_fd` is the slave end of its terminal line, a byte in `timer_fd` a timer's turn.
+    `under`: a command to run it under, one that counts what it does."""
 
-    def __init__(self, link_fd: int, line_fd: int, files_fd: int, heap_kb: int) -> None:
+    under: tuple[str, ...] = ()
+
+    def __init__(self, link_fd: int, line_fd: int, files_fd: int, timer_fd: int, heap_kb: int) -> None:
         path = f"{image.overlay_directory()}:.frozen"
-        environment = {"MICROPYPATH": path, "TERMINAL_LINK": str(link_fd), "TZ": "UTC"}
+        environment = {"MICROPYPATH": path, "TERMINAL_LINK": str(link_fd), "TERMINAL_TIMER": str(timer_fd), "TZ": "UTC"}
         command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, _interpreter_folder()]
         # Words are twice as long here: room for as many objects as a 32-bit board has in that many kilobytes.
         heap_bytes = heap_kb * 2048 + _OVERLAY_BYTES
         command += ["-X", f"heapsize={heap_bytes}", "-i", "-c", "import rt;rt.start(globals())"]
         self._child = subprocess.Popen(
-            command,
+            [*self.under, *command],
             stdin=line_fd,
             stdout=line_fd,
             stderr=line_fd,
-            pass_fds=(link_fd, files_fd),
+            pass_fds=(link_fd, files_fd, timer_fd),
             env=environment,
             cwd="/",
             start_new_session=True,

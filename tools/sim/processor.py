@@ -28,6 +28,8 @@ from tools.sim.serial_port import SerialPort
 
 BOOT_MS = 300  # boot loader and runtime up to boot.py; an assumption, to be measured on a board
 _COMPUTED_S = 3.0  # a watchdog also bites a program that has used the CPU for so long without a call
+_TIMER_S = 1.5  # a timer's turn comes in the middle of it, _HUNG_US later by the simulated clock
+_HUNG_US = 6_000_000
 _LOST_S = 60.0
 _INTERRUPT_S = 0.03
 _PUMP_EVERY = 64
@@ -88,6 +90,9 @@ class Processor:
         self.crashed: str | None = None
         self.alive = False
         self.rtc_us = 0
+        self.timer_runs = False
+        self._timer_fds = (-1, -1)
+        self._timer_told = False
         self.skip_main = False
         self.heap_peak = 0
         self.heap_baseline = 0
@@ -127,7 +132,9 @@ class Processor:
         self._link = Link()
         start, size = self.layout.partitions["vfs"]
         os.pwrite(self.files.fileno(), self.nor.image[start : start + size], 0)
-        self._process = Process(self._link.remote_fd, self.serial.line_fd, self.files.fileno(), self.heap_kb)
+        self.timer_runs = self._timer_told = False
+        self._timer_fds = reading, _ = os.pipe()
+        self._process = Process(self._link.remote_fd, self.serial.line_fd, self.files.fileno(), reading, self.heap_kb)
         self._link.handed_over()
         self._last_call = self._left = time.monotonic()
 
@@ -135,6 +142,8 @@ class Processor:
         if self._process is not None:
             self._process.kill()
             self._process = None
+            for number in self._timer_fds:
+                os.close(number)
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -176,6 +185,7 @@ class Processor:
         self.feed_watchdog()
 
     def feed_watchdog(self) -> None:
+        self._timer_told = False
         if self._wdt is not None:
             self._wdt.cancel()
         if self._wdt_us:
@@ -350,6 +360,10 @@ class Processor:
         if self.serial.interrupt_wanted and silent_s > _INTERRUPT_S:
             self.serial.interrupt_wanted = False
             self._process.interrupt()
+        elif self.timer_runs and not self._timer_told and self._computed_for() > _TIMER_S:
+            self._timer_told = True
+            self.clock.advance(_HUNG_US)
+            os.write(self._timer_fds[1], b"\0")
         elif self._wdt_us and self._computed_for() > _COMPUTED_S:
             self.restart_as("WDT")
         elif silent_s > _LOST_S and not self.realtime:  # a person may compute as long as they like

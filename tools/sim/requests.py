@@ -77,6 +77,10 @@ class Requests:
         self._terminal.feed_watchdog()
         return _OK
 
+    def _timer(self, request: Request) -> Answer:
+        self._terminal.timer_runs = True
+        return _OK
+
     def _reset(self, request: Request) -> Answer:
         self._terminal.restart_as("HARD")
         return _OK

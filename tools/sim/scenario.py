@@ -92,11 +92,12 @@ class Show:
 @click.option(
     "--tree", type=click.Path(path_type=Path, exists=True), help="The firmware to run, when not this repository's."
 )
-def main(files: tuple[Path, ...], show: bool, tree: Path | None) -> None:
+@click.option("--language", type=click.Choice(["fa", "en"]), default="en", help="Of a story that sets none.")
+def main(files: tuple[Path, ...], show: bool, tree: Path | None, language: str) -> None:
     """Run scenario FILES on simulated time; one JSON line each."""
     failed = False
     for path in files:
-        report = run_file(path, Show() if show else None, lambda start: Stage(start, tree))
+        report = run_file(path, Show() if show else None, lambda start: Stage(start, tree), language)
         click.echo(json.dumps(report, sort_keys=True))
         for failure in report["failures"]:
             click.secho(f"FAILED {failure}", fg="red", err=True)

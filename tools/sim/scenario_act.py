@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tools.bench_switch.amnesia import forget
 from tools.sim import demo
+from tools.sim.chips.printer import HAPPENINGS
 from tools.sim.scenario_office import WORDS, order
 from tools.sim.scenario_parser import ScenarioError, Step
 
@@ -162,8 +163,13 @@ def reset(stage: Stage, step: Step) -> None:
 
 
 def printer(stage: Stage, step: Step) -> None:
-    """Paper and plug of the printer."""
-    stage.printer(next(word for word in ("unplug", "plug", "paper-out", "paper-in") if word in step.words))
+    """Paper, plug, cover and pace of the printer."""
+    stage.printer(next(word for word in HAPPENINGS if word in step.words))
+
+
+def part(stage: Stage, step: Step) -> None:
+    """The cable of a part."""
+    stage.part("reader" if "reader" in step.words else "display", "plug" in step.words)
 
 
 def console(stage: Stage, step: Step) -> None:
@@ -216,9 +222,8 @@ def screenshot(stage: Stage, step: Step) -> None:
     stage.screenshot(step.one("FILE"))
 
 
-def note(stage: Stage, step: Step) -> None:
-    """A line for the one who watches."""
-    stage.note(step.one("TEXT"))
+def note(_stage: Stage, _step: Step) -> None:
+    """A line for the one who watches: only the demo shows it."""
 
 
 def publish(stage: Stage, step: Step) -> None:

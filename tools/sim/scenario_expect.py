@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 _POINTS = re.compile(r"Points:\s*(?:about\s*)?([+-]?\d[\d,]*)")
 _CARD = re.compile(r"Card:\s*\*+([0-9A-Fa-f]+)")
 _REFERENCE = re.compile(r"Ref:\s*(\w+)")
+_TAKEN_BACK = re.compile(r"^VOIDED: nothing was booked$", re.MULTILINE)
 _NOTHING_MOVED = re.compile(r"REFUSED|NOT BOOKED|REJECTED|VOIDED")
 _SETTLE_MS = 300  # how long something must stay away to count as "no"
 
 
-def _until(stage: Stage, step: Step, holds: Callable[[], bool], expected: str, found: Callable[[], str]) -> None:
+def until(stage: Stage, step: Step, holds: Callable[[], bool], expected: str, found: Callable[[], str]) -> None:
+    """Look until it holds. Raises ScenarioError when the time is over."""
     limit_ms = step.number("MS", stage.start.timeout_ms)
     if not stage.run_until(holds, limit_ms):
         shown = " | ".join(line for line in stage.screen_lines() if line) or "(dark)"
@@ -30,26 +32,36 @@ def _until(stage: Stage, step: Step, holds: Callable[[], bool], expected: str, f
         )
 
 
-def _never(stage: Stage, step: Step, holds: Callable[[], bool], expected: str) -> None:
+def never(stage: Stage, step: Step, holds: Callable[[], bool], expected: str) -> None:
+    """Look for a moment whether it stays away. Raises ScenarioError when it does not."""
     if stage.run_until(holds, step.number("MS", _SETTLE_MS)):
         shown = " | ".join(line for line in stage.screen_lines() if line) or "(dark)"
         raise ScenarioError(step.where, f"expected {expected}; it was there; the screen showed: {shown}")
 
 
+# What two writings of one text may differ in: digits and separators by language, letters of one sound, no joiner.
+_ALIKE = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩٬٫٪يىك", "01234567890123456789,.%ییک", "\u200c\u200d\u0640")
+
+
+def plain(text: str) -> str:
+    """A text as it is compared: spaces alike, digits and separators of ASCII, without what only joins letters."""
+    return " ".join(text.translate(_ALIKE).split())
+
+
 def contains(lines: list[str], text: str) -> bool:
     """Whether a text stands in one line or runs over several."""
-    wanted = " ".join(text.split())
-    return wanted in " ".join(" ".join(lines).split()) or any(wanted in " ".join(line.split()) for line in lines)
+    wanted = plain(text)
+    return wanted in plain(" ".join(lines)) or any(wanted in plain(line) for line in lines)
 
 
 def screen(stage: Stage, step: Step) -> None:
     """A text on the screen, or not."""
     text = step.one("TEXT")
     if "no" in step.words:
-        _never(stage, step, lambda: contains(stage.screen_lines(), text), f'no screen "{text}"')
+        never(stage, step, lambda: contains(stage.screen_lines(), text), f'no screen "{text}"')
     else:
         # Not in the middle of a redraw: a text on top of what is left of the screen before is nothing a person sees.
-        _until(
+        until(
             stage,
             step,
             lambda: stage.drawn() and contains(stage.screen_lines(), text),
@@ -67,9 +79,9 @@ def receipt(stage: Stage, step: Step) -> None:
         return bool(printed) and contains(printed[-1], text)
 
     if "no" in step.words:
-        _never(stage, step, holds, f'no "{text}" on the last receipt')
+        never(stage, step, holds, f'no "{text}" on the last receipt')
     else:
-        _until(
+        until(
             stage,
             step,
             holds,
@@ -82,9 +94,9 @@ def serial(stage: Stage, step: Step) -> None:
     """A text on the serial port, or not."""
     text = step.one("TEXT")
     if "no" in step.words:
-        _never(stage, step, lambda: text in stage.serial(), f'no "{text}" on the serial port')
+        never(stage, step, lambda: text in stage.serial(), f'no "{text}" on the serial port')
     else:
-        _until(
+        until(
             stage,
             step,
             lambda: text in stage.serial(),
@@ -102,7 +114,7 @@ def ledger(stage: Stage, step: Step) -> None:
             step.where,
             f"no member {name!r}; members are: {', '.join(stage.start.members)}; cards of nobody: {', '.join(nobodys)}",
         )
-    _until(
+    until(
         stage, step, lambda: stage.ledger().get(name) == points, f"{name} to have {points} points in the ledger",
         lambda: f"there were {stage.ledger().get(name)}",
     )  # fmt: skip
@@ -118,6 +130,8 @@ def receipt_points(receipts: list[list[str]], cards: dict[str, str]) -> dict[str
     for number, lines in enumerate(receipts):
         text = "\n".join(lines)
         points, card, reference = _POINTS.search(text), _CARD.search(text), _REFERENCE.search(text)
+        if _TAKEN_BACK.search(text) and reference:
+            by_reference.pop(reference.group(1), None)  # voided before it was sent: its first receipt promises nothing
         if not points or not card:
             continue
         tail = card.group(1).upper()
@@ -141,7 +155,7 @@ def ledger_matches_receipts(stage: Stage, step: Step) -> None:
     def printed() -> dict[str, int]:
         return receipt_points(stage.receipts(), cards)
 
-    _until(
+    until(
         stage, step, lambda: moved() == printed(), "the ledger to match the receipts",
         lambda: f"the ledger moved by {moved()}, receipts say {printed()}",
     )  # fmt: skip
@@ -156,7 +170,7 @@ def ledger_check(stage: Stage, step: Step) -> None:
 
 def _count(stage: Stage, step: Step, name: str, words: str) -> None:
     wanted = step.number("N")
-    _until(
+    until(
         stage, step, lambda: stage.journal()[name] == wanted, f"{wanted} {words} in the journal",
         lambda: f"there were {stage.journal()[name]}",
     )  # fmt: skip
@@ -174,12 +188,12 @@ def dead(stage: Stage, step: Step) -> None:
 
 def sound(stage: Stage, step: Step) -> None:
     """A sound since the last hand."""
-    kind = next(word for word in ("ok", "offline", "refused") if word in step.words)
-    _until(
+    kind = next(word for word in ("ok", "offline", "refused", "level", "twice") if word in step.words)
+    until(
         stage,
         step,
-        lambda: kind in stage.sounds(),
-        f"the sound {kind}",
+        lambda: (kind in stage.sounds()) != ("no" in step.words),
+        f"{'no' if 'no' in step.words else 'the'} sound {kind}",
         lambda: f"heard since the last step: {stage.sounds() or 'nothing'}",
     )
 
@@ -188,7 +202,7 @@ def led(stage: Stage, step: Step) -> None:
     """A light."""
     colour = "green" if "green" in step.words else "red"
     wanted = "on" in step.words
-    _until(
+    until(
         stage,
         step,
         lambda: stage.leds()[colour] is wanted,
@@ -200,7 +214,7 @@ def led(stage: Stage, step: Step) -> None:
 def reset_cause(stage: Stage, step: Step) -> None:
     """Why the terminal started last."""
     cause = next(word for word in ("watchdog", "power-on", "hard", "soft") if word in step.words)
-    _until(
+    until(
         stage,
         step,
         lambda: stage.reset_cause() == cause,
@@ -212,4 +226,4 @@ def reset_cause(stage: Stage, step: Step) -> None:
 def power_state(stage: Stage, step: Step) -> None:
     """Whether the terminal has power."""
     wanted = "on" in step.words
-    _until(stage, step, lambda: stage.powered() is wanted, f"power {'on' if wanted else 'off'}", lambda: "it was not")
+    until(stage, step, lambda: stage.powered() is wanted, f"power {'on' if wanted else 'off'}", lambda: "it was not")

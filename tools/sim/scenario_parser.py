@@ -106,6 +106,10 @@ KINDS: dict[str, tuple[Callable[[Word], bool], str]] = {
     "KIND": (lambda w: not w.quoted and bool(re.fullmatch(r"[a-z][a-z0-9-]*", w.text)), "a kind"),
     "UID": (lambda w: bool(re.fullmatch(r"([0-9A-Fa-f]{2}){4,10}", w.text)), "a UID in hex"),
     "TEXT": (lambda w: w.quoted, "a text in quotes"),
+    "NAMED": (
+        lambda w: not w.quoted and bool(re.fullmatch(r"\{([a-z][a-z0-9_]*|[A-Z]\d\d)\}", w.text)),
+        "{name} of a text",
+    ),
     "VALUE": (lambda w: True, "a value"),
     "WANTED": (lambda w: bool(re.fullmatch(r"[a-z_]+=.*", w.text)), "NAME=VALUE"),
     "FILE": (lambda w: True, "a file name"),

@@ -41,14 +41,21 @@ def run_steps(stage: Stage, steps: list[Step], watch: Watcher | None = None) -> 
     return len(steps)
 
 
-def run_file(path: Path, watch: Watcher | None = None, make_stage: Callable[[Start], Stage] = Stage) -> dict[str, Any]:
-    """Run one file; the record that becomes its JSON line."""
+def run_file(
+    path: Path,
+    watch: Watcher | None = None,
+    make_stage: Callable[[Start], Stage] = Stage,
+    language: str = "",
+) -> dict[str, Any]:
+    """Run one file; the record that becomes its JSON line. A story that sets no language is played in this one."""
     report: dict[str, Any] = {"file": str(path), "passed": False, "steps": 0, "failures": [], "modelled_ms": 0}
     try:
         start, steps = start_state(parse(path, scenario_verbs.grammar()))
     except ScenarioError as error:
         report["failures"].append(str(error))
         return report
+    if language:
+        start.settings.setdefault("language", language)
     stage = make_stage(start)
     try:
         stage.open()

@@ -1,7 +1,7 @@
 """The stage of a scenario: one bench switch, one simulated terminal, the cards, and everything a step may touch.
 
-The only part of the scenario language that knows the simulated terminal and the bench switch. Nothing here judges.
-All on one simulated clock, also the switch's, so that a story runs alike every time. Times are simulated milliseconds.
+The only part of the scenario language that knows terminal and switch. Nothing here judges. All on one simulated clock,
+also the switch's, so that a story runs alike every time. Times are simulated milliseconds.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ from typing import TYPE_CHECKING, Any
 from tools.bench_switch import BenchSwitch
 from tools.bench_switch.answers import digits_for
 from tools.bench_switch.publisher import Publisher
-from tools.bench_switch.rules_file import programme_of, source_of
-from tools.sim import demo, onhost
+from tools.sim import demo, onhost, scenario_rules
 from tools.sim.cards import Card, IsoDepCard, Noise, make_card
 from tools.sim.cards.personal import personalise
 from tools.sim.chips.nor import Nor, NorPartition, Torn
 from tools.sim.clock import SimClock
-from tools.sim.demo_signer import demo_signer
+from tools.sim.demo_signer import demo_signer, release_keys
 from tools.sim.ocr import screen_lines, to_png
 from tools.sim.provision import Provisioning
+from tools.sim.receipt_rows import rows
+from tools.sim.scenario_expect import plain
 from tools.sim.scenario_parser import ScenarioError, Step
+from tools.sim.scenario_shots import Shot
+from tools.sim.scenario_sounds import heard
+from tools.sim.scenario_standing import enter_visits
 from tools.sim.scenario_start import Start
+from tools.sim.scenario_texts import shows
 from tools.sim.terminal import KEY_APART_MS, Terminal
 
 if TYPE_CHECKING:
@@ -42,22 +47,21 @@ _CONSOLE_MS = 300
 _QUIET_MS, _REDRAW_MS = 30, 300  # a display left alone for so long is drawn; a picture waits no longer than this
 _ANY_SALT = 1  # a journal that has begun knows its own
 
-# What is heard, in hertz without the pauses: firmware/screen/signals.py.
-_SOUNDS = {"ok": [1800, 2400], "offline": [1800, 1800, 1800], "refused": [400]}
 _FAULTS = {"deaf": ("silent", "before"), "wrong-mac": ("wrong_mac", "after")}
 
 
 def open_books(switch: BenchSwitch, start: Start) -> None:
-    """Members, cards and the terminal as the programme's office would enter them."""
+    """Members, cards and the terminal as the programme's office would enter them. A copy of a card is not entered."""
     ledger = switch.ledger
     for member in start.members.values():
         ledger.add_member(member.name, member.member_no, member.points, member.tier)
     bound: set[bytes] = set()
     for card in start.cards.values():
-        if card.member and card.uid not in bound:  # a copy is not entered
+        if card.member and card.uid not in bound:
             bound.add(card.uid)
             ledger.add_card(card.uid, card.member, demo.way(card, str(start.settings.get("aes_way", "sun"))))
     ledger.add_terminal(demo.TERMINAL_ID, demo.MERCHANT_ID, demo.MAC_OUT, demo.MAC_IN, demo.KID)
+    enter_visits(ledger, start, START_UTC)
 
 
 def make_cards(start: Start) -> dict[str, Card]:
@@ -77,6 +81,7 @@ def provisioning(switch: BenchSwitch, **settings: Any) -> Provisioning:
         keys=demo.keys(),
         ca_der=switch.identity.ca_der.read_bytes(),
         signers=demo_signer().modulus,
+        release=release_keys(),
     )
 
 
@@ -121,12 +126,17 @@ class Stage:
     heap_kb: int | None = None
     heap_probe = False
     realtime = False
+    pace_ms = 0  # what a person takes for a key, beyond what the keypad needs
+    watch_us = 0
+    watch_keys = 0
 
     def __init__(self, start: Start, tree: Path | None = None) -> None:
         self.start = start
+        self.language = str(start.settings.get("language", demo.LANGUAGE))
+        self.shots: list[Shot] = []
         self._tree = tree
         self._clock: SimClock | None = None
-        self.switch = BenchSwitch("sqlite://", PKI_FOLDER, clock=self._now_utc, **demo.switch_options(start.settings))
+        self.switch = BenchSwitch("sqlite://", PKI_FOLDER, clock=self.now_utc, **scenario_rules.both_ends(start))
         self._impostor: BenchSwitch | None = None
         self.cards = make_cards(start)
         self.terminal: Terminal
@@ -134,7 +144,8 @@ class Stage:
         self._journal_at, self._journal = -1, {"pending": 0, "dead": 0}
         self._messages, self._ledger_at, self._ledger = 0, -1, dict[str, int]()
 
-    def _now_utc(self) -> int:
+    def now_utc(self) -> int:
+        """The simulated time of day."""
         return START_UTC + (self._clock.now_us // 1_000_000 if self._clock is not None else 0)
 
     def open(self) -> None:
@@ -164,6 +175,7 @@ class Stage:
             switch_address=("127.0.0.1", self.switch.port),
         )
         self._clock = self.terminal.clock
+        self.terminal.board.printer.fit(self.start.settings)
         join(self.switch, self.terminal)
 
     def _used_flash(self) -> Nor | None:
@@ -178,7 +190,7 @@ class Stage:
 
     def _ready(self) -> bool:
         lines = self.screen_lines()
-        return "READY" in lines and "ONLINE" in lines
+        return shows(lines, self.language, "big_ready") and shows(lines, self.language, "idle_online")
 
     def close(self) -> None:
         """Take everything down."""
@@ -241,6 +253,8 @@ class Stage:
         )
 
     def press(self, key: str) -> None:
+        self.run(self.pace_ms)
+        self.watch_keys += 1
         self.terminal.press(key)
 
     def hold(self, key: str, ms: int) -> None:
@@ -266,7 +280,7 @@ class Stage:
     def answer_on_screen(self, name: str) -> str:
         """The switch's digits for the number that stands on the screen; "" when none does."""
         self.run_until(lambda: self.drawn(_QUIET_MS), _REDRAW_MS)
-        found = re.findall(r"^\s*([0-9A-F]{8})\s*$", "\n".join(self.screen_lines()), re.MULTILINE)
+        found = re.findall(r"^([0-9A-F]{8})$", "\n".join(map(plain, self.screen_lines())), re.MULTILINE)
         return digits_for(demo.TMK, found[0], name) if found else ""
 
     def dead_letter(self) -> int:
@@ -276,7 +290,7 @@ class Stage:
 
     def office_resolves(self, seq: int, *, clear: bool) -> None:
         """Have a rejected transaction given up, or decided anew."""
-        ledger, now_utc = self.switch.ledger, self._now_utc()
+        ledger, now_utc = self.switch.ledger, self.now_utc()
         if clear:
             ledger.clear_letter(demo.TERMINAL_ID, seq, now_utc, anyway=True)
         else:
@@ -308,13 +322,12 @@ class Stage:
     def publish(self, what: str, wanted: dict[str, str]) -> None:
         """The switch's office publishes configuration, rules or a hotlist; terminals hear of it at an echo."""
         ledger = self.switch.ledger
-        publisher = Publisher(ledger, demo_signer(), self._now_utc)
+        publisher = Publisher(ledger, demo_signer(), self.now_utc)
         if what == "config":
             publisher.set_config(dict(wanted))
         elif what == "rules":
-            now = source_of(ledger.programme)
-            changed = {name: int(value) for name, value in wanted.items()}
-            publisher.publish_rules(programme_of({**now, "version": ledger.programme.version + 1, **changed}))
+            now = ledger.programme
+            publisher.publish_rules(scenario_rules.changed(now, wanted, version=now.version + 1))
         else:
             publisher.publish_hotlist()
 
@@ -325,9 +338,7 @@ class Stage:
     def switch_replaced(self) -> None:
         """Another server, with another authority's certificate for the same name, takes the switch's address."""
         if self._impostor is None:
-            self._impostor = BenchSwitch(
-                "sqlite://", IMPOSTOR_FOLDER, switch_name=demo.SWITCH_NAME, clock=self._now_utc
-            )
+            self._impostor = BenchSwitch("sqlite://", IMPOSTOR_FOLDER, switch_name=demo.SWITCH_NAME, clock=self.now_utc)
             join(self._impostor, self.terminal)
             self._impostor.start()
         self._answered_by(self._impostor)
@@ -359,13 +370,17 @@ class Stage:
         self.terminal.reset()
 
     def printer(self, what: str) -> None:
-        printer = self.terminal.board.printer
-        if what in ("plug", "unplug"):
-            printer.plugged = what == "plug"
-        elif what == "paper-in":
-            printer.load_paper()
+        self.terminal.board.printer.happen(what)
+
+    def part(self, name: str, plugged: bool) -> None:
+        """Pull the cable of the reader or of the display, or plug it in again: it has forgotten everything then."""
+        board = self.terminal.board
+        if name == "reader":
+            board.rc522.dead = None if plugged else 0
         else:
-            printer.paper = False
+            board.oled.connected = plugged
+        if plugged:
+            (board.rc522 if name == "reader" else board.oled).power_on()
 
     # --- what there is to see -----------------------------------------------------------------------------------------
 
@@ -385,11 +400,9 @@ class Stage:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         to_png(self.screen(), SCREENSHOTS / Path(name).name, 4)
 
-    def note(self, text: str) -> None:
-        """Only the demo shows it."""
-
     def receipts(self) -> list[list[str]]:
-        return self.terminal.board.printer.receipts
+        """What stands on each, pictures read back."""
+        return [rows(strip, self.language == "fa") for strip in self.terminal.board.printer.strips]
 
     def ledger(self) -> dict[str, int]:
         """Points by member; a card the switch opened a nameless member for stands under the card's name."""
@@ -409,12 +422,7 @@ class Stage:
         return dict(self._journal)
 
     def sounds(self) -> list[str]:
-        heard = [hz for _, hz in self.terminal.board.buzzer.heard[self._heard_from :] if hz]
-        return [
-            name
-            for name, tones in _SOUNDS.items()
-            if any(heard[i : i + len(tones)] == tones for i in range(len(heard) - len(tones) + 1))
-        ]
+        return heard(self.terminal.board.buzzer.heard[self._heard_from :])
 
     def leds(self) -> dict[str, bool]:
         return dict(self.terminal.board.leds.lit)

@@ -23,6 +23,8 @@ class Start:
     members: dict[str, demo.DemoMember] = field(default_factory=lambda: dict(demo.MEMBERS))
     cards: dict[str, demo.DemoCard] = field(default_factory=lambda: dict(demo.CARDS))
     settings: dict[str, object] = field(default_factory=dict)
+    rules: dict[str, str] = field(default_factory=dict)
+    visits: list[tuple[str, int, int, int]] = field(default_factory=list)  # whose, how many, days ago, rial
     timeout_ms: int = 10_000
     seed: int = 1
 
@@ -70,6 +72,13 @@ def setting(start: Start, step: Step) -> None:
     value = step.one("VALUE")
     words: dict[str, object] = {"true": True, "false": False}
     start.settings[step.one("SETTING")] = int(value) if value.lstrip("-").isdigit() else words.get(value, value)
+
+
+def rules(start: Start, step: Step) -> None:
+    """The programme's rules, at the switch and in the terminal."""
+    for word in step.all("WANTED"):
+        name, _, value = word.partition("=")
+        start.rules[name] = value
 
 
 def timeout(start: Start, step: Step) -> None:

@@ -120,6 +120,11 @@ class SerialPort:
         """Bytes as if the host had sent them."""
         self._to_line += data
 
+    def echo(self, data: bytes) -> None:
+        """Have what a hand typed stand among what the terminal wrote: its console does not say it back."""
+        self._history += data
+        del self._history[:-_HISTORY_BYTES]
+
     def _say(self, data: bytes) -> None:
         self._history += data
         del self._history[:-_HISTORY_BYTES]

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tools.bench_switch.offers import MONEY
 from tools.bench_switch.schema import ACCRUAL, REDEMPTION
 from tools.sim import demo, onhost
 from tools.sim.chips.nor import BLOCK, Nor, NorPartition
@@ -18,6 +19,7 @@ from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
 AMOUNT = 77_000
+VOUCHER, VOUCHER_WORTH = "1234567897", 23_000
 AFTER_MS = 1_500  # of a transaction's own aftermath (housekeeping, receipt) that belongs to the sweep
 _STEP_MS = 30_000
 _QUIET_MS = 36_000  # longer than housekeeping rests when it found nothing to do
@@ -93,6 +95,23 @@ def _sell_without_answer(play: Play) -> None:
     play.until_settled()
 
 
+def _sell_with_voucher(play: Play) -> None:
+    """The voucher pays a part and rides in the sale: the two are booked together or not at all."""
+    ledger, now_utc = play.stage.switch.ledger, play.stage.now_utc()
+    ledger.add_voucher(MONEY, VOUCHER_WORTH, days=30, number=VOUCHER, now_utc=now_utc)
+    play.keys("MENU", "8", "1")
+    play.reads("10 digits, OK")
+    play.keys(*VOUCHER, "OK")
+    play.reads("Amount, then OK")
+    play.keys(*str(AMOUNT + VOUCHER_WORTH), "OK")
+    play.reads("OK yes CANCEL no")
+    play.until(lambda: False, 400)
+    play.keys("OK")
+    play.reads("TAP CARD")
+    play.stage.lay(play.scene.card)
+    play.until_shown()
+
+
 @dataclass(frozen=True)
 class Scene:
     """`big` and `words` are what the screen shows of the approval; `points` what it moves, `member` whose."""
@@ -116,6 +135,7 @@ SCENES = {
         Scene("offline-sale-in-a-new-sector", _sell_and_rest, False, "SAVED", "+77", full_sector=True),
         Scene("online-sale", _sell, True, "EARNED", "+77"),
         Scene("redemption", _redeem, True, "USED", "-500", "sara", "silver-card", REDEMPTION, -500),
+        Scene("sale-with-voucher", _sell_with_voucher, True, "EARNED", "+77"),
         Scene("online-sale-without-answer", _sell_without_answer, True, "SAVED", "+77"),
     )
 }

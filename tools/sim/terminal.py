@@ -8,7 +8,8 @@
 Construction: `profile` "s3" or "pico"; `tree` the folder with boot.py, main.py, firmware/ and drivers/ (default this
 repository); `provisioning` None leaves the terminal without /config; `flash` continues on another terminal's `nor`;
 `seed` decides every random number; `realtime` follows the wall clock; `heap_kb` room for objects as a 32-bit board
-has in that many KB (default 288); `heap_probe` measures `heap_peak` (a garbage collection at every idle moment);
+has in that many KB (default 512, a quarter of the smallest PSRAM); `heap_probe` measures `heap_peak` (a garbage
+collection at every idle moment);
 `switch_address` where every host name leads, None: only loopback addresses can be reached.
 Parts: `board clock nor network` (tools.sim.board, .clock, .chips.nor, .network). Life: `power_on() power_off()
 reset() cut_at_flash_op(n, torn) close()`; `powered`, `alive` (main.py runs), `crashed` (text of what ended it, or
@@ -34,7 +35,7 @@ from tools.sim.processor import Processor
 from tools.sim.provision import Provisioning, provision
 
 KEY_HELD_MS = 80
-KEY_APART_MS = 40
+KEY_APART_MS = 60  # the same key again: nobody is faster, and a screen is drawn meanwhile
 
 
 class Terminal(Processor):
@@ -64,14 +65,14 @@ class Terminal(Processor):
             layout,
             seed=seed,
             realtime=realtime,
-            heap_kb=heap_kb or 288,
+            heap_kb=heap_kb or 512,
             heap_probe=heap_probe,
         )
         self._closed = False
         self.board.power_off()
         if flash is None:
             start, size = layout.partitions["vfs"]
-            files = image.staged_files(tree or image.REPOSITORY)
+            files = image.staged_files(tree or image.REPOSITORY, profile)
             nor.image[start : start + size] = image.volume_image(files, size, program_size=layout.program_size)
         if provisioning is not None:
             self.provision(provisioning)

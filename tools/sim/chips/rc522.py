@@ -415,6 +415,9 @@ class Rc522:
         self.com_irq |= R.TIMER_IRQ
 
     def _write_tx_control(self, value: int) -> None:
+        came_on = value & 3 and not self.r[R.TX_CONTROL] & 3
         self.r[R.TX_CONTROL] = value
+        if came_on:
+            self.faults.field_came_on()
         if not self._asleep:
             self.modem.set_carrier(bool(value & 3))

@@ -3,7 +3,8 @@
 `chip.faults.at(n, kind, bit)` disturbs the n-th transaction from now (1 is the next): `zeros`, `ones` the processor
 reads only 00h or FFh, while the chip hears what is sent; `flip-in` one bit of what the chip hears is wrong, counted
 from the address byte's bit 0; `flip-out` one bit of what the processor reads; `lost` the chip is not selected at all;
-`reset` the supply dips just before. `chip.faults.irq` holds the interrupt line at a level, None frees it.
+`reset` the supply dips just before. `chip.faults.irq` holds the interrupt line at a level, None frees it; `loose = n`
+is a wire that flips a bit of every n-th answer, `sags` a supply that does not stand the field being switched on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ class BusFaults:
         self._planned: dict[int, tuple[str, int]] = {}
         self._kind, self._bit, self._position = "", 0, 0
         self.irq: int | None = None
+        self.loose = 0
+        self.sags = False
         self.seen = self.struck = 0
 
     def at(self, n: int, kind: str, bit: int = 0) -> None:
@@ -33,15 +36,22 @@ class BusFaults:
         """Forget what was planned and free the interrupt line."""
         self._planned.clear()
         self.irq = None
+        self.loose, self.sags = 0, False
 
     def select(self) -> None:
         """A transaction begins."""
         self.seen += 1
         self._position = 0
-        self._kind, self._bit = self._planned.pop(self.seen, ("", 0))
+        loose = self.loose and not self.seen % self.loose
+        self._kind, self._bit = self._planned.pop(self.seen, ("flip-out", 8) if loose else ("", 0))
         if self._kind:
             self.struck += 1
         if self._kind == "reset":
+            self._brown_out()
+
+    def field_came_on(self) -> None:
+        """It takes ten times the current."""
+        if self.sags:
             self._brown_out()
 
     def incoming(self, tx: bytes) -> bytes | None:

@@ -5,6 +5,13 @@
 import _bus
 from _flash import Flash
 
+HEAP_DATA = 4
+
+
+def idf_heap_info(capabilities):
+    """(size, free, largest free, least free ever) of each region: figures of a board at rest, which nothing changes."""
+    return [(7440, 16, 0, 0), (226_784, 142_000, 110_592, 120_000), (29_000, 21_000, 20_480, 19_000)]
+
 
 class Partition(Flash):
     TYPE_APP = 0

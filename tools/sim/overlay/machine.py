@@ -1,14 +1,18 @@
 """Runs inside MicroPython: `machine` of the two boards, every call forwarded to the chip models over `_bus`.
 
-Has what the drivers and the board module may use and raises on the rest. No interrupts and no timers: the firmware's
-tasks read pins.
+Has what the drivers and the board module may use and raises on the rest. No interrupts: the firmware's tasks read pins.
+A timer has its turn only while a program computes for long without a call, when the machine says so: in between the
+firmware's tasks have theirs, and a turn that found nothing to tell would only make two runs differ.
 """
 
 # ruff: noqa: D101, D103, RET503 (the names and their meaning are MicroPython's)
 
+import _thread
 import struct
 
 import _bus
+import micropython
+import uos
 
 PWRON_RESET = 1
 HARD_RESET = 2
@@ -253,6 +257,41 @@ class WDT:
 
     def feed(self):
         _bus.call(61)
+
+
+def _timer_turns(file):
+    byte = bytearray(1)
+    while file.readinto(byte):
+        micropython.schedule(Timer.fire, None)
+
+
+class Timer:
+    ONE_SHOT = 0
+    PERIODIC = 1
+    _all = []
+
+    def __init__(self, id=-1, **named):
+        if (id == -1) != (_bus.info["profile"] == "pico"):
+            raise ValueError("RP2 has virtual timers, ESP32 numbered ones")
+        if named:
+            self.init(**named)
+
+    def init(self, *, mode=PERIODIC, period=-1, callback=None):
+        self.callback = callback
+        if not Timer._all:
+            file = open(int(uos.getenv("TERMINAL_TIMER")), "rb")  # noqa: SIM115 (open as long as the process lives)
+            _thread.start_new_thread(_timer_turns, (file,))
+        Timer._all.append(self)
+        _bus.call(62)
+
+    def deinit(self):
+        Timer._all.remove(self)
+
+    @staticmethod
+    def fire(_):
+        _bus.call(2, 0)  # how late it is
+        for timer in Timer._all:
+            timer.callback(timer)
 
 
 class RTC:

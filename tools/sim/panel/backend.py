@@ -1,27 +1,29 @@
 """Joins the panel to a stage that lives in real time: snapshots for the page, hands for the terminal's thread.
 
 Everything that touches the terminal runs on its own thread, between two slices; the page reads the newest snapshot and
-never waits. Times in milliseconds.
+never waits. Numbers and codes go to the page, which has the words. Times in milliseconds.
 """
 
 from __future__ import annotations
 
+import datetime
 import threading
 import time
 from typing import Any
 
-from tools.bench_switch.log import IN, NOTE, Entry
+from tools.sim.chips.nor import Nor
 from tools.sim.live import LiveTerminal
 from tools.sim.ocr import screen_lines
-from tools.sim.scenario_act import FAULTS, KEY_NAMES
+from tools.sim.panel.books import journal_view, message_view
+from tools.sim.panel.flash_map import flash_map
+from tools.sim.panel.hands import Command, Hands
+from tools.sim.panel.tap_meter import TapMeter
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
-from tools.sim.terminal import KEY_HELD_MS, Terminal
+from tools.sim.terminal import Terminal
 
 _BOOKS_EVERY_S = 0.4
-_RECEIPTS, _MESSAGES, _SERIAL_CHARACTERS = 12, 60, 4000
-_LATE_MS = 8000
-_REPLACED = "wrong-certificate"
+_RECEIPTS, _MESSAGES, _SERIAL_CHARACTERS = 12, 60, 6000
 
 
 class LiveStage(Stage):
@@ -31,17 +33,20 @@ class LiveStage(Stage):
     backend: LiveBackend
 
     def __init__(self, start: Start) -> None:
+        self._later_s = 0
+        self.fault = ""  # what the switch was last told to do wrong
+        self.cut_asked = 0  # the flash operation at which the power was last told to go
         super().__init__(start)
         self.live: LiveTerminal | None = None
 
-    def _now_utc(self) -> int:
-        return int(time.time())
+    def now_utc(self) -> int:
+        return super().now_utc() + self._later_s
 
     def open(self) -> None:
         """Start the switch and the terminal; returns at once, the terminal boots on its thread."""
         self.set_up()
         self.live = LiveTerminal(self.terminal, self._after_slice)
-        self.backend = LiveBackend(self)
+        self.backend = LiveBackend(self, self.live)
         self.live.start()
         if self.start.powered:
             self.live.post(Terminal.power_on)
@@ -52,33 +57,44 @@ class LiveStage(Stage):
             self.live.stop()
         super().close()
 
+    def later(self, seconds: int) -> None:
+        """Switched off, come back so much later, switched on if it was on: its clock chip and the switch went on."""
+        terminal = self.terminal
+        powered, rtc = terminal.powered, terminal.board.rtc
+        terminal.power_off()
+        self._later_s += seconds
+        if not rtc.stopped:
+            rtc.set_utc((rtc.utc() + datetime.timedelta(seconds=seconds)).timetuple()[:6])
+        if powered:
+            terminal.power_on()
+
     def _after_slice(self, _terminal: Terminal) -> None:
         self.backend.look()
 
 
-def serial_hint(terminal: Terminal) -> str:
+def serial_mode(terminal: Terminal) -> str:
     """How a person reaches the serial port now: mpremote waits for ever on a terminal that sells."""
-    path = terminal.serial_path
     if not terminal.powered:
-        return "switched off"
-    if terminal.alive:
-        return f".venv/bin/python -m serial.tools.miniterm -e {path}, then help; maintenance leads to the Python prompt"
-    return f"at the Python prompt: .venv/bin/mpremote connect {path}"
+        return "off"
+    return "selling" if terminal.alive else "prompt"
 
 
 class LiveBackend:
     """What the page shows and moves (tools.sim.panel.server.Backend)."""
 
-    def __init__(self, stage: LiveStage) -> None:
+    def __init__(self, stage: LiveStage, live: LiveTerminal) -> None:
         self._stage = stage
+        self._hands = Hands(stage, live)
+        self._tap = TapMeter(stage.terminal)
         self._lock = threading.Lock()
         self._frame = bytes(1024)
         self._near: dict[str, Any] = {}
         self._tones: list[tuple[int, int]] = []
         self._heard = 0
-        self._books: dict[str, Any] = {"ledger": [], "journal": {}, "messages": []}
+        self._books: dict[str, Any] = {"ledger": [], "journal": {}, "flash": {}, "messages": []}
         self._books_at = 0.0
-        self._flash_ops = -1
+        self._flash: tuple[int, bytes, list[int], dict[int, str]] | None = None
+        self._flash_at, self._flash_ops = 0.0, -1
         self.look()
 
     # --- on the terminal's thread -------------------------------------------------------------------------------------
@@ -89,6 +105,12 @@ class LiveBackend:
         terminal, board = stage.terminal, stage.terminal.board
         frame = terminal.screen() if terminal.powered else bytes(1024)
         heard = board.buzzer.heard
+        cards = [
+            {"name": c.name, "label": c.label, "kind": c.kind, "on": stage.cards[c.name] in board.field.cards}
+            for c in stage.start.cards.values()
+        ]
+        self._tap.look([card["name"] for card in cards if card["on"]])
+        self._copy_flash()
         with self._lock:
             self._tones += [(at_us // 1000, hz) for at_us, hz in heard[self._heard :]]
             self._heard = len(heard)
@@ -99,20 +121,31 @@ class LiveBackend:
                 powered=terminal.powered,
                 net=terminal.network.cable_up,
                 paper=board.printer.paper,
+                plugged=board.printer.plugged,
                 leds=dict(board.leds.lit),
-                cards=[
-                    {"name": c.name, "label": c.label, "kind": c.kind, "on": stage.cards[c.name] in board.field.cards}
-                    for c in stage.start.cards.values()
-                ],
+                cards=cards,
+                tap={"cards": list(self._tap.cards), **self._tap.figures()},
+                utc=stage.now_utc(),
                 receipts=[list(lines) for lines in board.printer.receipts[-_RECEIPTS:]],
+                printed=len(board.printer.receipts),
                 serial=terminal.serial_output()[-_SERIAL_CHARACTERS:],
-                serial_path=terminal.serial_path,
-                serial_hint=serial_hint(terminal),
+                port={"path": terminal.serial_path, "mode": serial_mode(terminal)},
                 cut_in=terminal.nor.cut_in if terminal.powered else 0,
+                cut_at=stage.cut_asked if terminal.nor.off and not terminal.powered else 0,
                 replaced=stage.replaced,
+                fault=stage.fault if stage.switch.faults.pending() else "",
             )
 
-    # --- on the server's thread ---------------------------------------------------------------------------------------
+    def _copy_flash(self) -> None:
+        """Between two slices no operation is half done; the copy is looked at on another thread."""
+        nor, now = self._stage.terminal.nor, time.monotonic()
+        if nor.ops != self._flash_ops and now - self._flash_at > _BOOKS_EVERY_S:
+            self._flash_at, self._flash_ops = now, nor.ops
+            copy = (nor.ops, bytes(nor.image), list(nor.wear), dict(nor.bad_blocks))
+            with self._lock:
+                self._flash = copy
+
+    # --- on the server's threads --------------------------------------------------------------------------------------
 
     def screen(self) -> bytes:
         with self._lock:
@@ -122,6 +155,12 @@ class LiveBackend:
         with self._lock:
             tones, self._tones = self._tones, []
         return tones
+
+    def receipt_png(self, number: int) -> bytes:
+        """The picture of a receipt that was cut off; they count from 1. Raises IndexError."""
+        if number < 1:
+            raise IndexError(number)
+        return self._stage.terminal.board.printer.receipt_png(number - 1)
 
     def state(self) -> dict[str, Any]:
         if time.monotonic() - self._books_at > _BOOKS_EVERY_S:
@@ -137,86 +176,19 @@ class LiveBackend:
             {"member": name, "opening": opening.get(name, 0), "points": points}
             for name, points in stage.ledger().items()
         ]
-        books: dict[str, Any] = {
-            "ledger": ledger,
-            "messages": [readable(entry) for entry in stage.switch.log.entries()[-_MESSAGES:]],
-        }
-        if stage.terminal.nor.ops != self._flash_ops:
-            self._flash_ops = stage.terminal.nor.ops
-            books["journal"] = {"waiting": (counts := stage.journal())["pending"], "rejected": counts["dead"]}
+        entries = stage.switch.log.entries()[-_MESSAGES:]
+        books: dict[str, Any] = {"ledger": ledger, "messages": [message_view(entry) for entry in entries]}
+        with self._lock:
+            flash, self._flash = self._flash, None
+        if flash is not None:
+            _, image, wear, bad = flash
+            nor = Nor(len(image))
+            nor.image[:] = image
+            books["journal"] = journal_view(nor, stage.terminal)
+            books["flash"] = flash_map(image, wear, bad, stage.terminal.layout)
         with self._lock:
             self._books.update(books)
 
-    def do(self, command: dict[str, Any]) -> None:
-        """What a hand does; see panel.js. Raises ValueError or KeyError for what cannot be done."""
-        stage, what = self._stage, command["do"]
-        assert stage.live is not None
-        if stage.live.failure is not None:
-            raise ValueError(f"the terminal has stopped: {stage.live.failure}")
-        if what == "press":
-            self._press(command["key"])
-        elif what in ("lay", "remove"):
-            name = command["card"]
-            if name not in stage.cards:
-                raise ValueError(f"no card {name}")
-            stage.live.post(lambda _: stage.lay(name) if what == "lay" else stage.remove(name))
-        elif what == "net":
-            up = bool(command["up"])
-            stage.live.post(lambda _: stage.net(up))
-        elif what == "power":
-            stage.live.post(Terminal.power_on if command["on"] else Terminal.power_off)
-        elif what == "reset":
-            stage.live.post(Terminal.reset)
-        elif what == "cut":
-            n, torn = int(command["op"]), str(command.get("torn") or "")
-            if n < 1:
-                raise ValueError("the next operation is number 1")
-            if not stage.terminal.powered:
-                raise ValueError("the power is off; switch it on first")
-            stage.live.call(lambda _: stage.cut_at(n, torn or None))
-        elif what == "printer":
-            act = command["what"]
-            if act not in ("plug", "unplug", "paper-in", "paper-out"):
-                raise ValueError("what of the printer?")
-            stage.live.post(lambda _: stage.printer(act))
-        elif what == "switch":
-            fault = command["fault"]
-            if fault and fault not in (*FAULTS, _REPLACED):
-                raise ValueError(f"no fault {fault}")
-            stage.live.post(lambda _: self._fault(fault))
-        else:
-            raise ValueError(f"nothing is called {what}")
-
-    def _press(self, key: str) -> None:
-        if key not in KEY_NAMES:
-            raise ValueError(f"no key {key}")
-        # The whole press passes before the next command, so that fast fingers do not become two keys at once.
-        assert self._stage.live is not None
-        self._stage.live.post(lambda terminal: _press(terminal, key))
-
-    def _fault(self, fault: str) -> None:
-        if fault == _REPLACED:
-            self._stage.switch_replaced()
-        elif fault:
-            self._stage.switch_fault(fault, 1, "0200", "51", _LATE_MS)
-        else:
-            self._stage.switch_normal()
-
-
-def _press(terminal: Terminal, key: str) -> None:
-    terminal.key_down(key)
-    terminal.run(KEY_HELD_MS)
-    terminal.key_up(key)
-    terminal.run(KEY_HELD_MS // 2)
-
-
-def readable(entry: Entry) -> str:
-    """A message on one line."""
-    if entry.direction == NOTE:
-        return f"· {entry.note}"
-    arrow = ">" if entry.direction == IN else "<"
-    fields = " ".join(
-        f"{de}={value.strip()}" for de, value in entry.fields.items() if de in ("3", "4", "11", "37", "39", "38")
-    )
-    tags = " ".join(f"{name}={value}" for name, value in entry.tags.items())
-    return f"{arrow} {entry.mti} {fields} {tags} {entry.note}".strip()
+    def do(self, command: Command) -> None:
+        """What a hand does (tools.sim.panel.hands)."""
+        self._hands.do(command)

@@ -1,8 +1,8 @@
 """The panel's web server: one page, one websocket. Knows no chip and no switch: a backend says what is and does it.
 
 Screen frames go out as 1024 binary bytes (SSD1306 pages), everything else as JSON: {"state": {...}} with what changed,
-{"tones": [[ms, hz], ...]}, {"error": text}. Hands come in as {"do": ..., ...}. Listens on 127.0.0.1 and answers only
-pages it served itself, so no other site in the same browser can press a key.
+{"tones": [[ms, hz], ...]}, {"error": {"code": ..., "value": ...}}. Hands come in as {"do": ..., ...}. Listens on
+127.0.0.1 and answers only pages it served itself, so no other site in the same browser can press a key.
 """
 
 from __future__ import annotations
@@ -15,18 +15,23 @@ from typing import Any, Protocol
 
 from aiohttp import WSMsgType, web
 
+from tools.sim.panel.errors import PanelError
+
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8087
 FRAME_MS = 40
 STATE_MS = 160
-_PAGE = Path(__file__).parent
-_FILES = {
-    "/": ("index.html", "text/html"),
-    "/panel.css": ("panel.css", "text/css"),
-    "/panel.js": ("panel.js", "text/javascript"),
+PAGE = Path(__file__).parent / "page"
+_KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".woff2": "font/woff2",
 }
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws:; img-src data:"
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -39,8 +44,12 @@ class Backend(Protocol):
         """(milliseconds, hertz) since the last call; 0 Hz is silence."""
         ...
 
+    def receipt_png(self, number: int) -> bytes:
+        """The picture of a printed receipt, from 1 on. Raises IndexError when there is none."""
+        ...
+
     def do(self, command: dict[str, Any]) -> None:
-        """One thing a hand does. Raises ValueError with a text for the person."""
+        """One thing a hand does. Raises PanelError with a code the page has a sentence for."""
         ...
 
 
@@ -61,8 +70,11 @@ class Panel:
         listener = _listen(port, exact)
         self.port = listener.getsockname()[1]
         app = web.Application()
-        for path in _FILES:
-            app.router.add_get(path, self._file)
+        app.router.add_get("/", self._file)
+        for file in PAGE.iterdir():
+            if file.suffix in _KINDS:
+                app.router.add_get(f"/{file.name}", self._file)
+        app.router.add_get(r"/receipt-{number:[0-9]{1,6}}.png", self._receipt)
         app.router.add_get("/ws", self._socket)
         runner = self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await runner.setup()
@@ -83,9 +95,19 @@ class Panel:
 
     async def _file(self, request: web.Request) -> web.Response:
         self._check_host(request)
-        name, kind = _FILES[request.path]
+        file = PAGE / (request.path[1:] or "index.html")
+        kind = _KINDS[file.suffix]
         headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        return web.Response(body=(_PAGE / name).read_bytes(), content_type=kind, charset="utf-8", headers=headers)
+        charset = None if file.suffix == ".woff2" else "utf-8"
+        return web.Response(body=file.read_bytes(), content_type=kind, charset=charset, headers=headers)
+
+    async def _receipt(self, request: web.Request) -> web.Response:
+        self._check_host(request)
+        try:
+            picture = await asyncio.to_thread(self._backend.receipt_png, int(request.match_info["number"]))
+        except IndexError as error:
+            raise web.HTTPNotFound(text="no such receipt") from error
+        return web.Response(body=picture, content_type="image/png", headers={"Cache-Control": "no-store"})
 
     def _check_host(self, request: web.Request) -> None:
         """A name that some other site points here (DNS rebinding) is not ours."""
@@ -99,24 +121,33 @@ class Panel:
         page = web.WebSocketResponse(heartbeat=20, max_msg_size=4096)
         await page.prepare(request)
         await page.send_bytes(self._backend.screen())
-        await page.send_json({"state": self._backend.state()})
+        await page.send_json({"state": await asyncio.to_thread(self._backend.state)})
         self._pages.add(page)
+        held: set[str] = set()
         try:
             async for message in page:
                 if message.type == WSMsgType.TEXT:
-                    await self._hand(page, message.data)
+                    await self._hand(page, message.data, held)
         finally:
             self._pages.discard(page)
+            for key in held:  # the page went away with a finger on a key
+                self._backend.do({"do": "up", "key": key})
         return page
 
-    async def _hand(self, page: web.WebSocketResponse, text: str) -> None:
+    async def _hand(self, page: web.WebSocketResponse, text: str, held: set[str]) -> None:
         try:
             command = json.loads(text)
             if not isinstance(command, dict) or "do" not in command:
-                raise ValueError('a command is {"do": ...}')
+                raise PanelError("unknown")
             self._backend.do(command)
-        except (ValueError, KeyError, TypeError) as error:
-            await page.send_json({"error": f"cannot do that: {error}"})
+            if command["do"] == "down":
+                held.add(command["key"])
+            elif command["do"] == "up":
+                held.discard(command["key"])
+        except PanelError as error:
+            await page.send_json({"error": {"code": error.code, "value": error.value}})
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            await page.send_json({"error": {"code": "unknown", "value": ""}})
 
     # --- what changed -------------------------------------------------------------------------------------------------
 
@@ -135,7 +166,7 @@ class Panel:
                 await self._push_state()
 
     async def _push_state(self) -> None:
-        state = self._backend.state()
+        state = await asyncio.to_thread(self._backend.state)
         changed = {name: value for name, value in state.items() if self._state.get(name) != value}
         self._state = state
         if changed:
