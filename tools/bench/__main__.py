@@ -56,10 +56,40 @@ def _terminal() -> Iterable[report.Row]:
     return terminal_costs.rows()
 
 
+def _typing() -> Iterable[report.Row]:
+    from tools.bench import typing_costs
+
+    return typing_costs.rows()
+
+
+def _boot() -> Iterable[report.Row]:
+    from tools.bench import boot_costs
+
+    return boot_costs.rows()
+
+
+def _update() -> Iterable[report.Row]:
+    from tools.bench import update_costs
+
+    return update_costs.rows()
+
+
 def _heap() -> Iterable[report.Row]:
     from tools.bench import heap_budget
 
     return heap_budget.rows()
+
+
+def _console() -> Iterable[report.Row]:
+    from tools.bench import console_costs
+
+    return console_costs.rows()
+
+
+def _typeface() -> Iterable[report.Row]:
+    from tools.bench import typeface
+
+    return typeface.rows()
 
 
 def _switch() -> Iterable[report.Row]:
@@ -74,7 +104,12 @@ PARTS: dict[str, Callable[[], Iterable[report.Row]]] = {
     "rivals": _rivals,
     "link": _link,
     "terminal": _terminal,
+    "typing": _typing,
+    "console": _console,
+    "boot": _boot,
+    "update": _update,
     "heap": _heap,
+    "type": _typeface,
     "switch": _switch,
 }
 

@@ -26,9 +26,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mpremote.romfs import VfsRomWriter
-
 from tools.bench.loaded import loaded
+from tools.firmware.romfs import rom_image
 from tools.sim import image
 
 # Modules of the runtime are there before ours, as they are frozen or in C on a board.
@@ -56,7 +55,8 @@ for name in names:
 made, size = [], 0
 for name in names:
     with open({tree!r} + "/" + name.replace(".", "/") + ".py") as file:
-        body = compile(file.read(), name, "exec")
+        text = file.read().replace("\\nTYPE_CHECKING = False\\n", "\\n\\n").replace("if TYPE_CHECKING:\\n", "if 0:\\n")
+    body = compile(text, name, "exec")
     gc.collect()
     before = gc.mem_alloc()
     made.append({{"__name__": name}})
@@ -89,23 +89,6 @@ def _run(program: str) -> Any:
     return json.loads(done.stdout)
 
 
-def _rom_image(files: dict[str, bytes]) -> bytes:
-    writer = VfsRomWriter()
-    folders: list[str] = []
-    for name, content in sorted(files.items(), key=lambda item: item[0].split("/")):
-        *path, file = name.split("/")
-        while folders != path[: len(folders)]:
-            folders.pop()
-            writer.closedir()
-        for folder in path[len(folders) :]:
-            folders.append(folder)
-            writer.opendir(folder)
-        writer.mkfile(file, content)
-    for _ in folders:
-        writer.closedir()
-    return bytes(writer.finalise())
-
-
 def measured(files: dict[str, bytes], names: Sequence[str]) -> list[Module]:
     """These modules, imported in this order from these .mpy files."""
     with TemporaryDirectory() as folder:
@@ -113,7 +96,7 @@ def measured(files: dict[str, bytes], names: Sequence[str]) -> list[Module]:
         for name, content in files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(content)
-        rom.write_bytes(_rom_image(files))
+        rom.write_bytes(rom_image(files))
         in_heap, in_rom = _measure(place, names, rom=False), _measure(rom, names, rom=True)
     sizes = (len(files[f"{name.replace('.', '/')}.mpy"]) for name in names)
     return [Module(name, size, a - b, b) for name, size, a, b in zip(names, sizes, in_heap, in_rom, strict=True)]
@@ -121,7 +104,7 @@ def measured(files: dict[str, bytes], names: Sequence[str]) -> list[Module]:
 
 def modules(board: str) -> list[Module]:
     """All that the product loads on this board."""
-    staged = image.compiled_modules(image.REPOSITORY)
+    staged = image.compiled_modules(image.REPOSITORY, board)
     files = {name: data for name, data in staged.items() if name.endswith(".mpy")}
     return measured(files, loaded(board))
 

@@ -1,6 +1,6 @@
 """Rows of the reader: bus transactions, modelled milliseconds, air and overhead ratios, heap; beside foreign drivers.
 
-Limits are the fewest transactions the chip allows (ARCHITECTURE.md section 9) and the air time of ISO 14443-3. Peers
+Limits are the fewest transactions the chip allows (ARCHITECTURE.md section 11) and the air time of ISO 14443-3. Peers
 are the foreign drivers of `tools.peers`, measured in the same run on the same chip model. None can do the whole of two
 operations; then what the best of them does of it stands there and says so: a 7-byte UID is read without its last
 SELECT, and four blocks of a Classic card take the place of 16 pages.

@@ -1,7 +1,7 @@
 """What is measured is put beside the physical limit, the best peer and our target; as a table and as build/bench.json.
 
 `met` is null where no target stands. A target is a number that must not be exceeded unless the row says `at_least`.
-The keys are relied on from outside (ARCHITECTURE.md section 7).
+The keys are relied on from outside (ARCHITECTURE.md section 9).
 """
 
 from __future__ import annotations

@@ -6,11 +6,13 @@ whose old text is gone, whose test is not green without it, or whose test stays 
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -41,8 +43,25 @@ def copy_tree(target: Path) -> None:
 
 def run_test(tree: Path, test: str) -> subprocess.CompletedProcess[str]:
     """Run one pytest selection in a tree."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:randomly", *test.split()]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:randomly", *shlex.split(test)]
     return subprocess.run(command, check=False, cwd=tree, capture_output=True, text=True, timeout=TEST_TIMEOUT_S)
+
+
+def unbroken(tests: Iterable[str]) -> list[str]:
+    """What has to be green before anything is broken: all that is named of a file, in as few runs as can be."""
+    named = set(tests)
+    words: dict[str, set[str]] = {}
+    runs = set()
+    for test in named:
+        selected, _, word = test.partition(" -k ")
+        whole = selected.split("::")[0]
+        if test != whole and whole in named:
+            continue
+        if word.isidentifier():
+            words.setdefault(selected, set()).add(word)
+        else:
+            runs.add(test)
+    return sorted(runs | {f"{path} -k '{' or '.join(sorted(found))}'" for path, found in words.items()})
 
 
 def verdict(tree: Path, mutant: dict[str, Any]) -> str:
@@ -103,9 +122,9 @@ def main(names: tuple[str, ...], jobs: int) -> None:
 
         survived = 0
         with ThreadPoolExecutor(jobs) as pool:
-            for green in pool.map(unmutated, sorted({mutant["test"].split()[0] for mutant in chosen})):
+            for green in pool.map(unmutated, unbroken(mutant["test"] for mutant in chosen)):
                 if green.returncode != 0:
-                    console.print(green.stdout[-3000:], markup=False)
+                    console.print(green.args[-3:], green.stdout[-3000:], markup=False)
                     console.print("[red]the named tests are not green without any mutation; mend that first[/red]")
                     sys.exit(1)
             for mutant, said in zip(chosen, pool.map(judge, chosen), strict=True):

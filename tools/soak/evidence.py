@@ -77,6 +77,7 @@ class Evidence:
     scripted: set[tuple[str, int, str]] = field(default_factory=set)  # refusals that the weather made
     lost: list[Lost] = field(default_factory=list)
     excused: dict[tuple[str, str], str] = field(default_factory=dict)  # (terminal, RRN): why it may be missing
+    voided: set[tuple[str, str]] = field(default_factory=set)  # (terminal, RRN): taken back before it was sent
     dead: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)  # (terminal, RRN): SEQ, its code
     pending: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # at the end: SEQ, original
     open: dict[str, list[int]] = field(default_factory=dict)  # at the end: intents without an answer

@@ -9,12 +9,13 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 
-from firmware.screen.lines import BIG, HINT, TITLE
+from firmware.screen.lines import BETWEEN, BIG, ELSE, HINT, TITLE
 from tools.soak.evidence import Figure, Shown
 
 READY, AMOUNT, TAP, WAIT, POINTS, CONFIRM, AGAIN = "ready", "amount", "tap", "wait", "points", "confirm", "again"
 OUTCOME, RECALL, BALANCE, ERROR, MENU, OTHER, DARK = "outcome", "recall", "balance", "error", "menu", "other", "dark"
 BATCH = "batch"
+UNDO = "undo"
 ENDS = (OUTCOME, RECALL, BALANCE, ERROR, BATCH)
 
 _TITLES = {
@@ -23,6 +24,9 @@ _TITLES = {
     "SAME SALE AGAIN?": AGAIN,
     "END SHIFT?": CONFIRM,
     "MENU": MENU,
+    "UNDO AND FIND": UNDO,
+    "VOID?": CONFIRM,
+    "LAST VOID": RECALL,
     "LAST SALE": RECALL,
     "LAST USE": RECALL,
 }
@@ -54,11 +58,35 @@ class Eyes:
         self.busy = 0  # screens that were not the idle one
         self.changed = asyncio.Event()
 
+    def dark(self) -> bool:
+        """Whether the display does not answer."""
+        return False
+
+    def reaches(self) -> bool:
+        """Whether the display takes what is sent."""
+        return True
+
+    def folds(self, _lines: Lines) -> int:
+        """All of it is seen at once."""
+        return 1
+
+    def turn(self, _pages: int) -> None:
+        """There is but one page."""
+
+    def fits(self, _text: str) -> bool:
+        """Rows are as long as it takes."""
+        return True
+
+    def unread(self) -> bool:
+        """Whether there is a page that was not shown."""
+        return False
+
     def draw(self, lines: Lines) -> None:
         """What the firmware shows."""
-        if list(lines) == self.lines:
+        read = [(role, text.split(ELSE)[0].replace(BETWEEN, " ")) for role, text in lines]
+        if read == self.lines:
             return
-        self.lines, self.since_us = list(lines), self._now_us()
+        self.lines, self.since_us = read, self._now_us()
         self.before, self.kind = self.kind, _kind(self.lines)
         self.busy += self.kind != READY
         self.changed.set()
@@ -94,6 +122,13 @@ class Eyes:
         if points is None:
             return None
         return Shown(self.since_us, terminal, rrn, word, number(points[2]), points[1] is not None, self.kind == RECALL)
+
+    def voided_here(self) -> str:
+        """The reference of what was taken back before it was sent, when the screen says so, or ""."""
+        texts = self.texts()
+        if self.kind not in (OUTCOME, RECALL) or "VOIDED" not in texts or "nothing booked" not in texts:
+            return ""
+        return next((found[1] for text in texts if (found := _REF.match(text))), "")
 
     def figure(self, terminal: str, uid: str) -> Figure | None:
         """The balance that stands there, or None; `uid` is the card the story is about."""

@@ -108,17 +108,29 @@ class Battery:
 
 
 class Paper:
-    """A printer that is always ready; `lines` are of the newest receipt."""
+    """A printer that is always ready; nobody keeps what it prints."""
+
+    heard = True
 
     def ready(self) -> bool:
         """There is paper."""
         return True
 
-    def line(self, text: str) -> None:
-        """Nobody keeps it."""
+    def busy(self, whole: bool = False) -> bool:
+        """It is quick."""
+        return False
+
+    def line(self, text: str, size: int = 0, place: int = 0) -> None:
+        """Text."""
+
+    def band(self, width: int, dots: bytearray) -> None:
+        """A picture."""
+
+    def qr(self, text: str) -> None:
+        """A code."""
 
     def cut(self) -> None:
-        """Nor this."""
+        """Its end."""
 
 
 class Still:
@@ -144,3 +156,5 @@ class _Remembered:
         self.error = functools.cache(text.error)
         self.get = functools.cache(text.get)
         self.age = text.age
+        self.day, self.short_day = text.day, text.short_day
+        self.money, self.language, self.rtl, self.use = text.money, text.language, text.rtl, text.use

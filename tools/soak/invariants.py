@@ -17,6 +17,7 @@ from tools.soak.weather import UNDECIDED
 
 LONGEST_WAIT_US = 6_700_000  # the time-out of an answer, and what flash and screen may take beside it
 REDEEM_WAIT_US = 24_000_000  # asked twice, the line made anew before each: only where offline is worth a try
+SETTLING_US = 5_200_000  # before a void: what is on its way to the switch may get there
 CARD_BLOCKED = ("41", "43")
 _SHIFT = "END OF SHIFT"
 _FRESH_US = 65_000_000  # "confirmed" is said of a figure less than a minute old
@@ -34,7 +35,9 @@ class End:
         self.accounts = ledger.accounts()
         self.rows = ledger.transactions()
         self.members = {row.id: row.name for row in ledger.members()}
-        self.undone = {row.original_id for row in self.rows if row.original_id is not None and row.rc == APPROVED}
+        taken_back = [row for row in self.rows if row.original_id is not None and row.rc == APPROVED]
+        self.undone = {row.original_id for row in taken_back if row.verb == REVERSAL}  # a void counts beside its sale
+        self.taken_back = {row.original_id for row in taken_back}
         self.value: dict[tuple[str, str], list[TransactionRow]] = defaultdict(list)
         for row in self.rows:
             if row.terminal_id is not None and row.verb in (ACCRUAL, REDEMPTION):
@@ -72,9 +75,11 @@ def approved_is_posted_once(end: End) -> Iterator[str]:
             yield f"{what}: posted {len(rows)} times"
         elif rows and rows[0].points != shown.points:
             yield f"{what}: booked {rows[0].points:+}"
+        elif rows and (terminal, rrn) in end.evidence.voided:
+            yield f"{what}: posted, and voided before it was sent"
         elif rows and letter is not None:
             yield f"{what}: posted, and a dead letter ({letter[1]})"
-        elif not rows and letter is None and (terminal, rrn) not in end.evidence.excused:
+        elif not rows and letter is None and (terminal, rrn) not in {*end.evidence.excused, *end.evidence.voided}:
             yield f"{what}: not posted and no dead letter"
         elif letter is not None and shown.word == "EARNED":
             yield f"{what}: the switch had approved it, and it is a dead letter"
@@ -160,7 +165,8 @@ def nobody_is_overdrawn(end: End) -> Iterator[str]:
     for name, points in end.balances.items():
         if points >= 0:
             continue
-        undone = [row for row in end.rows if row.id in end.undone and row.verb == ACCRUAL and row.member_id is not None]
+        sales = [row for row in end.rows if row.verb == ACCRUAL and row.member_id is not None]
+        undone = [row for row in sales if row.id in end.taken_back]
         if any(end.members[row.member_id or 0] == name for row in undone):
             end.evidence.counts["member below zero after an undone sale"] += 1
         else:
@@ -172,7 +178,8 @@ def waits_are_bounded(end: End) -> Iterator[str]:
     for story, waited_us in end.evidence.longest_wait_us.items():
         if story.startswith(_SHIFT):  # CANCEL ends it at any time
             continue
-        if waited_us > (REDEEM_WAIT_US if story.startswith("REDEEM") else LONGEST_WAIT_US):
+        longest_us = REDEEM_WAIT_US if story.startswith("REDEEM") else LONGEST_WAIT_US
+        if waited_us > longest_us + (SETTLING_US if story.startswith("VOID") else 0):
             yield f"{story}: a person waited {waited_us / 1e6:.1f} s for the switch"
     for (terminal, task), gap_us in end.evidence.beats.items():
         if task in VITAL and gap_us > VITAL[task] * 1000:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
 from tools.sim.chips.nor import PowerCut
-from tools.soak.person import ALL, BALANCE, REDEEM, SALE, SEND, SHIFT, Errand, Person
+from tools.soak.person import ALL, BALANCE, REDEEM, SALE, SEND, SHIFT, VOID, Errand, Person
 from tools.soak.terminal import Settings, Terminal
 from tools.soak.timeline import LONGEST_STRETCH_MS
 
@@ -160,7 +160,7 @@ class Life:
 
     def _errand(self) -> Errand:
         chance = self.chance
-        verb = chance.choices((SALE, REDEEM, BALANCE, SEND, SHIFT), (60, 23, 11, 2, 4))[0]
+        verb = chance.choices((SALE, REDEEM, BALANCE, SEND, SHIFT, VOID), (57, 22, 11, 2, 4, 4))[0]
         amount = chance.choice(_AMOUNTS) + chance.choice((0, 0, 500))
         card = chance.choice(self.world.cards)
         return Errand(

@@ -16,8 +16,9 @@ from firmware.screen import keys as key
 from tools.soak import eyes
 from tools.soak.terminal import Terminal
 
-SALE, REDEEM, BALANCE, SEND, SHIFT = "sale", "redeem", "balance", "send", "shift"
+SALE, REDEEM, BALANCE, SEND, SHIFT, VOID = "sale", "redeem", "balance", "send", "shift", "void"
 _DIGITS = {digit: index for digit, index in zip("1234567890", (4, 5, 6, 8, 9, 10, 12, 13, 14, 17), strict=True)}
+_ITEM = {SHIFT: "5", SEND: "2", VOID: "7"}  # of the menu
 ALL = -1
 _STANDING = (*eyes.ENDS, eyes.AMOUNT, eyes.MENU)
 _STEPS = 60
@@ -52,7 +53,8 @@ class Person:
         terminal = self._terminal
         if not await self._ready():
             return ""
-        terminal.story = errand.card.uid.hex().upper()
+        last = terminal.journal.last() if errand.verb == VOID else None  # whose card it was says the paper
+        terminal.story = (last.transaction.uid if last is not None else errand.card.uid).hex().upper()
         idle = terminal.eyes.busy
         await self._begin(errand)
         for _ in range(_STEPS):
@@ -95,7 +97,7 @@ class Person:
             hands.press(key.CANCEL if errand.cancels else key.OK)
         elif errand.verb == REDEEM:
             hands.press(key.REDEEM)
-        elif errand.verb in (SEND, SHIFT):
+        elif errand.verb in (SEND, SHIFT, VOID):
             hands.press(key.MENU)
         elif self._chance.random() < 0.5:
             hands.press(key.BALANCE)
@@ -126,9 +128,11 @@ class Person:
             sure = not errand.cancels if kind == eyes.CONFIRM else errand.again
             hands.press(key.OK if sure else key.CANCEL)
         elif kind == eyes.MENU:
-            hands.press(_DIGITS["5" if errand.verb == SHIFT else "2"])
+            hands.press(_DIGITS[_ITEM[errand.verb]])
             if errand.verb == SEND:
                 hands.press(key.CANCEL)
+        elif kind == eyes.UNDO:
+            hands.press(_DIGITS["1"])
         elif kind == eyes.AMOUNT and errand.verb != SALE:
             hands.press(key.CANCEL)
 

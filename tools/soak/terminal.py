@@ -28,6 +28,8 @@ from firmware.loyalty.allowances import Allowances
 from firmware.loyalty.offline import OfflinePolicy, Spending
 from firmware.loyalty.rules import Rules
 from firmware.receipt.content import Shop
+from firmware.receipt.lines import Form
+from firmware.receipt.spool import Spool
 from firmware.screen.panel import Panel, Times
 from firmware.screen.signals import Signals
 from firmware.service.housekeeping import Housekeeping, Quiet
@@ -262,7 +264,7 @@ class Terminal:
             self.journal, self.members, self.session, self.clock, rules, policy, self.forward, log, allowances
         )
         shop = Shop("Soak", MERCHANT, self.name)
-        teller = Teller(panel, Paper(), shop, log)
+        teller = Teller(panel, Spool(Paper(), log, Form()), shop, log)
         limits = Limits(settings.max_amount, settings.again_within_s)
         self.desk = Desk(
             Counter(panel, self.books, self.session, self.journal, self.clock, teller, shop, limits, log, self)
@@ -288,6 +290,12 @@ class Terminal:
         )
         return spending, allowances
 
+    chosen = b"en\x03\x00"
+
+    def choose(self, choice: bytes) -> None:
+        """The office of the counter: language, brightness and sounds, which nobody here changes."""
+        raise AssertionError(choice)
+
     def letters(self) -> Letters:
         """The office of the counter: what the switch refused for good."""
         letters = Letters(self.journal, self.session, self._messages, self.clock, self.log, self.members.put)
@@ -306,6 +314,9 @@ class Terminal:
     def rights(self) -> NoReturn:
         """Nobody here has any right to resolve them."""
         raise Cancelled()
+
+    def statements(self) -> NoReturn:
+        raise AssertionError("nobody here asks for a statement")
 
     async def _run(self) -> None:
         enter(self.pace)

@@ -125,6 +125,8 @@ class World:
         shown = seen.shown(terminal.name)
         if shown is not None:
             self.evidence.shown.append(shown)
+        if seen.voided_here():
+            self.evidence.voided.add((terminal.name, seen.voided_here()))
         figure = seen.figure(terminal.name, terminal.story)
         if figure is not None:
             self.evidence.figures.append(figure)
