@@ -1,9 +1,7 @@
 import pytest
 
-from drivers import escpos
 from drivers.buzzer import Buzzer
 from drivers.ds3231 import DS3231
-from drivers.escpos import EscPos
 from drivers.keypad import Keypad
 from drivers.leds import Leds
 from tools.sim import onhost
@@ -15,7 +13,6 @@ from tools.sim.clock import SimClock
 def board(monkeypatch: pytest.MonkeyPatch) -> SimBoard:
     clock = SimClock(1_000_000)
     monkeypatch.setattr(onhost, "ticks_source", lambda: clock.now_us)
-    monkeypatch.setattr(escpos, "sleep_ms", lambda ms: clock.advance(ms * 1000))
     return SimBoard("s3", clock)
 
 
@@ -61,6 +58,21 @@ def test_two_keys_of_one_moment_are_both_reported(board: SimBoard, keypad: Keypa
     board.keypad.press(0)
     board.keypad.press(7)
     assert sorted(scans(board, keypad, 100)) == [0, 7]
+
+
+def test_the_keys_of_a_rolling_hand_come_in_their_order_when_scans_are_late(board: SimBoard, keypad: Keypad) -> None:
+    board.keypad.press(5)
+    assert scans(board, keypad, 45, every_ms=45) == []  # the flash held the processor
+    board.clock.advance(10_000)
+    board.keypad.press(4)  # before 5 was seen twice; a matrix is read from its lower end
+    assert scans(board, keypad, 45, every_ms=15) == [5, 4]
+    board.keypad.release(5)
+    assert scans(board, keypad, 15, every_ms=15) == []
+    board.keypad.press(6)
+    assert scans(board, keypad, 15, every_ms=15) == []
+    board.keypad.release(4)
+    assert scans(board, keypad, 15, every_ms=15) == [6]
+    assert not keypad.is_down(5)
 
 
 def test_three_keys_of_a_rectangle_raise_no_ghost(board: SimBoard, keypad: Keypad) -> None:
@@ -132,59 +144,3 @@ class GarbageClock:
 def test_registers_that_are_no_time_are_an_os_error() -> None:
     with pytest.raises(OSError):
         DS3231(GarbageClock()).read()
-
-
-# --- printer ----------------------------------------------------------------------------------------------------------
-
-
-def test_lines_and_cut_arrive_as_printed(board: SimBoard) -> None:
-    printer = EscPos(board.uart())
-    assert printer.ready()
-    printer.line("Vafa  1,250")
-    printer.line("")
-    printer.line("caf\u00e9")
-    printer.cut()
-    board.clock.advance(100_000)
-    assert board.printer.receipts == [["Vafa  1,250", "", "caf?"]]
-    assert not board.printer.unknown
-
-
-def test_a_printer_without_paper_is_not_ready_and_says_so_again_when_it_has_some(board: SimBoard) -> None:
-    printer = EscPos(board.uart())
-    board.printer.paper = False
-    assert not printer.ready()
-    board.printer.load_paper()
-    assert printer.ready()
-
-
-def test_asking_an_unplugged_printer_ends_within_its_bound(board: SimBoard) -> None:
-    board.printer.plugged = False
-    before = board.clock.now_us
-    assert not EscPos(board.uart()).ready()
-    assert board.clock.now_us - before < 70_000
-
-
-class SlowUart:
-    """Takes four bytes at a time and hears nothing."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-
-    def write(self, data: bytes) -> int:
-        self.sent += bytes(data[:4])
-        return min(4, len(data))
-
-    def any(self) -> int:
-        return 0
-
-
-def test_what_the_uart_does_not_take_is_held_in_order_and_bounded() -> None:
-    uart = SlowUart()
-    printer = EscPos(uart)
-    printer.line("abcdefgh")
-    for _ in range(10):
-        printer._send(b"")
-    assert uart.sent == b"\x1b@\x1bt\x00abcdefgh\n"
-    with pytest.raises(OSError):
-        for _ in range(1000):
-            printer.line("x" * 40)

@@ -47,15 +47,20 @@ def test_changes_on_several_pages_and_at_the_edges_arrive(board: SimBoard, displ
         assert board.oled.glass() == bytes(display.buffer)
 
 
-def test_after_a_missing_acknowledge_the_next_show_sends_everything(board: SimBoard, display: SSD1306) -> None:
+def test_after_a_missing_acknowledge_the_next_show_sets_it_up_anew_and_sends_everything(
+    board: SimBoard, display: SSD1306
+) -> None:
     board.oled.connected = False
+    with pytest.raises(OSError):
+        display.contrast(9)
     display.buffer[0] = 1
     with pytest.raises(OSError):
         display.show()
     board.oled.power_on()
     board.oled.connected = True
-    display.init()
+    display.show()
     assert board.oled.glass() == bytes(display.buffer)
+    assert (board.oled.contrast, board.oled.on) == (9, True)
 
 
 def test_contrast_and_power_reach_the_controller(board: SimBoard, display: SSD1306) -> None:

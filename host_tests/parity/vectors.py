@@ -135,7 +135,7 @@ def _people() -> "dict[str, object]":
         )
         answers["receipt/%d" % t.seq] = receipt_lines(text, shop, told, True)
         display = Display()
-        Canvas(display, None).draw(outcomes.outcome(text, told))
+        Canvas(display, None, text).draw(outcomes.outcome(text, told))
         answers["screen/%d" % t.seq] = _hex(display.buffer)
     buffer = bytearray(64)
     frame = FrameBuffer(buffer, 32, 16, MONO_VLSB)
@@ -144,6 +144,24 @@ def _people() -> "dict[str, object]":
     frame.hline(2, 13, 9, 1)
     frame.fill_rect(20, 2, 5, 7, 1)
     answers["framebuf"] = _hex(buffer)
+    return answers
+
+
+def _texts() -> "dict[str, object]":
+    from binascii import crc32
+
+    from firmware.text.catalogue import LANGUAGES, load
+
+    text, answers = load("en"), {}
+    for language in LANGUAGES:
+        text.use(language)
+        said = count = 0
+        with open("firmware/text/en.txt") as source:
+            for line in source:
+                if line.strip() and line[0] != "#":
+                    said = crc32((text._find(line.partition(": ")[0]) or "").encode(), said)
+                    count += 1
+        answers["texts/" + language] = [count, said, text.error("P32"), text.error("?"), text.age(86_400)]
     return answers
 
 
@@ -179,6 +197,6 @@ def _cards() -> "dict[str, object]":
 def run() -> "dict[str, object]":
     """All answers."""
     answers: "dict[str, object]" = {}
-    for part in (_core, _verify, _switch, _store, _people, _cards):
+    for part in (_core, _verify, _switch, _store, _people, _texts, _cards):
         answers.update(part())
     return answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware.core.errors import StoreError, StoreForeign, StoreFull, StoreNotReady
-from firmware.store.frames import FORMAT
+from firmware.store.frames import FORMAT, FRAMES_AT
 from firmware.store.journal import Journal
 from firmware.store.members import Members
 from host_tests.power.headers import of_format
@@ -80,6 +80,69 @@ def test_a_sector_that_takes_nothing_is_passed_over(block: int, fault: str, sinc
     assert [t.seq for t in journal.pending()] == [kept]
     assert journal.gaps() == 0
     assert journal.next_seq() > ledger.handed
+
+
+@pytest.mark.parametrize("fault", ["silent", "raises"])
+def test_a_flash_that_takes_nothing_is_told_within_the_watchdogs_time_and_what_takes_is_found(fault: str) -> None:
+    nor = Nor(64 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    kept = ledger.offline_sale(1)
+    for _ in range(4):
+        ledger.idle()
+    nor.bad_blocks = dict.fromkeys(set(range(64)) - {63}, fault)
+    codes = []
+    for _ in range(9):
+        before = nor.ops
+        try:
+            ledger.offline_sale(2)
+            break
+        except StoreError as error:
+            codes.append(error.code)
+        assert nor.ops - before < 100, "16 sectors of 45 ms at most; the watchdog bites after 8 s"
+    assert codes == ["S05"] * 3, "then the one that takes frames was found"
+    assert [t.seq for t in open_journal(nor, False).pending()][:1] == [kept]
+
+
+def test_a_flash_that_takes_no_frame_is_told_as_soon_and_sells_again_when_it_recovers() -> None:
+    class HeadersOnly(Nor):
+        ill = False
+
+        def program(self, addr: int, data: bytes | bytearray | memoryview) -> None:
+            super().program(addr, data if not self.ill or addr % 4096 < FRAMES_AT else bytes(len(data)))
+
+    nor = HeadersOnly(64 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    kept = ledger.offline_sale(1)
+    nor.ill = True
+    before = nor.ops
+    with pytest.raises(StoreError) as told:
+        ledger.offline_sale(2)
+    assert told.value.code == "S05" and nor.ops - before < 200
+    nor.ill = False
+    again = ledger.offline_sale(2)
+    assert {kept, again} <= {t.seq for t in open_journal(nor, False).pending()}
+
+
+@pytest.mark.parametrize("error", [StoreError, StoreFull])
+def test_the_newest_sale_is_not_forgotten_for_room_that_was_not_made(
+    error: type[StoreError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Ledger(open_journal(Nor(5 * 4096), False)).journal
+    journal._state.last = 777  # its sector alone keeps the oldest
+    monkeypatch.setattr(journal, "_tail", lambda *_: journal._ring.tail + (not journal._state.last))
+
+    def fails(*_: object) -> int:
+        raise error("flash")
+
+    monkeypatch.setattr(journal._ring, "append", fails)
+    if error is StoreFull:
+        assert not journal._make_room(True)
+    else:
+        with pytest.raises(StoreError):
+            journal._make_room(True)
+    assert journal._state.last == 777
 
 
 def test_a_program_that_reads_back_wrong_is_repeated_elsewhere() -> None:

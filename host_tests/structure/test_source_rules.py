@@ -19,12 +19,12 @@ MAX_LINES = 450
 
 # What a stock build of the pinned firmware offers; anything else has to be ours or be declared in package.json.
 BUILT_IN = {
-    "array", "asyncio", "binascii", "collections", "cryptolib", "errno", "esp32", "framebuf", "gc", "hashlib", "io",
-    "json", "machine", "math", "micropython", "network", "os", "random", "rp2", "select", "socket", "struct", "sys",
-    "time", "tls", "uctypes", "vfs",
+    "array", "asyncio", "binascii", "collections", "cryptolib", "deflate", "errno", "esp32", "framebuf", "gc",
+    "hashlib", "io", "json", "machine", "math", "micropython", "network", "os", "random", "rp2", "select", "socket",
+    "struct", "sys", "time", "tls", "uctypes", "vfs",
 }  # fmt: skip
 HOMES = {
-    "machine": {"firmware/board.py", "main.py"},
+    "machine": {"firmware/board.py", "boot.py", "main.py"},
     "esp32": {"firmware/board.py"},
     "rp2": {"firmware/board.py"},
     "network": {"firmware/switch/link.py"},
@@ -91,7 +91,7 @@ def test_device_module_keeps_the_rules(path: Path) -> None:
     assert not re.search(r"simulat|\bmock|under test|\btodo\b|fixme", text, re.IGNORECASE)
     for module in imports_of(tree):
         root = module.split(".")[0]
-        if root == "bundlefs" and name == "boot.py":
+        if root in ("bundlefs", "slots") and name == "boot.py":
             continue  # drivers/bundlefs.py stands at the root of the terminal's file system
         if root in ("firmware", "drivers"):
             assert not (name.startswith("drivers/") and root == "firmware"), "drivers stand alone"
@@ -165,7 +165,7 @@ def test_tracked_files_name_no_registry_and_no_machine() -> None:
     hosts = "|".join(("pypi" + r"\.org", "python" + "hosted", "npm" + "js", "deb" + r"\.debian"))
     for name in listed:
         path = ROOT / name
-        if not path.is_file() or path.suffix == ".png":
+        if not path.is_file() or path.suffix in (".png", ".tbl", ".woff2"):
             continue
         text = path.read_text(encoding="utf-8")
         assert not re.search(hosts, text), f"{name} names a package registry"

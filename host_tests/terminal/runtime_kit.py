@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from tools.sim import image
 from tools.sim.terminal import Terminal
 
 
@@ -18,6 +20,17 @@ def make(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
     return Terminal(options.pop("profile", "s3"), tree=folder, **options)
+
+
+def telling_tree(folder: Path, tells: str) -> Path:
+    """The product, with these lines in place of the one that begins to serve."""
+    program = (image.REPOSITORY / "main.py").read_text()
+    assert program.count("\n    run(terminal)\n") == 1
+    (folder / "main.py").write_text(program.replace("\n    run(terminal)\n", tells))
+    shutil.copy(image.REPOSITORY / "boot.py", folder)
+    for package in ("firmware", "drivers"):
+        shutil.copytree(image.REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 def run_to_end(terminal: Terminal, timeout_ms: int = 60_000) -> str:

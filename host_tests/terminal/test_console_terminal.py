@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import serial
 
+from firmware.service import methods
 from host_tests.terminal.test_runtime_serial import mpremote
+from tools.rpc.client import Line, RpcError
+from tools.sim import demo
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 from tools.sim.terminal import Terminal
@@ -45,6 +51,11 @@ def keys(stage: Stage, names: str) -> None:
     for name in names.split():
         stage.press(name)
         stage.run(100)
+
+
+def program(stage: Stage, port: serial.Serial) -> Line:
+    """A program's end of the line; the terminal lives on while it waits."""
+    return Line(port, idle=lambda: stage.run(10))
 
 
 def sell(stage: Stage, points: int, sum_at_switch: int) -> None:
@@ -118,3 +129,44 @@ def test_maintenance_gives_mpremote_the_prompt_until_the_next_reset_and_then_it_
     shown(stage, "READY")
     sell(stage, 75, 1200)
     assert stage.ledger_problems() == []
+
+
+def test_a_program_asks_a_selling_terminal_and_the_sale_goes_on(stage: Stage) -> None:
+    keys(stage, "SALE 1 2 5 000")
+    with serial.Serial(stage.terminal.serial_path, 115200, timeout=0) as port:
+        line = program(stage, port)
+        found = line.call("hello")
+        assert (found["proto"], found["tid"], found["board"], found["unsent"]) == (1, "VAFA0001", "s3", 0)
+        assert any("link online" in told for told in line.call("status")["lines"])
+    keys(stage, "OK")
+    stage.lay("gold-card")
+    assert stage.run_until(lambda: stage.ledger()["ali"] == 1125, 20_000)
+
+
+def test_nothing_a_program_can_look_at_shows_a_key_a_card_or_a_member(stage: Stage) -> None:
+    sell(stage, 125, 1125)
+    provisioned = demo.keys()
+    secrets = [value for value in provisioned.values() if isinstance(value, str) and len(value) >= 6]
+    assert len(secrets) >= 4, "there are keys to look for"
+    said = [stage.serial()]
+    with serial.Serial(stage.terminal.serial_path, 115200, timeout=0) as port:
+        line = program(stage, port)
+        asked = 0
+        for entry in methods.GROUPS.split():
+            name = entry.partition(":")[0]
+            module = importlib.import_module(f"firmware.service.methods.{name}")
+            for method, level in module.RIGHTS.items():
+                if level == 0 and method not in getattr(module, "CHANGES", ()):
+                    full = method if name == "base" else f"{name}.{method}"
+                    try:
+                        said.append(json.dumps(line.call(full, {"seq": 1} if full == "queue.show" else None)))
+                        asked += 1
+                    except RpcError as error:
+                        said.append(f"{error.code} {error}")
+        assert asked >= 12
+        said += line.said()
+    text = "\n".join(said).lower()
+    uid = stage.start.cards["gold-card"].uid.hex()
+    for secret in [*(value.lower() for value in secrets), uid]:
+        assert secret not in text
+    assert not re.search(r"\b(ali|sara|reza|maryam)\b", text)

@@ -1,4 +1,7 @@
-"""A bundle that is missing, cut off or altered starts nothing, least of all an older program in loose files."""
+"""A program that is missing, cut off or altered starts nothing, least of all an older one in loose files.
+
+Here nothing stands behind the slot; where safe mode has a program of its own that starts (test_safe_mode.py).
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,11 @@ def terminal() -> Iterator[Terminal]:
 
 
 def files(terminal: Terminal, changed: "dict[str, bytes]", without: str = "") -> None:
-    """The terminal's file system anew, with these files too."""
+    """The terminal's file system anew, with these files too, without the program of safe mode."""
     start, size = terminal.layout.partitions["vfs"]
-    staged = {name: raw for name, raw in image.staged_files(image.REPOSITORY).items() if name != without}
+    staged = {
+        name: raw for name, raw in image.staged_files(image.REPOSITORY).items() if name not in (without, "safe.vfu")
+    }
     volume = image.volume_image({**staged, **changed}, size, program_size=terminal.layout.program_size)
     terminal.nor.image[start : start + size] = volume
 
@@ -45,12 +50,12 @@ def started(terminal: Terminal) -> str:
 
 
 def test_whatever_is_wrong_with_the_bundle_no_loose_program_runs(terminal: Terminal) -> None:
-    whole = image.staged_files(image.REPOSITORY)["firmware.bundle"]
+    whole = image.staged_files(image.REPOSITORY)["slot_a.vfu"]
     altered = bytearray(whole)
     altered[len(altered) // 2] ^= 1
-    for bundle in (whole[:-1], bytes(altered), b"", b"x" * 100, None):
-        changed = OLD if bundle is None else {**OLD, "firmware.bundle": bundle}
-        files(terminal, changed, without="" if bundle is not None else "firmware.bundle")
+    for bundle in (whole[:-1], bytes(altered), whole[:2048], b"", b"x" * 100, None):
+        changed = OLD if bundle is None else {**OLD, "slot_a.vfu": bundle}
+        files(terminal, changed, without="" if bundle is not None else "slot_a.vfu")
         said = started(terminal)
         assert LINE in said and "old program" not in said, (bundle and len(bundle), said)
         terminal.power_off()
@@ -70,11 +75,11 @@ def test_loose_files_beside_a_whole_bundle_are_not_looked_at(terminal: Terminal)
 
 
 def test_copying_the_bundle_again_makes_it_good(terminal: Terminal, tmp_path: Path) -> None:
-    whole = image.staged_files(image.REPOSITORY)["firmware.bundle"]
-    files(terminal, {**OLD, "firmware.bundle": whole[: len(whole) // 2]})
+    whole = image.staged_files(image.REPOSITORY)["slot_a.vfu"]
+    files(terminal, {**OLD, "slot_a.vfu": whole[: len(whole) // 2]})
     assert LINE in started(terminal)
-    path = tmp_path / "firmware.bundle"
+    path = tmp_path / "slot_a.vfu"
     path.write_bytes(whole)
-    assert mpremote(terminal, "fs", "cp", str(path), ":firmware.bundle", timeout_s=90).returncode == 0
+    assert mpremote(terminal, "fs", "cp", str(path), ":slot_a.vfu", timeout_s=90).returncode == 0
     terminal.power_off()
     assert "# K01" in started(terminal)

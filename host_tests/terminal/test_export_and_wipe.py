@@ -98,7 +98,7 @@ def test_a_journal_leaves_while_the_till_sells_and_the_terminal_is_wiped(stage: 
     port_name = stage.terminal.serial_path
     code, events, told = tool(stage, "wipe", "--port", port_name, "--discard", "1")
     assert code == 4 and events[-1]["code"] == "D02", told
-    code, events, told = tool(stage, "wipe", "--port", port_name, "--maintenance")
+    code, events, told = tool(stage, "wipe", "--yes", "--port", port_name, "--maintenance")
     assert code == 5 and events[-1]["code"] == "D61", told
     lost = events[0]["waiting"] + events[0]["unanswered"] + events[0]["refused"]
     assert events[0]["terminal"] == demo.TERMINAL_ID and lost >= 1
@@ -106,7 +106,7 @@ def test_a_journal_leaves_while_the_till_sells_and_the_terminal_is_wiped(stage: 
     stage.run(2000)
     keys(stage, "OK")
     shown(stage, "READY")
-    code, events, told = tool(stage, "wipe", "--port", port_name, "--maintenance", "--discard", str(lost))
+    code, events, told = tool(stage, "wipe", "--yes", "--port", port_name, "--maintenance", "--discard", str(lost))
     assert code == 0, told
     parts, image = stage.terminal.layout.partitions, stage.terminal.nor.image
     for name in ("txlog", "members"):

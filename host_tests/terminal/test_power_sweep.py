@@ -17,14 +17,19 @@ FEW = (Torn.NOTHING, Torn.DONE, Torn.RANDOM_BITS)
 # The first transaction after a start writes one frame more: the promise of the numbers to come.
 OPERATIONS = {
     "offline-sale": ["program"] * 2,
-    # A header, too; later, when the counter is quiet, a sector ahead in place of the one that was opened.
-    "offline-sale-in-a-new-sector": ["program"] * 3 + ["erase"],
-    "online-sale": ["program"] * 4,  # intent, result, member
+    # A header, too; later, when the counter is quiet, that this start went well (/boot.dat), and a sector ahead in
+    # place of the one that was opened.
+    "offline-sale-in-a-new-sector": ["program"] * 4 + ["erase"],
+    "online-sale": ["program"] * 5,  # the member greeted, intent, result, member
     "redemption": ["program"] * 5,  # the balance asked for before, intent, result, member
-    "online-sale-without-answer": ["program"] * 6,  # intent, reversal, sale; settled together; member
+    "sale-with-voucher": ["program"] * 5,
+    "online-sale-without-answer": ["program"]
+    * 7,  # the member greeted, intent, reversal, sale; settled together; member
 }
+# The last ones of a scene that wait for a quiet counter, each for itself: how long the start took decides who is first.
+IN_ANY_ORDER = {"offline-sale-in-a-new-sector": 2}
 # Right after a start the small board has no erased sector at hand: its cache keeps members in memory until it has.
-MEMBERS_WRITTEN = {"online-sale": 1, "redemption": 2, "online-sale-without-answer": 1}
+MEMBERS_WRITTEN = {"online-sale": 2, "redemption": 2, "sale-with-voucher": 2, "online-sale-without-answer": 2}
 
 
 def operations_of(name: str, board: str) -> list[str]:
@@ -33,12 +38,18 @@ def operations_of(name: str, board: str) -> list[str]:
     return kinds if board == "s3" else kinds[: len(kinds) - MEMBERS_WRITTEN.get(name, 0)]
 
 
+def ordered(name: str, kinds: list[str]) -> list[str]:
+    """With those that may come in any order told apart by their kind."""
+    fixed = len(kinds) - IN_ANY_ORDER.get(name, 0)
+    return kinds[:fixed] + sorted(kinds[fixed:])
+
+
 @pytest.mark.timeout(1800 if LONG else 170)
 @pytest.mark.parametrize("board", ["s3", "pico"] if LONG else ["s3"])
 @pytest.mark.parametrize("name", SCENES)
 def test_at_every_cut_it_is_booked_once_if_shown_and_at_most_once_otherwise(name, board):
     operations = sweep.operations(SCENES[name], board)
-    assert [operation.kind for operation in operations] == operations_of(name, board)
+    assert ordered(name, [operation.kind for operation in operations]) == ordered(name, operations_of(name, board))
     torn = tuple(Torn) if LONG or name == "offline-sale" else FEW
     cases = list(sweep.sweep(SCENES[name], operations, board, torn))
     assert len(cases) == sum(len(set(operation.torn) & set(torn)) for operation in operations)

@@ -31,6 +31,12 @@ def as_told(setting: Setting) -> tuple[str, str, str]:
     """Name, range and default as the page writes them."""
     low, high = number(setting.low), number(setting.high)
     allowed = "true, false" if setting.kind == "bool" else low if low == high else f"{low}..{high}"
+    if setting.kind == "ints":
+        fewest, most = setting.count
+        allowed = f"{most} of {allowed}" if fewest == most else f"{fewest}..{most} of {allowed}"
+        return setting.name, allowed, " ".join(map(str, setting.default)) or "none"
+    if setting.kind == "rewards":
+        return setting.name, allowed, str(setting.default or "none")
     if setting.kind == "hex" and setting.default == "":
         allowed = f"0 or {allowed}"
     if setting.default is None:
@@ -47,9 +53,12 @@ def test_the_page_tells_every_setting_as_the_firmware_declares_it(
 ) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", section(title), re.MULTILINE)
     assert [(name, allowed, default) for name, _, _, allowed, default in rows] == [as_told(s) for s in declared()]
-    units = {"text": ("characters",), "hex": ("bytes, in hex",), "bool": ("yes or no",)}
+    units = {"text": ("characters",), "hex": ("bytes, in hex",), "bool": ("yes or no",), "rewards": ("rewards",)}
+    units["ints"] = ("percent", "numbers", "minor units")
+    numbers = ("number", "minor units", "points", "seconds", "hours", "sales", "percent", "visits", "days", "years")
+    numbers += ("bits a second", "millimetres", "copies")
     for (_, _, unit, _, _), setting in zip(rows, declared(), strict=True):
-        assert unit in units.get(setting.kind, ("number", "minor units", "points", "seconds", "hours", "sales"))
+        assert unit in units.get(setting.kind, numbers)
 
 
 def commands(title: str) -> list[str]:

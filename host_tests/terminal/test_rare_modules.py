@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from firmware.starting import _RARE
+from host_tests.terminal import runtime_kit
 from tools.bench.loaded import left_out, loaded
-from tools.sim import image, scenario
+from tools.sim import scenario
 from tools.sim.scenario_runner import run_file
 from tools.sim.scenario_stage import Stage
 
@@ -19,7 +19,8 @@ RARE = set(_RARE.split())
 INSTEAD = {
     "firmware.cards.aes_card", "firmware.cards.aes_proof", "firmware.cards.ev2", "firmware.service.refused",
     "firmware.store.bucket_sector", "firmware.store.buckets", "firmware.store.index", "firmware.store.member_index",
-    "firmware.store.members", "firmware.store.summary",
+    "firmware.store.members", "firmware.store.summary", "firmware.service.safe", "firmware.screen.safe",
+    "firmware.service.over_usb", "firmware.text.spoken",
 }  # fmt: skip
 TELLS = """
     from firmware.core.visiting import Visit
@@ -27,7 +28,7 @@ TELLS = """
 
     def told():
         gc.collect()
-        here = [name for name in Visit.rare.split() if name in sys.modules]
+        here = [name for name in Visit.rare if name in sys.modules]
         return ["heap {} rare {}.".format(gc.mem_alloc(), " ".join(here))] + status()
 
     terminal.console._status = told
@@ -51,14 +52,7 @@ def test_all_that_can_come_later_is_known_to_be_rare(board: str) -> None:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The product, with a word that tells what is loaded."""
-    folder = tmp_path_factory.mktemp("told")
-    program = (image.REPOSITORY / "main.py").read_text()
-    assert program.count("\n    run(terminal)\n") == 1
-    (folder / "main.py").write_text(program.replace("\n    run(terminal)\n", TELLS))
-    shutil.copy(image.REPOSITORY / "boot.py", folder)
-    for package in ("firmware", "drivers"):
-        shutil.copytree(image.REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return runtime_kit.telling_tree(tmp_path_factory.mktemp("told"), TELLS)
 
 
 class Asked(Stage):

@@ -79,8 +79,10 @@ def saved_and_untouched(stage: Stage, spoil: Callable[[bytearray], str], tmp_pat
         path.write_bytes(asked(stage, port, b"export\r\n", b" end "))
     taken = captures.read(path)
     assert taken.complete and taken.image() == region
+    path = tmp_path / "saved.txt"
     exit_code, events, told = tool(stage, "wipe", "--port", stage.terminal.serial_path, "--save", str(path))
     assert exit_code == 5 and events[-1]["code"] == "D62" and code in events[-1]["why"], told
+    assert "left at its prompt" in told
     assert captures.read(path).image() == region
     assert image[start : start + size] == region, "nothing was written to it"
     with serial.Serial(stage.terminal.serial_path, 115200, timeout=0) as port:

@@ -121,7 +121,7 @@ def test_what_the_overlay_lacks_is_refused_and_not_pretended(tmp_path):
         import machine
         for attempt in (
             lambda: machine.Pin(1).irq(handler=print),
-            lambda: machine.Timer(0),
+            lambda: machine.ADC(0),
             lambda: machine.SoftSPI(sck=1, mosi=2, miso=3),
             lambda: machine.I2C(0).readfrom(0x20, 1),
             lambda: open("/etc/passwd"),

@@ -189,6 +189,35 @@ def test_a_watchdog_bites_a_program_that_hangs_without_a_call(tmp_path):
         terminal.close()
 
 
+@pytest.mark.parametrize("profile", ["s3", "pico"])
+def test_a_timer_has_its_turn_in_a_program_that_hangs_before_the_watchdog_bites(tmp_path, profile):
+    terminal = kit.make(
+        tmp_path,
+        """
+        import machine, time
+        def turn(_):
+            print("turn after", time.ticks_ms() - began)
+        dog = machine.WDT(timeout=8000)
+        timer = machine.Timer(TIMER)
+        timer.init(period=1000, mode=machine.Timer.PERIODIC, callback=turn)
+        time.sleep(5)
+        dog.feed()
+        began = time.ticks_ms()
+        while True:
+            pass
+        """.replace("TIMER", "0" if profile == "s3" else "-1"),
+        profile=profile,
+    )
+    try:
+        terminal.power_on()
+        assert terminal.run_until(lambda: terminal.starts == 2, 20_000)
+        assert terminal.reset_cause == "WDT"
+        (passed_ms,) = numbers(terminal.serial_output(), "turn after")
+        assert 5_000 < passed_ms < 8_000
+    finally:
+        terminal.close()
+
+
 def test_the_watchdog_bites_at_the_prompt_too(tmp_path):
     terminal = kit.make(tmp_path, "import machine\ndog = machine.WDT(timeout=3000)\n")
     try:

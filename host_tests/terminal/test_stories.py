@@ -12,16 +12,21 @@ from tools.sim.scenario_start import Start
 
 STORIES = Path(scenario.__file__).parent / "stories"
 NAMES = sorted(path.stem for path in STORIES.glob("*.txt"))
+# Rows of the programme (docs/programme.md): as many as there are rows, so each ends where it has shown its own.
+PROGRAMME = sorted(path.stem for path in (STORIES / "programme").glob("*.txt"))
 # These do not end as an ordinary day does: no keys are left, the rules are others, or paper and books differ on purpose
 # (what was given up, books put back).
 OTHERWISE = {"demo", "sells-normally", "keys-ordered-out", "download-config"}
-OTHERWISE |= {"letters-resolved", "letters-switch", "shift-disputed"}
+OTHERWISE |= {"letters-resolved", "letters-switch", "shift-disputed", "redenomination", "toman"}
+# Without a printer or a card, or in Persian, there is no receipt whose words could be compared.
+OTHERWISE |= {"printer-dead", "printer-persian", "reader-dead", "display-dead-in-a-sale", "counter-language"}
 
 
 def test_each_bad_input_has_its_story():
     assert {
         "demo", "wrong-keys", "absurd-amounts", "unknown-card", "two-cards", "card-pulled", "switch-refuses",
         "switch-garbage", "switch-late", "switch-closes", "wrong-certificate", "switch-replays", "printer-out",
+        "printer-persian",
         "cards-legacy", "cards-sun", "cards-group", "cards-relay", "cards-unsupported", "cards-slow-and-noisy",
         "copied-card", "allowance-offline", "letters-resolved", "letters-hold-debits", "keys-changed",
         "blocked-terminal",
@@ -34,6 +39,14 @@ def test_each_bad_input_has_its_story():
 @pytest.mark.parametrize("name", NAMES)
 def test_story(name):
     report = run_file(STORIES / f"{name}.txt")
+    assert report["failures"] == []
+    assert report["passed"]
+    assert report["journal"] == {"pending": 0, "dead": 0}
+
+
+@pytest.mark.parametrize("name", PROGRAMME)
+def test_story_of_the_programme(name):
+    report = run_file(STORIES / "programme" / f"{name}.txt")
     assert report["failures"] == []
     assert report["passed"]
     assert report["journal"] == {"pending": 0, "dead": 0}
@@ -107,11 +120,13 @@ def test_a_picture_shows_a_screen_that_is_drawn(tmp_path, monkeypatch):
 
     def watch(step, stage):
         if step.usage.startswith("tap"):
-            assert stage.run_until(lambda: not stage.drawn(), 5000)  # in the middle of a redraw
-            before = stage.screen()
-            stage.screenshot("sale.png")
-            assert stage.screen() != before
-            assert stage.drawn(30)
+            changed = []
+            while stage.run_until(lambda: not stage.drawn(), 2000) and len(changed) < 20:  # in the middle of a redraw
+                before = stage.screen()
+                stage.screenshot("sale.png")
+                changed.append(stage.screen() != before)
+                assert stage.drawn(30)
+            assert any(changed)
 
     assert run_file(story, watch)["passed"]
     assert (tmp_path / "sale.png").read_bytes().startswith(b"\x89PNG")

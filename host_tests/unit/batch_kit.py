@@ -11,12 +11,15 @@ from typing import Any
 
 from firmware.cashier.shift import Shift
 from firmware.core.errors import Cancelled, LinkDown, NoAnswer
+from firmware.core.reference import rrn_of
 from firmware.core.types import APPROVED, OFFLINE, ONLINE, REDEMPTION, REFUSED, Result, Transaction
 from firmware.store.seal import Sealer
 from firmware.store.slots import Slots
+from firmware.switch import tlv
 from firmware.switch.batch import Closed, Closing
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages, Outgoing, reversal_of
+from firmware.switch.profile import TAG_ORIGINAL
 from host_tests.power.ledger import open_journal
 from host_tests.unit import bench_client
 from host_tests.unit.bench_client import KEY_IN, KEY_OUT, MERCHANT, NOW, TERMINAL, furnish
@@ -145,6 +148,12 @@ class Till:
         assert self._answer(self.messages.reversal(undo, record, NOW, False)).rc in ("00", "25")
         self.journal.settle(undo.seq)
         return record
+
+    def take_back(self, verb: int, original: Transaction, amount: int, points: int) -> Transaction:
+        """A void or a refund, online."""
+        named = tlv.pack([(TAG_ORIGINAL, rrn_of(original.seq, original.time_utc).encode())])
+        change: dict[str, Any] = {"verb": verb, "amount": amount, "points": points, "details": named}
+        return self._online(self._intent(original_seq=original.seq, **change))
 
     def a_little_of_everything(self) -> None:
         """Every kind that both sides count, two clerks, and what counts nowhere."""

@@ -6,22 +6,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from time import ticks_diff, ticks_ms
 
+from firmware.cashier.attendance import Attendance
 from firmware.cashier.books import Books
 from firmware.cashier.counter import Counter, Limits
 from firmware.cashier.desk import Desk
 from firmware.cashier.teller import Teller
-from firmware.core.errors import CardError, CardTimeout, StoreFull
+from firmware.core.errors import CardError, CardTimeout, StoreError, StoreFull
 from firmware.core.log import Log
 from firmware.core.types import (
+    APPROVED,
     AUTH_LEGACY,
     CLOCK_OK,
     OFFLINE,
     ONLINE,
     OPEN,
+    REMARK,
     REVERSAL,
     REVERSED,
+    SETTLED,
+    VOIDED,
     CardData,
     JournalEntry,
     Member,
@@ -33,12 +39,15 @@ from firmware.loyalty.allowances import Allowances
 from firmware.loyalty.offline import OfflinePolicy, Spending
 from firmware.loyalty.rules import Rules
 from firmware.receipt.content import Shop
+from firmware.receipt.lines import Form
+from firmware.receipt.spool import Spool
 from firmware.screen import keys as key
 from firmware.screen.keys import Keys
-from firmware.screen.lines import compose
+from firmware.screen.lines import fits
 from firmware.screen.panel import Panel, Times
 from firmware.screen.signals import Signals
 from firmware.text import catalogue
+from host_tests.unit.screen_kit import FACES, pages_of, rows_of
 from tools.sim import onhost
 
 START_UTC = 1_795_400_000
@@ -78,12 +87,24 @@ class FakeClock:
         return 2026, 11, 22, 14, 5, 0
 
 
+class FakeHistory(list[JournalEntry]):
+    """What a journal's history gives; one sector is still to be read."""
+
+    unread = 1
+
+    def load(self) -> bool:
+        self.unread -= 1
+        return self.unread >= 0
+
+
 class FakeJournal:
     def __init__(self, calls: list[str]) -> None:
         self.calls = calls
         self.entries: dict[int, JournalEntry] = {}
         self.high = 100
         self.room = 10**6
+        self.sent: set[int] = set()  # advices that may have been
+        self.void_references: dict[str, int] = {}
 
     def load(self) -> bool:
         return False
@@ -96,7 +117,11 @@ class FakeJournal:
         if self.room <= 0:
             raise StoreFull()
         self.room -= 1
-        what = {1: "accrual", 2: "redemption", 3: "reversal"}[transaction.verb]
+        names = {
+            1: "accrual", 2: "redemption", 3: "reversal", 4: "refund", 5: "void", 6: "issue", 7: "use", 8: "enrolment",
+            9: "remark",
+        }  # fmt: skip
+        what = names[transaction.verb]
         mode = "" if transaction.verb == REVERSAL else " online" if transaction.mode == ONLINE else " offline"
         self.calls.append(f"append {what}{mode}")
         assert transaction.seq not in self.entries, "SEQ used twice"
@@ -111,18 +136,36 @@ class FakeJournal:
         assert intent.state == OPEN, "an answer to what is closed"
         self.entries[result.seq] = JournalEntry(intent.transaction, result.state, result)
 
+    def highest_seq(self) -> int:
+        return self.high
+
+    def void(self, seq: int, clerk: int, time_utc: int, reason: str = "", reference: str = "") -> None:
+        entry = self.entries[seq]
+        if seq in self.sent or entry.state != APPROVED or entry.transaction.mode != OFFLINE:
+            raise StoreError("it may have been sent")
+        self.calls.append("void")
+        self.entries[seq] = JournalEntry(entry.transaction, VOIDED)
+        self.void_references[reference] = seq
+
+    def settle(self, seq: int) -> None:
+        self.entries[seq] = JournalEntry(self.entries[seq].transaction, SETTLED)
+
+    def history(self, first_seq: int, last_seq: int = 0xFFFFFFFF) -> FakeHistory:
+        return FakeHistory([one for seq, one in self.entries.items() if first_seq <= seq <= last_seq])
+
     def find(self, seq: int) -> JournalEntry | None:
         return self.entries.get(seq)
 
     def last(self) -> JournalEntry | None:
-        value = [entry for entry in self.entries.values() if entry.transaction.verb != REVERSAL]
+        value = [entry for entry in self.entries.values() if entry.transaction.verb not in (REVERSAL, REMARK)]
         return value[-1] if value else None
 
     def unanswered(self) -> Iterator[Transaction]:
         return iter([entry.transaction for entry in self.entries.values() if entry.state == OPEN])
 
     def _pending(self) -> list[Transaction]:
-        return [entry.transaction for entry in self.entries.values() if entry.transaction.mode == OFFLINE]
+        waiting = [entry for entry in self.entries.values() if entry.state == APPROVED]
+        return [entry.transaction for entry in waiting if entry.transaction.mode == OFFLINE]
 
     def pending(self) -> Iterator[Transaction]:
         return iter(self._pending())
@@ -168,6 +211,7 @@ class FakeSwitch:
         self.calls = calls
         self.up = True
         self.stopped = False
+        self.earns_only = False
         self.halt = ""
         self.replies: list[Reply | Exception | Callable[[], Reply]] = []
         self.sent: list[Transaction] = []
@@ -178,14 +222,19 @@ class FakeSwitch:
     def online(self) -> bool:
         return self.up
 
-    def halted(self) -> str:
-        return self.halt or ("P27" if self.stopped else "")
+    def halted(self, spends: bool = False) -> str:
+        return self.halt or ("P27" if self.stopped else "U30" if spends and self.earns_only else "")
 
     def value_stopped(self) -> bool:
         return self.halted() != ""
 
+    fault = ""
+
     def wake(self) -> None:
         self.calls.append("wake")
+
+    def hurry(self) -> None:
+        self.calls.append("hurry")
 
     async def inquire(
         self,
@@ -195,9 +244,10 @@ class FakeSwitch:
         counter: int = 0,
         sun: bytes = b"",
         allowance: tuple[int, int] | None = None,
+        more: Sequence[tuple[int, bytes]] = (),
     ) -> Reply:
         self.allowances.append(allowance)
-        self.calls.append("inquire with sun" if sun else "inquire")
+        self.calls.append("inquire with sun" if sun else "inquire for more" if more else "inquire")
         self.counters.append(counter)
         return await self._answer()
 
@@ -230,6 +280,9 @@ class FakeForward:
         for intent in open_intents:
             self.reverse(intent)
         return len(open_intents)
+
+    def let_go(self) -> None:
+        pass
 
     def reverse(self, original: Transaction) -> Transaction:
         reversal = Transaction(
@@ -271,18 +324,47 @@ class FakeReader:
 class FakeCanvas:
     """What stands on the panel, as text rows."""
 
+    faces = FACES
+
     def __init__(self, calls: list[str]) -> None:
         self.calls = calls
         self.rows: list[str] = []
+        self.unseen = 0  # pages that were not shown yet
+        self.gone_ms: int | None = None  # since when the display does not answer
+
+    def dark(self) -> bool:
+        return self.gone_ms is not None and ticks_diff(ticks_ms(), self.gone_ms) >= 2_000
+
+    def reaches(self) -> bool:
+        return self.gone_ms is None
+
+    def unread(self) -> bool:
+        return self.unseen > 0
+
+    def go(self, away: bool = True) -> None:
+        """The display dies, or answers again."""
+        self.gone_ms = ticks_ms() if away else None
 
     def draw(self, lines: list[tuple[int, str]]) -> None:
-        rows = [row.text for row in compose(lines)]
+        rows = rows_of(lines)
         if rows != self.rows:
             self.rows = rows
             self.calls.append("show " + rows[0].split("  ")[0])
 
+    def folds(self, lines: list[tuple[int, str]]) -> int:
+        return len(pages_of(lines))
+
+    def fits(self, text: str) -> bool:
+        return fits(text, FACES)
+
+    def turn(self, pages: int) -> None:
+        self.calls.append("turn {}".format(pages))
+        self.unseen = max(0, self.unseen - 1)
+
 
 class FakePrinter:
+    heard = True
+
     def __init__(self, calls: list[str]) -> None:
         self.calls = calls
         self.paper = True
@@ -292,7 +374,10 @@ class FakePrinter:
     def ready(self) -> bool:
         return self.paper
 
-    def line(self, text: str) -> None:
+    def busy(self, whole: bool = False) -> bool:
+        return False
+
+    def line(self, text: str, size: int = 0, place: int = 0) -> None:
         self._lines.append(text)
 
     def cut(self) -> None:
@@ -344,6 +429,7 @@ class World:
         self.queue_limit = 500
         self.spending: Spending | None = None
         self.beats = 0
+        self.chosen = b"en\x03\x00"
         self.desk: Desk
 
     def play(self, story: Callable[[World], Awaitable[None]]) -> None:
@@ -362,12 +448,13 @@ class World:
                 self.forward, self.log, allowances,
             )  # type: ignore[arg-type]  # fmt: skip
             shop = Shop("Corner Shop", "M00000000000001", "T0000001")
-            teller = Teller(panel, self.printer, shop, self.log)
+            teller = Teller(panel, Spool(self.printer, self.log, Form(qr=False)), shop, self.log)
             limits = Limits(1_000_000_000, 120)
             self.books = books
-            self.desk = Desk(
-                Counter(panel, books, self.switch, self.journal, clock, teller, shop, limits, self.log, self)  # type: ignore[arg-type]
-            )
+            self.counter = Counter(
+                panel, books, self.switch, self.journal, clock, teller, shop, limits, self.log, self, self.hire(books)
+            )  # type: ignore[arg-type]  # fmt: skip
+            self.desk = Desk(self.counter)
             tasks = [
                 asyncio.create_task(keys.run(lambda: None)),
                 asyncio.create_task(signals.run(lambda: None)),
@@ -384,6 +471,15 @@ class World:
                 task.result()
 
         onhost.run_virtual(main())
+
+    def hire(self, books: Books) -> Attendance | None:
+        """Who looks after the staff; nobody in a shop of one person."""
+        return None
+
+    def choose(self, choice: bytes) -> None:
+        self.chosen = choice
+        self.counter.panel.text.use(choice[:2].decode())
+        self.counter.panel.signals.sounds = choice[3]
 
     def _beat(self) -> None:
         self.beats += 1

@@ -1,23 +1,20 @@
-"""The tables of a catalogue as dictionaries, read by a second way of reading."""
+"""The texts as people write them, by name: what the catalogue must say."""
 
-from firmware.text import english
+from tools.texts import source
 
-
-def _table(text: str) -> dict[str, str]:
-    pairs = [line.split(": ", 1) for line in text.strip().splitlines()]
-    assert len({name for name, _ in pairs}) == len(pairs), "a key twice"
-    return {name: words for name, words in pairs}
+LANGUAGES = source.LANGUAGES
 
 
-def texts() -> dict[str, str]:
+def texts(language: str = "en") -> dict[str, str]:
     """name -> text."""
-    return _table(english.TEXTS)
+    return {name: text for name, text in source.read(language).items() if not source.is_code(name)}
 
 
-def errors() -> dict[str, tuple[str, str]]:
+def errors(language: str = "en") -> dict[str, tuple[str, str]]:
     """code -> (what happened, what to do next)."""
     found = {}
-    for code, words in _table(english.ERRORS).items():
-        what, next_step = words.split(" | ")
-        found[code] = (what, next_step)
+    for code, words in source.read(language).items():
+        if source.is_code(code):
+            what, next_step = words.split(source.BETWEEN)
+            found[code] = (what, next_step)
     return found

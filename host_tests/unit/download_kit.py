@@ -147,17 +147,19 @@ class Terminal:
             self.link, self.messages, self.clock, self.journal, self.log, lambda: next(numbers), echo_after_ms=30_000
         )
         self.resets = 0
-        self.board = SimpleNamespace(random_number=lambda _bits: next(numbers), reset=self._reset)
+        self.board = SimpleNamespace(name="s3", random_number=lambda _bits: next(numbers))
+        self.watch = SimpleNamespace(restart=lambda _why: self._reset())
         self.hotlist = Hotlist(f"{folder}/refused.dat", self.log)
         if self.in_force.rows:
             self.hotlist.use(f"{folder}/hotlist.dat", 56, self.in_force.rows)
         policy = OfflinePolicy(bool(values["offline_earn"]), 500, 10, self.hotlist.blocked, self.hotlist.heard)
-        numbers_of = [int(str(values[name])) for name in ("earn_unit", "earn_rate", "redeem_threshold")]
-        rules = Rules(*numbers_of, 100, 100, int(str(values["ruleset"])))
+        rules = Rules(**self.in_force.programme)
         self.counter = SimpleNamespace(
             books=SimpleNamespace(rules=rules, policy=policy),
             limits=Limits(int(str(values["max_amount"])), 120),
             shop=Shop("", MERCHANT, TERMINAL),
+            staff=None,
+            greets=False,
         )
         self.members: Any = None
         self.busy = False

@@ -9,14 +9,16 @@ import itertools
 from collections.abc import Callable
 
 from firmware.core.errors import LinkError
-from firmware.core.types import APPROVED, OFFLINE, ONLINE, REFUSED, Result
+from firmware.core.types import APPROVED, OFFLINE, ONLINE, REFUSED, REMARK, Result
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
+from firmware.switch import tlv
 from firmware.switch.batch import Batch
 from firmware.switch.forward import Forward
 from firmware.switch.link import Connection, tpdu_to
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages
+from firmware.switch.profile import TAG_SURVEY
 from firmware.switch.session import Session
 from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, MERCHANT, NOW, TERMINAL, furnish
 from host_tests.unit.switch_kit import FakeClock, log, transaction
@@ -141,6 +143,14 @@ class House:
             self.believed += record.points
             self.session.wake()
         return record
+
+    def remark(self) -> None:
+        """A customer's answer to a question."""
+        details = tlv.pack([(TAG_SURVEY, b"\x01\x04\x00")])
+        seq, now_utc = self.journal.next_seq(), self.clock.now_utc()
+        said = {"verb": REMARK, "mode": OFFLINE, "amount": 0, "points": 0, "details": details}
+        self.journal.append(transaction(seq=seq, uid=UID, time_utc=now_utc, ruleset=1, **said))
+        self.session.wake()
 
     async def sold(self) -> bool:
         """An online sale as the till makes it; whether the answer came."""

@@ -12,6 +12,7 @@ from firmware.switch.keychange import NEXT
 from firmware.switch.link import LinkClosed
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages
+from firmware.switch.minimum import Minimum
 from firmware.switch.orders import Orders
 from firmware.switch.session import Session
 from host_tests.unit.custody_kit import Board
@@ -53,6 +54,9 @@ class World:
         self.lose: dict[int, str] = {}
         self.seqs = itertools.count(42)
         self.halt = b""
+        self.below = b""
+        self.build = 5
+        self.clock = FakeClock()
         self.erased = 0
         self.unsettled = 0
         self.calm = True
@@ -90,13 +94,14 @@ class World:
             lambda: self.unsettled,
             lambda: self.calm,
             self._erase,
+            Minimum(self.build, self.clock, self.log, lambda below: setattr(self, "below", below), self.below),
             self.halt,
             kept.get(NEXT, b""),
         )
         self.link = ScriptedLink(self.switch)
         numbers = itertools.count(5 + self.count)
         self.session = Session(
-            self.link, messages, FakeClock(), FakeJournal(), self.log, lambda: next(numbers), orders=self.orders
+            self.link, messages, self.clock, FakeJournal(), self.log, lambda: next(numbers), orders=self.orders
         )
 
     def _erase(self) -> None:

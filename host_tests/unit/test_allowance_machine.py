@@ -195,7 +195,7 @@ class Terminal:
         self.quality = CLOCK_DRIFTED
         identity = Identity(self.name, MERCHANT, 1, 364)
         self.messages = Messages(identity, MacKeys(1, KEY_OUT, KEY_IN))
-        session = SimpleNamespace(wake=lambda: None, halted=lambda: "")
+        session = SimpleNamespace(wake=lambda: None, halted=lambda spends=False: "")
         log = Log(20)
         self.allowances = Allowances(self.cache, self.journal, self)  # type: ignore[arg-type]
         self.forward = Forward(self.journal, session, self.messages, self, log)  # type: ignore[arg-type]

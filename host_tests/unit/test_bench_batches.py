@@ -25,9 +25,9 @@ from host_tests.unit.bench_client import (
     untlv,
 )
 from tools.bench_switch import Programme
+from tools.bench_switch.amnesia import forget
 from tools.bench_switch.batch_tables import BatchRow, FactRow
 from tools.bench_switch.batches import COMPARED, KINDS, equal, parsed, spelt, together
-from tools.bench_switch.schema import PostingRow, TransactionRow
 
 TAG = bytes(range(8))
 SESSIONS = iter(range(0x80000100, 0x80001000))
@@ -147,11 +147,7 @@ def test_a_range_that_does_not_follow_is_given_number_and_beginning(desk):
 
 def lose(ledger, seq):
     """As if the books had been put back to an earlier day."""
-    with ledger._session() as session:
-        (found,) = session.query(TransactionRow.id).where(TransactionRow.seq == seq).one()
-        session.execute(delete(PostingRow).where(PostingRow.transaction_id == found))
-        session.execute(delete(FactRow).where(FactRow.transaction_id == found))
-        session.execute(delete(TransactionRow).where(TransactionRow.id == found))
+    forget(ledger, TERMINAL, seq=seq)
 
 
 def test_an_accrual_the_switch_lost_comes_back_with_the_upload_once(desk):
@@ -168,7 +164,7 @@ def test_an_accrual_the_switch_lost_comes_back_with_the_upload_once(desk):
     assert batch.state == "agreed"
     findings = {one.seq: one.finding for one in desk.ledger.batch_records(batch)}
     assert findings == {1: "booked", 2: "same"}
-    assert ask(desk, accrual(1, 125_000, "0221")).rc == "94"
+    assert ask(desk, accrual(1, 125_000, "0221", extra={0x0B: b"3"})).rc == "94"
 
 
 def test_a_redemption_the_switch_lost_waits_for_a_person(desk):

@@ -36,7 +36,7 @@ def test_loaded_is_what_a_terminal_of_this_board_and_these_settings_has_when_it_
     assert not s3 & (never | buckets)
     assert not pico & (never | index)
     assert group - s3 == other_ways
-    assert {"firmware.app", "firmware.cards.aes_member", "firmware.text.english", "drivers.rc522"} <= s3 & pico
+    assert {"firmware.app", "firmware.cards.aes_member", "firmware.text.catalogue", "drivers.rc522"} <= s3 & pico
     assert set(left_out("s3")) >= other_ways | start | buckets | {"firmware.store.export"}
     assert not set(left_out("s3")) & s3
 

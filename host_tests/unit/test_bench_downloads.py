@@ -8,11 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from firmware.loyalty.rules import Rules
-from firmware.settings import SWITCH, declared_settings
+from firmware.settings import PROGRAMME, SWITCH, declared_settings
 from host_tests.unit.bench_client import ALI, MERCHANT, NOW, SARA, TERMINAL, furnish
 from tools.bench_switch import publisher as publishing
 from tools.bench_switch import rules_file
 from tools.bench_switch.cli import main
+from tools.bench_switch.earning import Occasion, breakdown
 from tools.bench_switch.errors import CODES, LedgerError
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.programme import Programme
@@ -45,11 +46,22 @@ def bodies(ledger: Ledger) -> list[tuple[int, int, str, bytes]]:
 
 
 def test_the_switch_knows_exactly_the_settings_it_may_change_and_their_ranges():
-    changeable = {one.name: one for one in declared_settings() if one.who == SWITCH and one.name != "ruleset"}
-    known = {name: row for name, row in publishing.SETTINGS.items()}
-    known |= {name: ("int", low, high) for name, (_, low, high) in rules_file.EARNING.items()}
-    assert known == {name: (one.kind, one.low, one.high) for name, one in changeable.items()}
-    assert sorted(rules_file.EARNING) == list(EARNING)
+    changeable = [one for one in declared_settings() if one.who == SWITCH and one.name != "ruleset"]
+    assert {one.name: (one.kind, one.low, one.high) for one in changeable} == publishing.SETTINGS
+    assert {one.name: one.count for one in changeable if one.kind == "ints"} == publishing.COUNTS
+    of_rules = [one for one in declared_settings() if one.who == PROGRAMME]
+    assert {one.name: (one.kind, one.low, one.high, *one.count) for one in of_rules} == rules_file.TERMINAL
+    assert rules_file.EARNING == EARNING
+
+
+def test_a_rule_has_the_same_default_in_settings_in_the_rules_and_at_the_switch():
+    plain, switch = Rules(1000, 1, 500, 100, 100), Programme()
+    for one in declared_settings():
+        if one.who == PROGRAMME:
+            default = one.checked(one.default)
+            assert getattr(plain, one.name) == default, one.name
+            assert getattr(switch, rules_file.field_of(one.name)) == default, one.name
+    assert set(rules_file.terminal_values(switch)) == set(EARNING)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +75,10 @@ def test_the_switch_knows_exactly_the_settings_it_may_change_and_their_ranges():
         ("again_within_s", "3601"),
         ("merchant_name", "x" * 33),
         ("merchant_name", "two\nlines"),
+        ("staff_roles", "2 1 1 1 1 2 1 1"),
+        ("staff_roles", "2 1 1 1 1 2 1 1 4"),
+        ("staff_roles", "2 1 1 1 1 2 1 1 1 1 2 2"),
+        ("staff_limits", "1,2,3,4,5"),
         ("switch_host", "evil"),
         ("earn_rate", "2"),
         ("ruleset", "9"),
@@ -129,7 +145,7 @@ def test_a_rules_file_is_what_the_switch_computes_by_and_what_terminals_load(tmp
     values = rules_file.terminal_values(programme)
     at_terminal = Rules(*(int(str(values[name])) for name in ("earn_unit", "earn_rate", "redeem_threshold")), 50, 120)
     for amount in (0, 1, 699, 700, 1399, 1400, 10**9 + 13, 10**12 - 1):
-        assert at_terminal.earned(amount) == programme.accrual_points(amount, 0)
+        assert at_terminal.earned(amount) == sum(breakdown(programme, amount, Occasion()).values())
     for points in range(0, 1000, 10):
         assert at_terminal.may_redeem(points, 10_000) == programme.redemption_allowed(points)
 
@@ -146,6 +162,13 @@ def test_a_rules_file_is_what_the_switch_computes_by_and_what_terminals_load(tmp
         ("open_provisional = 1", "open_provisional: true or false"),
         ("tier_percent = [100, 110]", "tier_percent: 4 whole numbers"),
         ("tier_percent = [100, 110, 120, -1]", "tier_percent: no number below 0"),
+        ("tier_percent = [90, 110, 120, 130]", "tier_percent: 4 whole numbers, 100 to 1000"),
+        ('happy_days = ["monday", "someday"]', "happy_days: of saturday"),
+        ("currencies = [[364, 1]]", "currencies: [code, numerator, denominator]"),
+        ('rewards = [[1, 500, 50000, "A name much too long"]]', "rewards: names of 1 to 14"),
+        ('rewards = [[1, 500, 50000, "Mug;2 1 1 Car"]]', "no semicolon"),
+        ('rewards = [[10, 500, 50000, "Mug"]]', "rewards: numbers 1 to 9"),
+        ('survey_question = "' + "x" * 33 + '"', "survey_question: one line of 0 to 32"),
         ('sms = ["poetry"]', "sms: of confirmed"),
         ("version = 0", "version: 1 to"),
         ("version = 70000", "version: 1 to"),
@@ -233,7 +256,7 @@ def test_the_office_publishes_on_the_command_line(tmp_path, monkeypatch):
     assert bench("config", "list", signs=False) == f"{MERCHANT} (all) offline_earn=false\n"
     path = tmp_path / "rules.toml"
     path.write_text("version = 2\nearn_unit = 500\ntier_percent = [100, 100, 100, 150]\n")
-    assert "without it" in bench("rules", "check", str(path), signs=False)
+    assert "make sense together" in bench("rules", "check", str(path), signs=False)
     assert "rules 2: 1 files" in bench("rules", "publish", str(path))
     assert "rules 3: 1 files" in bench("rules", "set", "earn_rate=2")
     assert "[B90]" in bench("rules", "set", "earn_rate=2000")

@@ -39,7 +39,7 @@ def written(desk):
 def test_offline_points_are_confirmed_once_whatever_is_repeated(desk):
     for mti in ("0220", "0221", "0221"):
         assert ask(desk, accrual(1, 125_000, mti)).tags[SMS] == WRITTEN
-    assert written(desk) == [("confirmed", "queued", "وفا: ۱۲۵ امتیاز خرید شما ثبت شد. موجودی ۷۲۵ امتیاز")]
+    assert written(desk) == [("confirmed", "queued", "وفا: ۱۲۵ امتیاز خرید شما قطعی شد. مانده: ۷۲۵ امتیاز")]
     assert desk.ledger.messages()[0].mobile == "9123456789"
 
 

@@ -98,7 +98,7 @@ def test_an_overhead_ratio_is_the_worst_of_all_pairs_of_clock_rates() -> None:
     assert found[1].ours_ms > 2 * found[2].ours_ms  # the same driver, measured again on the slower bus
 
 
-# What is missed is shown as missed; ARCHITECTURE.md section 9 says what it would take.
+# What is missed is shown as missed; ARCHITECTURE.md section 11 says what it would take.
 MISSED = {"reader.overhead_ratio"}
 
 

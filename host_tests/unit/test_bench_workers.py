@@ -24,8 +24,9 @@ from host_tests.unit.bench_cards import (
 )
 from host_tests.unit.bench_client import ALI, NOW, TERMINAL, accrual, answered, inquiry, redemption, reversal, sealed
 from tools.bench_switch import Fault
-from tools.bench_switch.booking import Value, balance_of, book
+from tools.bench_switch.booking import Value, balance_of
 from tools.bench_switch.errors import LedgerError
+from tools.bench_switch.verbs import book
 from tools.bench_switch.workers import Workers
 
 

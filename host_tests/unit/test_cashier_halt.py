@@ -95,6 +95,55 @@ def test_a_halt_at_any_step_of_a_redemption_spends_nothing_and_lets_go_of_no_res
     assert world.order("append", "drop") == []
 
 
+def test_a_halt_while_the_switch_is_asked_to_spend_tells_nothing_of_a_reserve() -> None:
+    world = reserved()
+
+    def cut_off() -> Reply:
+        halt(world, "L30")
+        raise NoAnswer
+
+    world.switch.replies = [cut_off] * 2
+
+    async def story(w: World) -> None:
+        await w.keys("REDEEM")
+        await w.sees("TAP CARD")
+        await w.tap()
+        await w.sees(HALTS["L30"], 15_000)
+
+    world.play(story)
+    assert world.order("append", "drop") == []
+
+
+@pytest.mark.parametrize("up", [False, True])
+@pytest.mark.parametrize("seen", ["", "TAP CARD", "HOW MANY POINTS", "USE POINTS?"])
+def test_a_program_that_is_too_old_spends_nothing_and_earns(seen: str, up: bool) -> None:
+    world = reserved()
+    world.switch.up, world.switch.earns_only = up, not seen
+    held = Allowance(9, 1_000, START_UTC + 90_000, START_UTC)
+    world.switch.replies = [Reply("00", 0, 5_000, "", member(5_000), allowance=held)]
+
+    async def story(w: World) -> None:
+        await w.keys("REDEEM")
+        for shown, then in (("TAP CARD", ""), ("HOW MANY POINTS", "OK"), ("USE POINTS?", "OK")):
+            if not seen:
+                break
+            await w.sees(shown)
+            w.switch.earns_only = w.switch.earns_only or shown == seen
+            await (w.keys(then) if then else w.tap())
+            if shown == seen == "TAP CARD":
+                break
+        await w.sees("Program too old")
+        assert world.order("append", "drop") == []
+        w.switch.earns_only, w.switch.up = True, False
+        await w.keys("CANCEL", "5", "000", "OK")
+        await w.sees("TAP CARD")
+        await w.tap()
+        await w.sees("SAVED")
+
+    world.play(story)
+    assert [entry.transaction.verb for entry in world.journal.entries.values()] == [ACCRUAL]
+
+
 @pytest.mark.parametrize("code", HALTS)
 def test_who_holds_a_blocked_or_stopped_terminal_learns_nothing_of_members(code: str) -> None:
     world = World()

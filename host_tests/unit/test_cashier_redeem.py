@@ -291,3 +291,19 @@ def test_a_card_that_could_prove_itself_is_told_that_the_line_is_missing() -> No
             await w.sees("READY")
 
     world.play(story)
+
+
+def test_the_first_ok_to_a_question_with_a_page_nobody_saw_turns_the_page() -> None:
+    world = World()
+    world.switch.replies = [HAS_1240, PAID]
+
+    async def story(w: World) -> None:
+        await _choose_700(w)
+        w.canvas.unseen = 1
+        await w.keys("OK")
+        await w.sees("USE POINTS?")
+        assert w.journal.entries == {} and "turn 1" in w.calls
+        await w.keys("OK")
+        await w.sees("USED")
+
+    world.play(story)

@@ -188,7 +188,7 @@ def test_keys_that_do_not_fit_get_one_line_and_lose_nothing() -> None:
         await w.sees("Amount is 0")
         await w.keys("0", "000", "OK")
         await w.sees("Amount is 0")
-        await w.keys("7", "UP")
+        await w.keys("7", "REDEEM")
         await w.sees("Not this key")
         await w.keys("CLEAR", "1", "2", "5", "000", "000", "000", "000")
         await w.sees("Too many digits")
@@ -342,7 +342,7 @@ def test_an_empty_printer_stops_nothing_is_told_once_and_the_journal_prints_late
         await w.sees("Printed")
 
     world.play(story)
-    assert world.calls.count("show NOT DONE") == 1
+    assert world.calls.count("show NO PRINT") == 1
     (receipt,) = world.printer.receipts
     assert receipt[0] == "*** REPRINT ***"
     assert "Points: +5" in receipt

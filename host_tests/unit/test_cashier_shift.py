@@ -207,7 +207,7 @@ def test_without_paper_the_figures_are_on_the_screen(counter):
         await w.sees("AGREED")
         await w.keys("OK")
         await w.sees("Accruals")
-        assert "Clerk 3" in w.canvas.rows and "+125" in w.canvas.rows
+        assert "Clerk 3" in w.canvas.rows and "+125 points" in w.canvas.rows
         await w.keys("OK")
         await w.sees("Redeemed")
         await w.keys("OK")

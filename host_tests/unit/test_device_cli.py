@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -256,6 +257,23 @@ def test_the_group_key_goes_into_a_terminals_keys_after_a_yes(key_file: Path, tm
     assert run(*group, "--yes").exit_code == 9 and into.read_text() == "[]"
 
 
+# --- help -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_list_of_commands_fits_a_window_and_cuts_no_sentence() -> None:
+    groups = [[], *([name] for name, kind in cli.main.commands.items() if isinstance(kind, click.Group))]
+    assert len(groups) > 4
+    for words in groups:
+        shown = CliRunner().invoke(cli.main, [*words, "--help"], terminal_width=80).output
+        assert "Commands:" in shown and "..." not in shown.partition("Commands:")[2], shown
+
+
+@pytest.mark.parametrize("name", ["accept", "backup", "flash", "repl", "update", "verify", "wipe"])
+def test_a_command_that_stops_a_till_says_so_in_its_help(name: str) -> None:
+    text = cli.main.commands[name].help or ""
+    assert "question" in text or "asks first" in text, text
+
+
 # --- codes ----------------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +290,8 @@ def all_errors() -> dict[str, type[errors.DeviceError]]:
 
 
 def test_every_code_is_a_heading_of_the_troubleshooting_page_with_its_words() -> None:
-    headings = dict(re.findall(r"^### (D\d\d) (.+)$", PAGE.read_text(), re.MULTILINE))
-    assert headings == {code: kind.title for code, kind in all_errors().items()}
+    headings = dict(re.findall(r"^### ([A-Z]\d\d) (.+)$", PAGE.read_text(), re.MULTILINE))
+    titles = {code: kind.title for code, kind in all_errors().items()}
+    assert titles.items() <= headings.items()
+    assert {code for code in headings if code[0] == "D"} <= titles.keys(), "the page explains what no command says"
     assert all(kind.next_step and 2 <= kind.exit_code <= 9 for kind in all_errors().values())

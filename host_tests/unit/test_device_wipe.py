@@ -22,9 +22,10 @@ from firmware.store.seal import Sealer
 from firmware.store.slots import Slots
 from firmware.store.vault import Vault
 from tools.device import capture as captures
-from tools.device import cli, wipe_on_terminal
+from tools.device import cli, contact, wipe_on_terminal
 from tools.device import wipe as wipes
 from tools.device.audit import audit
+from tools.device.probing import Answers, Found
 from tools.device.wipe_on_terminal import Wipe
 from tools.sim.chips.nor import Nor, NorPartition, PowerCut, Torn
 
@@ -44,6 +45,9 @@ class Till:
         self.nor = Nor(22 * 4096, None, seed=1)
         self.folder = folder
         self.sessions = 0
+        self.asks = False
+        self.answers = Answers.PROMPT
+        self.sold_at_end = False
         (folder / "config").mkdir()
         (folder / "config" / "settings.json").write_bytes(SETTINGS)
         (folder / "config" / "ca.der").write_bytes(b"ca")
@@ -108,11 +112,17 @@ class Till:
         wiping = Wipe(program, heard, str(self.folder / "config"), str(self.folder / "wiping"))
         eval(call, {"wiping": wiping})
 
+    def sell_at_end(self) -> None:
+        self.sold_at_end = True
+
     def close(self) -> None:
         self.sessions -= 1
 
     def tool(self, *options: str) -> tuple[Result, dict[str, Any]]:
-        result = CliRunner().invoke(cli.main, ["--json", "wipe", "--port", "P", *options], catch_exceptions=False)
+        asked = [] if self.asks else ["--yes"]
+        result = CliRunner().invoke(
+            cli.main, ["--json", "wipe", "--port", "P", *asked, *options], input="n\n", catch_exceptions=False
+        )
         assert self.sessions == 0
         return result, json.loads(result.stdout.splitlines()[-1])
 
@@ -124,6 +134,10 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Till:
     monkeypatch.setitem(sys.modules, "machine", machine)
     made = Till(tmp_path)
     monkeypatch.setattr(wipes, "prompt", made.prompt)
+    found = {"build": 7, "slot": "a", "unsent": 13}
+    monkeypatch.setattr(
+        contact.Contact, "one", lambda *_: Found(made.answers, "P", "s3", "abcd", NAME, hello=dict(found))
+    )
     return made
 
 
@@ -278,7 +292,46 @@ def test_what_is_saved_first_is_all_of_it(terminal: Till, tmp_path: Path, spoil:
 
 def test_a_file_that_cannot_be_written_is_told_and_nothing_is_wiped(terminal: Till, tmp_path: Path) -> None:
     result, last = terminal.tool("--save", str(tmp_path / "no" / "such" / "folder"), "--discard", "13")
-    assert (result.exit_code, last["code"]) == (8, "D51") and not terminal.blank("txlog")
+    assert (result.exit_code, last["code"]) == (9, "D68") and not terminal.blank("txlog")
+    taken = tmp_path / "taken.txt"
+    taken.write_text("the only copy")
+    result, last = terminal.tool("--save", str(taken), "--discard", "13")
+    assert (result.exit_code, last["code"]) == (9, "D68") and not terminal.blank("txlog")
+    assert taken.read_text() == "the only copy"
+
+
+def test_a_store_that_holds_nothing_needs_no_number(terminal: Till) -> None:
+    terminal.tool("--discard", "13")
+    assert terminal.tool("--discard", "13")[1]["code"] == "D61", "a number that is not so is not agreed to"
+    result, last = terminal.tool()
+    assert result.exit_code == 0 and last["wiped"], result.output
+
+
+def test_it_asks_before_it_erases_and_before_it_stops_a_till(terminal: Till) -> None:
+    terminal.tool()  # what a start may mend is mended
+    before, terminal.asks = bytes(terminal.nor.image), True
+    result, last = terminal.tool("--discard", "13")
+    assert (result.exit_code, last["code"]) == (5, "D15") and terminal.nor.image == before
+    terminal.answers = Answers.APPLICATION
+    monitored = terminal.run
+    terminal.run = lambda *_way: pytest.fail("it was stopped")  # type: ignore[method-assign]
+    result, last = terminal.tool("--discard", "13", "--maintenance")
+    assert (result.exit_code, last["code"]) == (5, "D15")
+    terminal.run = monitored  # type: ignore[method-assign]
+    terminal.asks = False
+    assert terminal.tool("--maintenance")[0].exit_code == 5 and terminal.sold_at_end, "refused, it sells again"
+
+
+def test_a_dry_run_counts_and_neither_erases_nor_stops_a_till(terminal: Till, tmp_path: Path) -> None:
+    terminal.tool()
+    before, terminal.asks = bytes(terminal.nor.image), True
+    result, last = terminal.tool("--dry-run", "--save", str(tmp_path / "saved.txt"))
+    assert result.exit_code == 0 and last["unsettled"] == 13 and "--discard 13" in result.stderr
+    terminal.answers = Answers.APPLICATION
+    terminal.run = lambda *_way: pytest.fail("it was stopped")  # type: ignore[method-assign]
+    result, last = terminal.tool("--dry-run", "--maintenance")
+    assert result.exit_code == 0 and (last["unsent"], last["build"], last["slot"]) == (13, 7, "a")
+    assert terminal.nor.image == before and not (tmp_path / "saved.txt").exists()
 
 
 # --- cuts and bad flash -----------------------------------------------------------------------------------------------

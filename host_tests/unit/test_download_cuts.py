@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from firmware.service import envelope, loading
+from firmware.service import envelope, growing, loading
 from firmware.store import hotlist
 from firmware.switch.download import CONFIG, HOTLIST, RULES
 from host_tests.unit.download_kit import Office, Terminal
@@ -51,12 +51,12 @@ class Volume:
         act()
 
     def open(self, path: str, mode: str = "r") -> io.BytesIO:
-        if "r" in mode:
-            if path not in self.kept:
-                raise FileNotFoundError(path)
+        if "r" in mode and path not in self.kept:
+            raise FileNotFoundError(path)
+        if mode in ("r", "rb"):
             return io.BytesIO(self.kept[path])
         self.step(lambda: self.kept.setdefault(path, b""))
-        return Writing(self, path, self.kept[path] if "a" in mode else b"")
+        return Writing(self, path, self.kept[path] if "+" in mode else b"")
 
     def stat(self, path: str) -> tuple[int, ...]:
         if path not in self.kept:
@@ -95,11 +95,20 @@ class Writing(io.BytesIO):
 @pytest.fixture
 def volume(monkeypatch):
     made = Volume()
-    for module in (loading, envelope, hotlist):
+    for module in (loading, growing, envelope, hotlist):
         monkeypatch.setattr(module, "open", made.open, raising=False)
-        monkeypatch.setattr(module, "os", made)
-    monkeypatch.setattr(loading, "_SYNC", 480)
+        if module is not growing:  # which opens and no more
+            monkeypatch.setattr(module, "os", made)
+    monkeypatch.setattr(growing, "SYNC", 480)
     return made
+
+
+def test_a_cut_costs_what_was_not_synced_and_no_more(volume: Volume) -> None:
+    one = growing.Growing("/a.new")
+    one.begin(b"head")
+    for at in range(4, 2000, 48):
+        one.write(bytes(48), at)
+        assert len(volume.kept["/a.new"]) > at + 48 - growing.SYNC
 
 
 async def until_held(terminal: Terminal, version: int, volume: Volume) -> None:
@@ -129,8 +138,9 @@ def whole(terminal: Terminal) -> None:
     assert {config, rules, cards} <= {3, 4}
     now = terminal.in_force.now
     assert now["again_within_s"] == config
-    assert [now[name] for name in RULE_NAMES] == [rules] * 5
-    assert now["ruleset"] == rules
+    in_rules = terminal.counter.books.rules
+    assert [getattr(in_rules, name) for name in RULE_NAMES] == [rules] * 5
+    assert in_rules.ruleset == rules
     wanted = {uid for uid, _ in (OLD_CARDS if cards == 3 else NEW_CARDS)}
     every = {uid for uid, _ in OLD_CARDS + NEW_CARDS}
     assert {uid for uid in every if terminal.hotlist.blocked(bytes.fromhex(uid))} == wanted

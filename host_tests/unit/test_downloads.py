@@ -17,6 +17,7 @@ from host_tests.unit import custody_kit
 from host_tests.unit.bench_client import ALI, MERCHANT, SARA
 from host_tests.unit.download_kit import Office, Terminal, files
 from host_tests.unit.session_kit import until
+from tools.bench_switch.earning import Occasion, breakdown
 from tools.release.files import hotlist_body, text_body
 from tools.release.signing import new_signer
 from tools.sim import onhost
@@ -77,7 +78,7 @@ def test_configuration_rules_and_hotlist_count_at_once_and_after_a_restart(tmp_p
     assert again.counter.books.rules.earned(1700) == 6
     assert blocked(again, ALI)
     # The same rules at both ends: the switch computes by what it published.
-    assert office.ledger.programme.accrual_points(1700, 0) == 6
+    assert sum(breakdown(office.ledger.programme, 1700, Occasion()).values()) == 6
 
 
 def test_a_load_goes_on_where_a_restart_interrupted_it(tmp_path):
@@ -423,7 +424,7 @@ def test_another_currency_counts_only_when_nothing_waits_for_the_switch(tmp_path
 
 
 def test_a_file_system_without_room_keeps_the_last_good_file_and_is_not_filled_again_and_again(tmp_path, monkeypatch):
-    from firmware.service import loading
+    from firmware.service import growing
 
     office = Office()
     publish_cards(office)
@@ -449,7 +450,7 @@ def test_a_file_system_without_room_keeps_the_last_good_file_and_is_not_filled_a
         await settled(Terminal(office, tmp_path), 0, 0, 1)
         publish_cards(office, 2, CARDS[:90])
         terminal = Terminal(office, tmp_path)
-        monkeypatch.setattr(loading, "open", narrow, raising=False)
+        monkeypatch.setattr(growing, "open", narrow, raising=False)
         async with terminal.running():
             await until(lambda: terminal.logged("U05"), 60)
             assert files(tmp_path) == ["hotlist.dat"]

@@ -7,14 +7,20 @@ from firmware.core.types import (
     ACCRUAL,
     APPROVED,
     DEAD,
+    ENROL,
+    ISSUE,
     OFFLINE,
     ONLINE,
     OPEN,
     REDEMPTION,
+    REFUND,
     REFUSED,
+    REMARK,
     REVERSAL,
     REVERSED,
     SETTLED,
+    USE,
+    VOID,
     VOIDED,
     JournalEntry,
     Result,
@@ -44,6 +50,15 @@ def test_every_state_counts_in_its_one_place():
         (ACCRUAL, ONLINE, REFUSED): "",
         (ACCRUAL, ONLINE, REVERSED): "",
         (REDEMPTION, ONLINE, OPEN): "",
+        (REFUND, ONLINE, APPROVED): "RF",
+        (VOID, ONLINE, APPROVED): "VD",
+        (VOID, ONLINE, REVERSED): "",
+        (ENROL, ONLINE, APPROVED): "EN",
+        (ENROL, OFFLINE, SETTLED): "EN",
+        (ISSUE, ONLINE, APPROVED): "VI",
+        (USE, ONLINE, APPROVED): "VU",
+        (REMARK, OFFLINE, SETTLED): "",
+        (REMARK, OFFLINE, DEAD): "",
     }
     for (verb, mode, state), kind in places.items():
         assert kind_of(entry(verb=verb, mode=mode, state=state)) == kind, (verb, mode, state)
@@ -64,7 +79,7 @@ def test_what_waits_is_what_the_switch_has_not_settled():
 entries = st.builds(
     entry,
     seq=st.integers(1, 2**31 - 1),
-    verb=st.sampled_from((ACCRUAL, REDEMPTION, REVERSAL)),
+    verb=st.sampled_from((ACCRUAL, REDEMPTION, REVERSAL, REFUND, VOID, ENROL, ISSUE, USE, REMARK)),
     mode=st.sampled_from((ONLINE, OFFLINE)),
     state=st.sampled_from((APPROVED, REFUSED, REVERSED, SETTLED, DEAD, VOIDED)),
     clerk=st.integers(0, 255),
@@ -90,3 +105,16 @@ def test_the_parts_make_the_whole(records, cut):
     if records:
         seqs = [one.transaction.seq for one in records]
         assert (whole.low, whole.high) == (min(seqs), max(seqs))
+
+
+def test_a_sale_that_was_voided_is_no_visit_and_one_whose_void_is_not_known_is():
+    totals = Totals()
+    for seq, verb, state, clerk in ((1, ACCRUAL, APPROVED, 1), (2, ACCRUAL, APPROVED, 1), (3, VOID, APPROVED, 2)):
+        one = entry(seq=seq, verb=verb, state=state, clerk=clerk)
+        one.transaction.visit = 1
+        totals.add(one)
+    unknown = entry(seq=4, verb=VOID, state=REVERSED)
+    unknown.transaction.visit = 1
+    totals.add(unknown)
+    assert totals.visits() == [1, 0, 0]
+    assert totals.visits(2) == [0, 0, 0], "the other clerk's"

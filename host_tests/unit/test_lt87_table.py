@@ -10,13 +10,27 @@ import pytest
 
 from firmware.core import refusals
 from firmware.core.errors import BadMessage
-from firmware.core.types import APPROVED, CLOCK_OK, OFFLINE, REDEMPTION, SETTLED, JournalEntry
+from firmware.core.keyed import keyed_uid
+from firmware.core.types import (
+    APPROVED,
+    CLOCK_OK,
+    ENROL,
+    ISSUE,
+    OFFLINE,
+    REDEMPTION,
+    REMARK,
+    SETTLED,
+    USE,
+    JournalEntry,
+    Transaction,
+)
 from firmware.loyalty.totals import Totals
-from firmware.switch import batch, download, profile, reserve
+from firmware.switch import batch, download, profile, reserve, tlv
 from firmware.switch.link import tpdu_to
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import ECHO, SIGN_ON
 from host_tests.unit import lt87_kit
+from host_tests.unit.refusal_kit import HOST_REFUSALS
 from host_tests.unit.switch_kit import (
     KID,
     NOW,
@@ -83,6 +97,7 @@ def test_the_examples_of_the_page_are_what_the_terminal_sends_and_reads(section,
 def every_request(packed: bool) -> list[tuple[str, bytes]]:
     """One message of every kind the terminal sends: what section 4 calls it, and its bytes."""
     make, sale = messages(packed), transaction(clerk=12, card_counter=61)
+    typed = transaction(mode=OFFLINE, uid=KEYED, details=tlv.pack([(profile.TAG_SUPERVISOR, b"2")]))
     late = transaction(mode=OFFLINE, clerk=12, card_counter=61)
     undo = reversal_of(sale, 43, NOW + 7, CLOCK_OK)
     make.in_force = held = [(profile.TAG_CFG, b"\0\7"), (profile.TAG_HOTLIST, b"\0\3")]
@@ -91,7 +106,10 @@ def every_request(packed: bool) -> list[tuple[str, bytes]]:
     cleared = [(profile.TAG_DISPUTE, bytes(4)), (profile.TAG_ADMIN, b"\1")]
     pin = download.Pin(8, 1000, bytes(8))
     return [
-        ("0800 sign-on", make.network(SIGN_ON, 5, NOW, CLOCK_OK, held + cleared + ended).raw),
+        (
+            "0800 sign-on",
+            make.network(SIGN_ON, 5, NOW, CLOCK_OK, held + cleared + ended + [(profile.TAG_DIAG, b"velocity")]).raw,
+        ),
         (
             "0800 sign-off, echo",
             make.network(ECHO, 5, NOW, CLOCK_OK, held + cleared + ended + [(profile.TAG_DIAG, b"unsettled 3")]).raw,
@@ -100,14 +118,71 @@ def every_request(packed: bool) -> list[tuple[str, bytes]]:
         ("0800 download", download.request(make, download.MEMBERS, 5, NOW, CLOCK_OK, 0, None, 12).raw),
         ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, 61, b"\x01" + bytes(24)).raw),
         ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, step=b"\x01" + bytes(17), allowance=(9, 500)).raw),
+        ("0100", make.inquiry(UID, 0, 5, NOW, CLOCK_OK, more=MARKED).raw),
+        ("0100", make.inquiry(b"", 0, 5, NOW, CLOCK_OK, more=[(profile.TAG_VOUCHER, b"1234567897")]).raw),
+        ("0100", make.inquiry(KEYED, 0, 5, NOW, CLOCK_OK, more=[(profile.TAG_REASON, b"\2")]).raw),
+        *[("0100 enrolment", make.request(said).raw) for said in enrolments()],
         ("0200", make.request(sale, (0, 0)).raw),
+        ("0200", make.request(transaction(uid=KEYED, details=tlv.pack([(profile.TAG_CODE, b"123456")]))).raw),
+        ("0220/0221", make.advice(typed, NOW, repeat=False).raw),
+        ("0420/0421", make.reversal(undo, transaction(uid=KEYED), NOW, repeat=False).raw),
+        ("0320/0321", batch.record(make, 7, JournalEntry(transaction(uid=KEYED), APPROVED), NOW, repeat=False).raw),
+        *[("0200", make.request(said).raw) for said in with_offers()],
         ("0200", make.request(transaction(verb=REDEMPTION, points=-500), (9, 500)).raw),
         ("0220/0221", make.advice(late, NOW, repeat=True).raw),
+        ("0220/0221", make.advice(transaction(mode=OFFLINE, details=tlv.pack([BACK, *MARKED])), NOW, repeat=True).raw),
         ("0220/0221", make.advice(spent, NOW, repeat=False).raw),
+        *[("0120/0121", make.advice(said, NOW, repeat=False).raw) for said in without_money()],
         ("0420/0421", make.reversal(undo, sale, NOW, repeat=False).raw),
         ("0320/0321", batch.record(make, 7, JournalEntry(sale, APPROVED), NOW, repeat=False).raw),
         ("0320/0321", batch.record(make, 7, JournalEntry(late, SETTLED), NOW, repeat=True).raw),
         ("0500/0501", batch_totals(make)),
+    ]
+
+
+KEYED = keyed_uid("9123456789")
+BACK = (profile.TAG_WINBACK, b"\1")
+MARKED = [(profile.TAG_FLAGS, b"\1"), (profile.TAG_BASKET, b"\4")]
+
+
+def with_offers() -> list[Transaction]:
+    """A multi-buy as a gift, a voucher with a card and without, one made good, a reward."""
+    p, priced = profile, (profile.TAG_OFFER, b"\0\0" + (125_000).to_bytes(5, "big") + b"\0")
+    number = (p.TAG_VOUCHER, b"1234567897")
+    return [
+        transaction(details=tlv.pack([BACK, *MARKED, (p.TAG_OFFER, b"\0\7" + (125_000).to_bytes(5, "big") + b"\3")])),
+        transaction(details=tlv.pack([number, priced])),
+        transaction(verb=USE, uid=b"", auth=0, points=0, details=tlv.pack([number, priced])),
+        transaction(verb=ISSUE, points=0, details=tlv.pack([(p.TAG_REASON, b"\1"), (p.TAG_SUPERVISOR, b"2")])),
+        transaction(verb=REDEMPTION, points=-500, details=tlv.pack([(p.TAG_REWARD, b"\0\1")])),
+    ]
+
+
+def enrolments() -> list[Transaction]:
+    """A new member with all that may be said, and a card that is replaced."""
+    p, mobile = profile, (profile.TAG_MOBILE, KEYED[5:])
+    joins = [mobile, (p.TAG_CONSENT, b"\1"), (p.TAG_CHANNEL, b"\1fa"), (p.TAG_BIRTHDAY, b"\1\1")]
+    joins += [(p.TAG_REFERRER, b"01223346"), (p.TAG_SUPERVISOR, b"2")]
+    again = [mobile, (p.TAG_REASON, b"\1"), (p.TAG_CODE, b"123456")]
+    return [
+        transaction(verb=ENROL, amount=0, points=100, clerk=12, card_counter=61, details=tlv.pack(joins)),
+        transaction(verb=ENROL, amount=0, points=0, details=tlv.pack(again)),
+    ]
+
+
+def without_money() -> list[Transaction]:
+    """An answer with and without a name, a reason, a dispute, and an enrolment while the line was down."""
+    remark = {"mode": OFFLINE, "verb": REMARK, "amount": 0, "points": 0}
+    mobile, p = bytes.fromhex("9121234567"), profile
+    joins = [(p.TAG_MOBILE, mobile), (p.TAG_CONSENT, b"\1"), (p.TAG_CHANNEL, b"\1fa"), (p.TAG_BIRTHDAY, b"\1\1")]
+    joins += [(p.TAG_REFERRER, b"1001"), (p.TAG_SUPERVISOR, b"2")]
+    about = [(p.TAG_DISPUTE, bytes(4)), (p.TAG_ORIGINAL, b"632603000001"), (p.TAG_REASON, b"\1")]
+    return [
+        transaction(**remark, clerk=12, card_counter=61, details=tlv.pack([(p.TAG_SURVEY, b"\1\4\0")])),
+        transaction(**{**remark, "uid": b"", "auth": 0}, details=tlv.pack([(p.TAG_SURVEY, b"\1\4\1")])),
+        transaction(**remark, details=tlv.pack([(p.TAG_REASON, b"\2")])),
+        transaction(**remark, details=tlv.pack(about)),
+        transaction(**{**remark, "verb": ENROL}, details=tlv.pack(joins)),
     ]
 
 
@@ -127,7 +202,8 @@ def test_the_terminal_sends_the_fields_and_tags_its_layout_says(packed):
     for name, raw in every_request(packed):
         found, found_tags = split(raw, packed)
         numbers = {int(de) for de in found if de.isdigit() and de != "1"}
-        assert numbers == layouts.mandatory(found["t"], packed=packed), name
+        of_enrolment = {4} if name == "0100 enrolment" else set()  # section 18: an inquiry has no DE 4
+        assert numbers == layouts.mandatory(found["t"], packed=packed) | of_enrolment, name
         row = may[name]
         assert layouts.tags_of(row.sent) <= set(found_tags)
         often.setdefault(name, set()).update(set(found_tags) - layouts.tags_of(row.sent))
@@ -191,7 +267,7 @@ def test_every_refusal_a_person_can_meet_has_a_text():
         "??",
         "95",
     }  # 95 answers no person's request
-    assert {f"H{rc}" for rc in refused} | {refusals.OTHER_HOST_REFUSAL} == set(refusals.HOST_REFUSALS)
+    assert {f"H{rc}" for rc in refused} | {refusals.OTHER_HOST_REFUSAL} == set(HOST_REFUSALS)
 
 
 def test_any_other_code_is_a_refusal():

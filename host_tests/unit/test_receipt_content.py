@@ -2,7 +2,6 @@
 
 import itertools
 
-from firmware.core.log import Log
 from firmware.core.types import (
     ACCRUAL,
     APPROVED,
@@ -23,8 +22,9 @@ from firmware.core.types import (
 )
 from firmware.loyalty.outcome import DONE, outcome_of
 from firmware.receipt.content import WIDTH, Shop, receipt_lines
-from firmware.receipt.printing import print_lines
+from firmware.receipt.lines import QR
 from firmware.text import catalogue
+from host_tests.unit.paper_kit import texts
 
 TEXT = catalogue.load("en")
 SHOP = Shop("Corner Shop", "M00000000000001", "T0000001")
@@ -37,7 +37,7 @@ def lines(
 ) -> list[str]:
     t = Transaction(100, verb, mode, UID, AUTH_LEGACY, 125_000, points, TIME, CLOCK_OK)
     told = outcome_of(JournalEntry(t, state, result), Member(UID, 4711, "Ali", 1000, TIME - 7200), 125, TIME + 5)
-    return receipt_lines(TEXT, SHOP, told, reprint)
+    return texts(receipt_lines(TEXT, SHOP, told, reprint))
 
 
 def test_a_confirmed_accrual() -> None:
@@ -50,6 +50,7 @@ def test_a_confirmed_accrual() -> None:
         "ACCRUAL",
         "Amount: 125,000 rial",
         "Points: +125",
+        "Before: 12,325",
         "Balance: 12,450",
         "-" * 32,
         "Card: ****9B32",
@@ -65,6 +66,7 @@ def test_an_estimate_says_about_and_how_old_its_balance_is() -> None:
     printed = lines(OFFLINE, APPROVED, None)
     assert "Points: about +125" in printed
     assert "to be confirmed by the switch" in printed
+    assert "Before: about 1,000" in printed
     assert "Balance: about 1,125" in printed
     assert "estimated, data 2 h old" in printed
 
@@ -83,7 +85,7 @@ def test_a_points_line_stands_only_on_paper_that_promises_them() -> None:
     ):
         t = Transaction(100, verb, mode, UID, AUTH_LEGACY, 125_000, 125, TIME, CLOCK_OK)
         told = outcome_of(JournalEntry(t, state, result), None, 0, TIME)
-        printed = receipt_lines(TEXT, SHOP, told, False)
+        printed = texts(receipt_lines(TEXT, SHOP, told, False))
         assert any(line.startswith("Points:") for line in printed) == (told.kind == DONE)
         assert any(line == "Ref: 632700000101" for line in printed)
         assert all(len(line) <= WIDTH for line in printed)
@@ -95,29 +97,9 @@ def test_a_reprint_says_so_first_and_is_otherwise_the_same() -> None:
     assert lines(ONLINE, APPROVED, result, reprint=True) == ["*** REPRINT ***", *lines(ONLINE, APPROVED, result)]
 
 
-class Printer:
-    def __init__(self, ready: bool, fails_at: int = 99) -> None:
-        self._ready = ready
-        self._fails_at = fails_at
-        self.printed: list[str] = []
-
-    def ready(self) -> bool:
-        return self._ready
-
-    def line(self, text: str) -> None:
-        if len(self.printed) == self._fails_at:
-            raise OSError(5)
-        self.printed.append(text)
-
-    def cut(self) -> None:
-        self.printed.append("cut")
-
-
-def test_a_printer_that_is_off_empty_or_dies_half_way_raises_nothing() -> None:
-    log = Log(8)
-    good = Printer(True)
-    assert print_lines(good, ["a", "b"], log)
-    assert good.printed == ["a", "b", "cut"]
-    assert not print_lines(Printer(False), ["a"], log)
-    assert not print_lines(Printer(True, 1), ["a", "b"], log)
-    assert [line.split()[1] for line in log.newest(9)] == ["P32", "P32"]
+def test_the_code_for_a_dispute_is_reference_terminal_and_day_and_nothing_of_the_member() -> None:
+    result = Result(100, APPROVED, "00", 125, 12_450, "ABC123")
+    t = Transaction(100, ACCRUAL, ONLINE, UID, AUTH_LEGACY, 125_000, 125, TIME, CLOCK_OK, member_no=4711)
+    told = outcome_of(JournalEntry(t, APPROVED, result), None, 0, TIME)
+    codes = [text for role, text in receipt_lines(TEXT, SHOP, told, False) if role == QR]
+    assert codes == ["VAFA:632700000101:T0000001:20261123"]

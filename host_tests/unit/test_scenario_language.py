@@ -87,7 +87,7 @@ def test_digits_are_typed_one_by_one_and_names_are_keys():
 def test_every_usage_compiles_and_matches_an_example_of_itself():
     example = dict(NAME="gold-card", MEMBER="ali", KIND="half", SETTING="nii", UID="04a1b2c3", FILE="f.png", VALUE="x")
     example |= dict(MS="5", N="3", POINTS="-7", RC="51", MTI="0200", KEY="OK", KEYS="12", TEXT='"t"')
-    example |= dict(WANTED="nii=1")
+    example |= dict(WANTED="nii=1", NAMED="{big_ready}")
     for verb in scenario_verbs.VERBS:
         line = re.sub(r"\[[^\]]*\]|\.\.\.", "", verb.usage)
         line = " ".join(example.get(word, word.split("|")[0]) for word in line.split())

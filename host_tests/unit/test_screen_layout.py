@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.core.refusals import HOST_REFUSALS
 from firmware.core.types import (
     ACCRUAL,
     APPROVED,
@@ -27,26 +26,17 @@ from firmware.core.types import (
 )
 from firmware.loyalty.outcome import Balance, outcome_of
 from firmware.screen import outcomes, screens
-from firmware.screen.lines import BIG, COLUMNS, HINT, ROWS, TITLE, compose, fitting, pair, wrap
+from firmware.screen.lines import BIG, HINT, TITLE, WRAP, ends, fitting, pair
+from firmware.screen.lines import TEXT as ROW
 from firmware.text import catalogue
 from host_tests.unit import catalogue_kit
+from host_tests.unit.refusal_kit import HOST_REFUSALS
+from host_tests.unit.screen_kit import assert_fits, rows_of
 
 TEXT = catalogue.load("en")
 TEXTS, ERRORS = catalogue_kit.texts(), catalogue_kit.errors()
 NUMBERS = [0, 7, 999, 12_450, 1_000_000, 2_147_483_647, 999_999_999_999]
 AGES = [0, 59, 60, 3599, 86_399, 10 * 86_400, 10**9]
-
-
-def assert_fits(lines: list[tuple[int, str]]) -> None:
-    rows = compose(lines)
-    assert len(rows) == len([line for line in lines if line[0] != 5]), f"a line fell off the panel: {lines}"
-    taken = set()
-    for row in rows:
-        assert row.column + len(row.text) * row.scale <= COLUMNS, row.text
-        cells = {row.row + i for i in range(row.scale)}
-        assert not cells & taken, f"lines on top of each other: {lines}"
-        assert max(cells) < ROWS
-        taken |= cells
 
 
 @pytest.mark.parametrize("value", NUMBERS)
@@ -57,9 +47,9 @@ def test_questions_fit_with_any_number(value: int) -> None:
         assert_fits(screens.menu(TEXT, [TEXT.get("menu_reprint"), TEXT.get("menu_send"), TEXT.get("menu_info")], note))
     for code in ("", *ERRORS):
         lines = screens.card(TEXT, TEXT.get("title_redeem"), value, code)
-        assert_fits(lines)
+        assert_fits(lines, pages=1 if code[:1] in "CR" else 2)
         if code and code[0] in "CR":
-            assert " ".join(text for role, text in lines[4:-1]) == ERRORS[code][1]
+            assert f"{ERRORS[code][0]} {ERRORS[code][1]} " in " ".join(rows_of(lines))
     assert_fits(screens.waiting(TEXT, TEXT.get("title_redeem"), value))
     assert_fits(screens.confirm(TEXT, value, value))
     assert_fits(screens.again(TEXT, value))
@@ -70,7 +60,7 @@ def test_errors_fit_and_say_what_next_and_the_code(code: str) -> None:
     lines = screens.error(TEXT, code)
     assert_fits(lines)
     what, next_step = ERRORS[code]
-    shown = [row.text for row in compose(lines)]
+    shown = rows_of(lines)
     assert what in shown
     assert " ".join(shown[2:-1]) == next_step
     assert shown[-1].endswith(code)
@@ -115,23 +105,40 @@ def test_every_outcome_fits_and_has_a_reference() -> None:
 @pytest.mark.parametrize(("points", "age"), list(itertools.product([*NUMBERS, -NUMBERS[-1]], AGES)))
 def test_a_balance_fits_and_is_confirmed_or_estimated(points: int, age: int) -> None:
     for confirmed in (True, False):
-        lines = outcomes.balance(TEXT, Balance(points, confirmed, age), "A very long family name")
+        lines = outcomes.balance(TEXT, Balance(points, confirmed, age))
         assert_fits(lines)
         assert any(text.startswith("estimated") for _, text in lines) is not confirmed
 
 
-@given(st.text("abc ", max_size=60), st.integers(4, 20))
-def test_wrapping_loses_no_word(text: str, width: int) -> None:
-    assert " ".join(wrap(text, width)).split() == text.split()
+@given(st.text("abc ", max_size=60))
+def test_wrapping_loses_no_letter(text: str) -> None:
+    assert "".join(rows_of([(WRAP, text)])).replace(" ", "") == "".join(text.split())
 
 
-@given(st.text("x", max_size=20), st.text("9", max_size=20))
+@given(st.text("x", max_size=20), st.text("9", max_size=16))
 def test_a_value_is_never_cut_for_its_label(label: str, value: str) -> None:
-    shown = pair(label, value)
+    (shown,) = rows_of([(ROW, pair(label, value))]) or [""]
     assert shown.endswith(value)
-    assert len(shown) == max(COLUMNS, len(value))
+    assert len(shown) == 16 or not value
+
+
+@given(st.text("x", max_size=40), st.text("9", min_size=1, max_size=16))
+def test_a_name_is_cut_for_what_stands_beside_it(name: str, value: str) -> None:
+    (shown,) = rows_of([(ROW, ends(name, value))])
+    assert shown.endswith(value)
+    assert len(shown) == 16
+    assert shown.startswith(name[: max(0, 15 - len(value))])
 
 
 def test_the_fullest_wording_that_fits_is_taken() -> None:
-    assert fitting(["x" * 17, "y" * 16, "z"]) == "y" * 16
-    assert fitting(["x" * 18, "y" * 17]) == "y" * 17
+    assert rows_of([(ROW, fitting(["x" * 17, "y" * 16, "z"]))]) == ["y" * 16]
+    assert rows_of([(ROW, fitting(["x" * 18, "y" * 17]))]) == ["y" * 16]
+    assert rows_of([(ROW, pair("label", fitting(["9" * 14, "8" * 10])))]) == ["label 8888888888"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(999_999_999, "999,999,999 rial"), (1_000_000_000, "1,000,000,000 R"), (10**12 - 1, "999999999999 R")],
+)
+def test_money_never_stands_without_its_unit(value: int, said: str) -> None:
+    assert rows_of([(ROW, screens.money(catalogue.load("en"), value))]) == [said]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from firmware.core.log import Log
-from firmware.service.console import BUSY, LEAVING, NO_ROOM, WORDS, Console
+from firmware.service.console import _BUSY, _LEAVING, _NO_ROOM, _WORDS, Console
 
 
 class Port:
@@ -99,7 +99,7 @@ def test_an_endless_line_takes_bounded_memory() -> None:
     port.incoming = b"a" * 5000 + b"\r"
     turns(made, 100)
     assert "unknown command" in "".join(port.pieces)
-    assert len(made._line) == 0
+    assert made._length == 0
 
 
 def test_a_flood_of_log_lines_is_dropped_and_never_waited_for() -> None:
@@ -129,7 +129,7 @@ def test_maintenance_says_so_and_then_leaves() -> None:
     made.turn()
     assert port.left == 0, "the answer first"
     turns(made)
-    assert "".join(port.pieces) == f"# {LEAVING}\r\n"
+    assert "".join(port.pieces) == f"# {_LEAVING}\r\n"
     assert port.left == 1
 
 
@@ -140,7 +140,7 @@ def test_maintenance_is_refused_while_the_till_is_in_use_and_not_kept_for_later(
     turns(made)
     port.quiet = True
     turns(made)
-    assert "".join(port.pieces) == f"# {BUSY}\r\n"
+    assert "".join(port.pieces) == f"# {_BUSY}\r\n"
     assert port.left == 0
 
 
@@ -152,7 +152,7 @@ def test_a_sale_that_begins_while_the_answer_goes_out_is_not_cut_off() -> None:
     port.quiet = False
     turns(made)
     assert port.left == 0
-    assert "".join(port.pieces).endswith(f"# {BUSY}\r\n")
+    assert "".join(port.pieces).endswith(f"# {_BUSY}\r\n")
 
 
 def test_a_flag_that_cannot_be_written_is_told_and_the_terminal_goes_on() -> None:
@@ -169,6 +169,30 @@ def test_a_flag_that_cannot_be_written_is_told_and_the_terminal_goes_on() -> Non
 
 @pytest.mark.parametrize("line", [b"maintenance now", b"maintenance\xff", b"\xfemaintenance", b"Maintenance"])
 def test_only_the_plain_word_leaves(line: bytes) -> None:
+    made, port, _ = console()
+    port.incoming = line + b"\r"
+    turns(made)
+    assert "unknown command" in "".join(port.pieces)
+    assert port.left == 0
+
+
+@pytest.mark.parametrize("count", ["2", "\u06f2", "\u0662", "0\u06f2"])
+def test_persian_and_arabic_digits_count_as_ascii_ones(count: str) -> None:
+    made, port, log = console()
+    for name in ("one", "two", "three"):
+        log.event(name)
+    turns(made)
+    port.pieces.clear()
+    port.incoming = f"log {count}\r".encode()
+    turns(made)
+    said = "".join(port.pieces)
+    assert ("one" in said, "two" in said, "three" in said) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    "line", [b"maintenance\xdb\xb5", b"\xd9\xa0maintenance", b"maintenance\xdb", b"m\xd9\xb0aintenance"]
+)
+def test_a_digit_or_half_of_one_is_no_part_of_a_word(line: bytes) -> None:
     made, port, _ = console()
     port.incoming = line + b"\r"
     turns(made)
@@ -225,7 +249,7 @@ def test_words_that_need_a_right_go_to_who_carries_them_out_and_a_restart_follow
     assert service.taken == [["forget", "04A1B2C3D4E5F6"], ["zeroise", "12"]]
     assert port.left == 1
     text = "".join(port.pieces)
-    assert text.startswith(f"# {WORDS}, right, answer, forget, zeroise, letters\r\n# done forget\r\n# unknown command")
+    assert text.startswith(f"# {_WORDS}, right, answer, forget, zeroise, letters\r\n# done forget\r\n# unknown command")
     assert text.endswith("# done zeroise\r\n")
 
 
@@ -239,4 +263,4 @@ def test_a_heap_without_room_for_a_rights_code_is_told_and_the_console_goes_on()
     service.full = False
     port.incoming = b"right members\r"
     turns(made)
-    assert "".join(port.pieces) == f"# {NO_ROOM}\r\n# done right\r\n"
+    assert "".join(port.pieces) == f"# {_NO_ROOM}\r\n# done right\r\n"

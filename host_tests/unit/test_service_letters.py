@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.cashier import letters as keypad
+from firmware.cashier import right
 from firmware.core.errors import Cancelled, VafaError
 from firmware.core.types import ACCRUAL, OFFLINE, Transaction
 from firmware.service.rights import VALID_S
@@ -110,12 +110,12 @@ class Till:
 def test_at_the_keys_only_all_eight_right_digits_give_the_right(terminal) -> None:
     asked = asyncio.run
     with pytest.raises(Cancelled):
-        asked(keypad._authorised(Till(terminal, "1", "2", "OK")))
+        asked(right.authorised(Till(terminal, "1", "2", "OK"), "letters"))
     with pytest.raises(VafaError) as wrong:
-        asked(keypad._authorised(Till(terminal, "wrong", "OK")))
+        asked(right.authorised(Till(terminal, "wrong", "OK"), "letters"))
     assert wrong.value.code == "K05" and not terminal.custody.rights().stands("letters")
-    asked(keypad._authorised(Till(terminal, "7", "CLEAR", "right", "9", "UP", "OK")))
+    asked(right.authorised(Till(terminal, "7", "CLEAR", "right", "9", "UP", "OK"), "letters"))
     assert terminal.custody.rights().stands("letters")
-    asked(keypad._authorised(Till(terminal)))
+    asked(right.authorised(Till(terminal), "letters"))
     told = " ".join(terminal.log.newest(64))
     assert "right letters given" in told

@@ -54,6 +54,16 @@ def test_two_thousand_members_are_kept_through_updates_and_a_restart(page_only: 
     assert members.count() >= 1996
 
 
+def test_wear_is_the_erases_of_each_sector() -> None:
+    nor = Nor(8 * 4096)
+    members = cache(nor)
+    assert members.worn() == 0
+    for n in range(2000):
+        members.put(member(n % 40, n))
+        rest(members)
+    assert abs(members.worn() - nor.erases / 8) <= 2 and members.worn() > 2
+
+
 def test_costs_of_a_look_up_and_an_update() -> None:
     nor = Nor(64 * 4096)
     members = cache(nor)

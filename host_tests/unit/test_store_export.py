@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from firmware.core.types import ACCRUAL, OFFLINE, Transaction
-from firmware.service.console import STOPPED, UNREAD
+from firmware.service.console import _STOPPED, _UNREAD
 from firmware.store.export import Export, Raw
 from firmware.store.flash import Flash
 from firmware.store.journal import Journal
@@ -235,7 +235,7 @@ def test_a_key_stops_it_after_the_line_and_is_no_command(key: bytes) -> None:
     port.incoming = key
     turns(made, 10)
     text = "".join(port.pieces)
-    assert text.endswith(f"# {STOPPED}\r\n")
+    assert text.endswith(f"# {_STOPPED}\r\n")
     image_of(received(port))
     port.pieces.clear()
     port.incoming = b"\rstatus\r"
@@ -254,7 +254,7 @@ def test_an_unread_port_ends_it_and_says_so() -> None:
     port.incoming = b"\r"
     turns(made, 200)
     text = "".join(port.pieces)
-    assert UNREAD in text and " end " not in text
+    assert _UNREAD in text and " end " not in text
 
 
 def test_without_a_journal_the_word_is_unknown() -> None:

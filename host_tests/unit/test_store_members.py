@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import struct
 from binascii import crc32
 
 import pytest
 
 from firmware.core.errors import StoreForeign
-from firmware.core.types import TIER_GOLD, Member
+from firmware.core.types import RUNG_UNKNOWN, TIER_GOLD, YEARS_UNKNOWN, Member
+from firmware.store.member_record import pack_member, unpack_member
 from firmware.store.members import Members
 from firmware.store.seal import Sealer
 from host_tests.power.headers import of_format
@@ -48,6 +50,30 @@ def test_a_member_reads_back_and_a_long_name_is_cut_at_a_letter(name: str, kept:
     given.name = kept
     assert vars(members.get(given.uid)) == vars(given)
     assert members.get(b"\0\0\0\0") is None
+
+
+@pytest.mark.parametrize(
+    ("rung", "best", "years", "kept_years"),
+    [(RUNG_UNKNOWN, False, YEARS_UNKNOWN, YEARS_UNKNOWN), (0, True, 0, 0), (5, False, 7, 7), (3, True, 9999, 125)],
+)
+@pytest.mark.parametrize("points", [0, -1, 2**40 - 1, -(2**40)])
+def test_standing_and_points_share_a_record_without_touching_one_another(rung, best, years, kept_years, points) -> None:
+    for length in (4, 7, 10):
+        given = Member(bytes(range(1, length + 1)), 4711, "Sara", points, 1_790_000_000, TIER_GOLD, 9, 0)
+        given.rung, given.best, given.years = rung, best, years
+        members = cache(Nor(4 * 4096))
+        assert members.put(given)
+        given.years = kept_years
+        assert vars(members.get(given.uid)) == vars(given)
+
+
+@pytest.mark.parametrize("points", [0, 12_450, -77, 2**31, -(2**31)])
+def test_a_record_of_an_earlier_version_says_nothing_of_rung_mark_and_years(points: int) -> None:
+    old = bytearray(pack_member(member(1, 5)))
+    old[8], old[24:30] = len(uid(1)), struct.pack("<q", points)[:6]  # as it was before
+    read = unpack_member(bytes(old))
+    assert (read.points, read.rung, read.best, read.years) == (points, RUNG_UNKNOWN, False, YEARS_UNKNOWN)
+    assert read.uid == uid(1)
 
 
 @pytest.mark.parametrize("page_only", [False, True], ids=["any-length", "whole-pages"])

@@ -76,7 +76,8 @@ def test_the_extended_example_is_the_same_sale_with_two_fields_more() -> None:
         fields[plain[at]] = plain[at + 2 : at + 2 + plain[at + 1]]
         at += 2 + plain[at + 1]
     assert fields == {3: b"R-2041", 4: pack("<I", 400)}
-    assert plain[:5] + PLAIN[5:6] + plain[6:40] == PLAIN[:40]
+    assert plain[:5] + PLAIN[5:6] + bytes(2) + plain[8:40] == PLAIN[:40]
+    assert unpack_from("<H", plain, 6)[0] == crc32(b"R-2041") & 0xFFFF
     head, crc, body = frame[:8], unpack_from("<I", frame, 8)[0], frame[12:]
     assert crc == crc32(body, crc32(head, crc32(pack("<II", SALT, GENERATION))))
     assert body[-8:] == cmac(derived("vafa-store-mac"), PLACE + head + body[:-8])[:8]

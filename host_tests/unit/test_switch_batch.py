@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from firmware.core.errors import Cancelled, LinkError, Refused
-from firmware.core.types import APPROVED, SETTLED, JournalEntry
+from firmware.core.types import APPROVED, REFUND, REFUSED, SETTLED, VOID, JournalEntry
 from firmware.loyalty.totals import KINDS, Totals
 from firmware.switch.batch import AGREED, CHANGED, DISPUTED, ROWS_MOST, Batch, totals_fields, totals_text
 from host_tests.unit.batch_kit import Patient, Till
@@ -36,7 +36,7 @@ def test_a_day_of_everything_agrees_and_the_next_batch_follows(till):
     till.a_little_of_everything()
     closed = close(till)
     assert (closed.outcome, closed.whole, closed.uploaded, closed.more) == (AGREED, True, 0, False)
-    assert [closed.totals.of(kind)[0] for kind in KINDS] == [2, 1, 1, 0, 2, 1, 1]
+    assert [closed.totals.of(kind)[0] for kind in KINDS] == [2, 1, 1, 0, 2, 0, 0, 0, 0, 0, 1, 1]
     assert closed.totals.of("AC", 3) == (1, 125_000, 125)
     assert till.asked == ["0500"]
     ends = closed.totals.high
@@ -48,6 +48,40 @@ def test_a_day_of_everything_agrees_and_the_next_batch_follows(till):
     assert close(till).outcome == AGREED
     assert close(till).totals.compared() == 0
     assert till.states()[1:] == [(2, ends + 1, ends + 1, "agreed"), (3, ends + 2, ends + 1, "agreed")]
+
+
+def test_what_was_taken_back_counts_beside_what_it_took_back(till):
+    sale, spent = till.sell(clerk=3), till.redeem()
+    till.take_back(VOID, sale, sale.amount, -sale.points)
+    till.take_back(REFUND, spent, 20_000, 200)
+    closed = close(till)
+    assert (closed.outcome, closed.uploaded) == (AGREED, 0)
+    assert closed.totals.of("AC") == (1, sale.amount, sale.points)
+    assert closed.totals.of("VD") == (1, sale.amount, -sale.points)
+    assert closed.totals.of("RF") == (1, 20_000, 200)
+
+
+def test_what_stands_in_a_closed_batch_is_voided_no_more_but_refunded(till):
+    sale = till.sell()
+    assert close(till).outcome == AGREED
+    late = till.take_back(VOID, sale, sale.amount, -sale.points)
+    found = till.journal.find(late.seq)
+    assert (found.state, found.result.rc) == (REFUSED, "76")
+    till.take_back(REFUND, sale, sale.amount, -sale.points)
+    closed = close(till)
+    assert (closed.outcome, closed.totals.of("VD")[0], closed.totals.of("RF")[0]) == (AGREED, 0, 1)
+
+
+def test_what_was_taken_back_is_uploaded_and_what_the_switch_lost_of_it_waits_for_a_person(till):
+    sale = till.sell()
+    kept = till.take_back(REFUND, sale, 25_000, -25)
+    lost = till.take_back(REFUND, sale, 100_000, -100)
+    till.switch_loses(lost.seq)
+    closed = close(till)
+    assert (closed.outcome, closed.uploaded, closed.differing) == (DISPUTED, 3, 1)
+    batch = till.ledger.batch(TERMINAL, 1)
+    findings = {one.seq: one.finding for one in till.ledger.batch_records(batch)}
+    assert findings == {sale.seq: "same", kept.seq: "same", lost.seq: "missing"}
 
 
 def test_an_accrual_the_switch_lost_is_repaired_by_the_upload(till):

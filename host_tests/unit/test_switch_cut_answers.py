@@ -57,6 +57,11 @@ async def advice(house: House) -> None:
     await until(lambda: not house.line.cut, 300)
 
 
+async def remark(house: House) -> None:
+    house.remark()
+    await until(lambda: not house.line.cut, 300)
+
+
 async def reversal(house: House) -> None:
     """A sale whose answer never comes, and then the answer to its reversal."""
     house.faults.next("silent", mti="0200", when="after")
@@ -89,6 +94,7 @@ async def upload(house: House) -> None:
 STORIES: dict[str, list[tuple[str, Callable[[House], Awaitable[None]]]]] = {
     "0800": [("0800", sign_on), ("0800", echo), ("0800", chunk)],
     "0100": [("0100", inquiry)],
+    "0120/0121": [("0120", remark)],
     "0200": [("0200", online)],
     "0220/0221": [("0220", advice)],
     "0420/0421": [("0420", reversal)],

@@ -184,7 +184,6 @@ def test_a_balance_that_is_no_amount_is_bad_message(broken):
 @pytest.mark.parametrize(
     "tag",
     [
-        (0x44, b"\xff\xfe"),
         (0x12, b"\x26\x13\x01"),
         (0x09, b"\x01"),  # the switch proves by AES or not at all
         (0x09, b"\x03"),
@@ -198,6 +197,23 @@ def test_a_tag_that_makes_no_sense_is_bad_message(tag):
     read = make.read_answer(answer(make.inquiry(UID, 1, 5, NOW, CLOCK_OK).raw, balance=1, tags=[tag]))
     with pytest.raises(BadMessage):
         make.reply(read, UID)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("علی".encode(), "علی"),
+        (b"\xff\xfe", "\ufffd"),
+        ("علی".encode()[:-1], "عل\ufffd"),
+        (b"A\xd8B\x80\x80C\xf0\x9f\x98", "A\ufffdB\ufffdC\ufffd"),
+        (b"\xe2\x82Ali", "\ufffdAli"),
+        (b"Ali\n\tReza\x00\x1b\x7f", "Ali  Reza   "),
+    ],
+)
+def test_a_name_with_broken_letters_is_read_with_a_box_and_stops_nothing(raw, name):
+    make = messages()
+    read = make.read_answer(answer(make.inquiry(UID, 1, 5, NOW, CLOCK_OK).raw, balance=1, tags=[(0x44, raw)]))
+    assert make.reply(read, UID).member.name == name
 
 
 def test_every_single_bit_of_an_answer_is_covered_by_its_mac():

@@ -1,16 +1,20 @@
 """Every code has its words, in the catalogue and on the troubleshooting page; every text of the code exists."""
 
 import ast
+import itertools
 import re
+import string
 from pathlib import Path
 
 import pytest
 
-from firmware.core import errors, refusals
+from firmware.core import errors
 from firmware.core.errors import SettingsError
 from firmware.text import catalogue, digits
 from host_tests.unit import catalogue_kit
+from host_tests.unit.refusal_kit import HOST_REFUSALS, LOCAL_REFUSALS
 
+LANGUAGES = catalogue_kit.LANGUAGES
 ROOT = Path(__file__).parents[2]
 TEXTS, ERRORS = catalogue_kit.texts(), catalogue_kit.errors()
 FIRMWARE = [*(ROOT / "firmware").rglob("*.py"), ROOT / "main.py"]
@@ -30,11 +34,15 @@ def all_codes() -> set[str]:
     import firmware.switch.session  # noqa: F401 (their subclasses carry codes of their own)
 
     codes = {one.code for one in classes() if one.__module__.startswith("firmware.")}
-    codes |= set(refusals.LOCAL_REFUSALS) | set(refusals.HOST_REFUSALS)
+    codes |= set(LOCAL_REFUSALS) | set(HOST_REFUSALS)
     for path in FIRMWARE:
-        if path.name != "english.py":
-            codes |= set(re.findall(r"""\"([A-Z]\d\d)\"""", path.read_text()))
+        codes |= set(re.findall(r"""\"([A-Z]\d\d)\"""", path.read_text()))
     return codes
+
+
+def _persian(*names: str) -> list[str]:
+    texts, codes = catalogue_kit.texts("fa"), catalogue_kit.errors("fa")
+    return [texts[name] if name in texts else codes[name][0] for name in names]
 
 
 def test_every_code_has_two_lines_in_the_catalogue_and_none_is_left_over() -> None:
@@ -72,36 +80,55 @@ def test_the_page_and_the_screen_use_the_same_words() -> None:
 def test_every_text_the_firmware_asks_for_exists_and_none_is_left_over() -> None:
     asked: set[str] = set()
     for path in FIRMWARE:
-        if path.name == "english.py":
-            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 asked.add(node.value)
-    assert set(TEXTS) <= asked
+    # `tier_{}` asks for tier_1, tier_2, and so on: a name for each code of a message
+    numbered = {name[:-2] for name in asked if name.endswith("_{}")}
+    assert {name for name in TEXTS if name.rstrip("0123456789") not in numbered} <= asked
     for path in FIRMWARE:
         for name in re.findall(r"""text\.get\(\s*"(\w+)\"""", path.read_text()):
             assert name in TEXTS, f"{path.name} asks for {name}"
 
 
-def test_every_text_is_found_under_its_name_and_an_unknown_name_is_an_error() -> None:
-    text = catalogue.load("en")
-    for name, words in TEXTS.items():
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_found_under_its_name_and_an_unknown_name_is_an_error(language: str) -> None:
+    text = catalogue.load(language)
+    for name, words in catalogue_kit.texts(language).items():
         fields = ["x"] * words.count("{}")
         assert text.get(name, *fields) == words.format(*fields)
-    for code, lines in ERRORS.items():
+    for code, lines in catalogue_kit.errors(language).items():
         assert text.error(code) == lines
-    for name in ("", "big", "earned", "big_earned: EARNED"):
+    for name in ("", "big", "earned", "big_earned: EARNED", "وفا"):
         with pytest.raises(KeyError):
             text.get(name)
 
 
-def test_an_unknown_code_gets_the_general_text() -> None:
-    assert catalogue.load("en").error("Z99") == ERRORS["X00"]
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_unknown_code_of_any_switch_is_taken_for_another(language: str) -> None:
+    text, known = catalogue.load(language), catalogue_kit.errors(language)
+    signs = string.ascii_uppercase + string.digits
+    for code in map("".join, itertools.product("HLP", signs, signs)):
+        assert text.error(code) == known.get(code, known["X00"])
 
 
-def test_a_language_without_catalogue_is_a_settings_error() -> None:
+def test_the_language_changes_at_run_time_for_everyone_who_has_the_catalogue() -> None:
+    text = catalogue.load("en")
+    said = [(text.language, text.rtl, text.get("big_ready"), text.error("P32")[0])]
+    for language in ("fa", "fa", "en"):
+        text.use(language)
+        said.append((text.language, text.rtl, text.get("big_ready"), text.error("P32")[0]))
+    english, persian = ("en", False, "READY", "No paper"), ("fa", True, *_persian("big_ready", "P32"))
+    assert said == [english, persian, persian, english]
+
+
+def test_a_language_without_catalogue_is_a_settings_error_and_the_old_one_stays() -> None:
     with pytest.raises(SettingsError):
         catalogue.load("xx")
+    text = catalogue.load("fa")
+    with pytest.raises(SettingsError):
+        text.use("xx")
+    assert (text.language, text.get("big_ready")) == ("fa", *_persian("big_ready"))
 
 
 def test_ages_take_the_largest_whole_unit() -> None:

@@ -1,0 +1,41 @@
+"""`console` and `repl` at the shipped firmware: words and answers, the prompt through the real mpremote, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from host_tests.terminal.test_console_terminal import keys, sell, shown
+from host_tests.terminal.test_device_contact import tool
+from tools.sim.scenario_stage import Stage
+from tools.sim.scenario_start import Start
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage(Start())
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()
+
+
+def test_words_are_answered_and_the_prompt_is_lent_and_given_back(stage: Stage) -> None:
+    port = stage.terminal.serial_path
+    code, events, told = tool("console", "--port", port, "ping", live=lambda: stage.run(20))
+    assert code == 0, told
+    assert any(event["text"].startswith("up ") for event in events)
+    keys(stage, "1")
+    code, _, told = tool("repl", "--port", port, "--yes", "--exec", "print(6 * 7)", live=lambda: stage.run(20))
+    assert code == 4 and "the till is in use" in told, "nobody is sent away in the middle of a sale"
+    keys(stage, "CANCEL OK")
+    code, events, told = tool("repl", "--port", port, "--yes", "--exec", "print(6 * 7)", live=lambda: stage.run(20))
+    assert code == 0 and "sells again" in told, told
+    assert events[-1]["said"].strip() == "42"
+    assert stage.run_until(lambda: stage.terminal.alive, 5000)
+    stage.run(2000)
+    keys(stage, "OK")
+    shown(stage, "READY")
+    sell(stage, 125, 1125)

@@ -1,0 +1,53 @@
+"""The tool's console: completion from the terminal's help, a history without secrets, the terminal's lines above it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from host_tests.unit.rooms_kit import Rooms
+from host_tests.unit.rpc_kit import Wire
+from tools.device.console import Discreet, Shell, kept_history, private, words_of
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["answer 12345678", "forget 04A1B2C3D4E5F6", "zeroise 12", "rights answer 12345678", '{"jsonrpc":"2.0"}',
+     "queue list 9C599B32", "clock set 1800000000"],
+)  # fmt: skip
+def test_what_opens_a_right_or_names_a_card_is_not_kept(line: str, tmp_path: Path) -> None:
+    assert private(line)
+    history = kept_history(tmp_path / "deep" / "history")
+    for typed in (line, "queue show 12", "log 20", "status"):
+        history.append_string(typed)
+    kept = (tmp_path / "deep" / "history").read_text()
+    assert line not in kept and "queue show 12" in kept and "log 20" in kept
+    assert line not in history.get_strings()
+    assert (tmp_path / "deep" / "history").stat().st_mode & 0o077 == 0
+
+
+def test_the_words_to_complete_are_those_of_the_terminals_help() -> None:
+    wire = Wire(Rooms())
+    words = words_of(wire.type("help"))
+    wire.close()
+    assert {"help", "log", "queue", "clock", "rights", "reboot", "ping"} <= set(words)
+    assert all(" " not in word for word in words)
+
+
+def test_a_person_types_words_and_reads_lines_until_ctrl_d(capsys: pytest.CaptureFixture[str]) -> None:
+    wire = Wire(Rooms())
+    history = InMemoryHistory()
+    with create_pipe_input() as given:
+        threading.Timer(2.2, given.close).start()
+        given.send_text("ping\ranswer 12345678\r")
+        threading.Timer(2.0, lambda: given.send_text("\x04")).start()
+        Shell(wire.line).run(Discreet(history), given, DummyOutput())
+    said = capsys.readouterr().out
+    wire.close()
+    assert "up 5" in said
+    assert history.get_strings() == [] or "answer 12345678" not in history.get_strings()

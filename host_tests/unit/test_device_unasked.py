@@ -1,0 +1,112 @@
+"""Nobody's till is stopped unasked: dry runs say what a running terminal tells, questions come before it goes down,
+and a file that does not fit is refused before either."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from host_tests.terminal.update_programs import program
+from tools.device import accept, backup, cli, contact, flash, provision, repl, update, verify
+from tools.device.probing import Answers, Found
+
+HELLO = {"tid": "VAFA0001", "build": 7, "slot": "a", "unsent": 3, "mode": "normal"}
+
+
+class Till:
+    """A connected terminal that runs; being asked to its prompt ends the test."""
+
+    def __init__(self) -> None:
+        self.found = Found(Answers.APPLICATION, "P", "s3", "abcd", "VAFA0001", "0.1.0", hello=HELLO)
+
+    def all(self) -> list[Found]:
+        return [self.found]
+
+    def stopped(self, *_way: object, **_options: object) -> None:
+        raise AssertionError("it was stopped")
+
+
+@pytest.fixture
+def till(monkeypatch: pytest.MonkeyPatch) -> Till:
+    made = Till()
+    monkeypatch.setattr(contact.Contact, "all", made.all)
+    for module in (accept, backup, provision):
+        monkeypatch.setattr(module, "prompt", made.stopped)
+    for module in (flash, repl, update, verify):
+        monkeypatch.setattr(module, "prompt_with", made.stopped)
+    return made
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("release") / "next.vfu"
+    path.write_bytes(program())
+    return path
+
+
+def tool(*arguments: str, says: str = "n\n") -> tuple[Result, dict[str, Any]]:
+    result = CliRunner().invoke(cli.main, ["--json", *arguments], input=says, catch_exceptions=False)
+    lines = result.stdout.splitlines()
+    return result, json.loads(lines[-1]) if lines else {}
+
+
+@pytest.mark.parametrize("command", ["update", "verify", "accept", "repl", "backup", "backup --maintenance", "flash"])
+def test_a_dry_run_stops_no_till(till: Till, release: Path, command: str) -> None:
+    words = [command, str(release)] if command == "update" else command.split()
+    result, last = tool(*words, "--dry-run")
+    assert result.exit_code == 0, result.output
+    if command in ("update", "verify", "backup", "backup --maintenance"):
+        assert (last["unsent"], last["build"], last["slot"]) == (3, 7, "a")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["update"], 5),
+        (["verify", "--maintenance"], 5),
+        (["accept"], 5),
+        (["repl"], 130),
+        (["backup", "--maintenance"], 5),
+        (["flash"], 5),
+    ],
+)
+def test_a_no_comes_before_the_till_is_stopped(till: Till, release: Path, words: list[str], code: int) -> None:
+    result, _ = tool(*words, *([str(release)] if words == ["update"] else []))
+    assert result.exit_code == code, result.output
+    with pytest.raises(AssertionError, match="was stopped"):
+        tool(*words, *([str(release)] if words == ["update"] else []), "--yes")
+
+
+@pytest.mark.parametrize("spoil", ["payload", "short", "long", "board"])
+def test_a_file_that_does_not_fit_is_refused_before_any_question(
+    till: Till, release: Path, tmp_path: Path, spoil: str
+) -> None:
+    content = bytearray(release.read_bytes())
+    if spoil == "payload":
+        content[-1] ^= 1
+    elif spoil == "short":
+        del content[-1]
+    elif spoil == "long":
+        content.append(0)
+    else:
+        till.found = Found(Answers.APPLICATION, "P", "pico", "abcd", "VAFA0001", hello={**HELLO, "board": "pico"})
+    path = tmp_path / "next.vfu"
+    path.write_bytes(content)
+    result, last = tool("update", str(path), says="")
+    assert (result.exit_code, last["code"]) == ((5, "D72") if spoil == "board" else (9, "D95")), result.output
+    assert "Put build" not in result.stderr
+
+
+def test_a_port_that_is_not_there_is_an_error_also_for_list(tmp_path: Path) -> None:
+    result, last = tool("list", "--port", str(tmp_path / "ttyS99"))
+    assert (result.exit_code, last["code"]) == (3, "D01")
+
+
+def test_health_of_a_terminal_at_its_prompt_says_how_to_go_on(till: Till) -> None:
+    till.found = Found(Answers.PROMPT, "P", "s3", "abcd")
+    result, last = tool("health")
+    assert (result.exit_code, last["code"]) == (4, "D71") and last["next"].startswith("Restart it")
