@@ -207,7 +207,7 @@ def terminal_order(stage: Stage, step: Step) -> None:
 def console_right(stage: Stage, step: Step) -> None:
     """A right of the console, with the switch's word."""
     if not stage.console_right(step.one("NAME")):
-        raise ScenarioError(step.where, f"the console gave no nonce; it said: {stage.serial()[-200:]!r}")
+        raise ScenarioError(step.where, f"the console did not give the right; it said: {stage.serial()[-200:]!r}")
 
 
 def provision(stage: Stage, step: Step) -> None:

@@ -44,6 +44,8 @@ SWITCH_PORT = 8583  # where the terminal thinks the switch is; its network leads
 READY_MS = 30_000
 LOOK_MS = 10
 _CONSOLE_MS = 300
+_ANSWER_MS = 10_000  # of a word that needs a right: its code is loaded first
+_GIVEN = r"right \w+: (?:\d+ minutes|one command)"
 _QUIET_MS, _REDRAW_MS = 30, 300  # a display left alone for so long is drawn; a picture waits no longer than this
 _ANY_SALT = 1  # a journal that has begun knows its own
 
@@ -268,14 +270,21 @@ class Stage:
         self.terminal.serial_type(line + "\r")
         self.run(_CONSOLE_MS)
 
-    def console_right(self, name: str) -> bool:
-        """Ask for a console right, have it answered by the switch, answer; whether a nonce came."""
+    def _asked(self, line: str, answer: str) -> list[str]:
+        """Type a line and wait for an answer of this pattern: what it held. In real time a busy PC is late with it."""
         before = len(self.serial())
-        self.console(f"right {name}")
-        found = re.findall(r"nonce ([0-9A-F]{8})", self.serial()[before:])
-        if found:
-            self.console(f"answer {digits_for(demo.TMK, found[-1], name)}")
-        return bool(found)
+        self.console(line)
+
+        def found() -> list[str]:
+            return re.findall(answer, self.serial()[before:])
+
+        self.run_until(lambda: bool(found()), _ANSWER_MS)
+        return found()
+
+    def console_right(self, name: str) -> bool:
+        """Ask for a console right, have it answered by the switch, answer; whether it was given."""
+        nonces = self._asked(f"right {name}", r"nonce ([0-9A-F]{8})")
+        return bool(nonces and self._asked(f"answer {digits_for(demo.TMK, nonces[-1], name)}", _GIVEN))
 
     def answer_on_screen(self, name: str) -> str:
         """The switch's digits for the number that stands on the screen; "" when none does."""
