@@ -10,7 +10,7 @@ import asyncio
 from micropython import const
 
 from drivers.crc_a import crc_a
-from drivers.rc522 import PATIENT_US
+from drivers.rc522_chip import PATIENT_US
 from drivers.rc522_errors import ChipAbsent, Collision, CrcError, FrameError, Nak, NoAnswer, RC522Error
 
 TYPE_CHECKING = False

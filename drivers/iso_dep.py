@@ -16,7 +16,7 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
-from drivers.rc522 import PATIENT_US
+from drivers.rc522_chip import PATIENT_US
 from drivers.rc522_errors import Collision, FrameError, IsoDepError, Nak, NoAnswer, RC522Error
 
 TYPE_CHECKING = False

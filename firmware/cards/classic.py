@@ -9,7 +9,7 @@ import struct
 
 from micropython import const
 
-from drivers.rc522 import PATIENT_US
+from drivers.rc522_chip import PATIENT_US
 from drivers.rc522_errors import FrameError, NoAnswer
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ card out of its session: it has to be woken and selected again. Raises the reade
 
 from micropython import const
 
-from drivers.rc522 import PATIENT_US
+from drivers.rc522_chip import PATIENT_US
 from drivers.rc522_errors import FrameError
 from firmware.core.errors import CardUnreadable
 

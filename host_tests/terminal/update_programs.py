@@ -17,8 +17,6 @@ BUILD, VERSION = version.BUILD + 1, "0.1.1"
 def program(board: str = "s3", changes: tuple[tuple[str, str, str], ...] = (), build: int = BUILD) -> bytes:
     """A `.vfu` of the tree under this build; `changes` are (file, text, other text)."""
     tree = image.REPOSITORY
-    modules = image.compiled_modules(tree, board)
-    modules.pop("drivers/bundlefs.mpy", None)
     facts = numbers(tree)
     said = ("firmware/version.py", f"BUILD = {facts['BUILD']}", f"BUILD = {build}")
     named = ("firmware/version.py", f'VERSION = "{facts["VERSION"]}"', f'VERSION = "{VERSION}"')
@@ -27,9 +25,8 @@ def program(board: str = "s3", changes: tuple[tuple[str, str, str], ...] = (), b
         source = sources.get(path) or (tree / path).read_text()
         assert source.count(old) == 1, (path, old)
         sources[path] = source.replace(old, new)
-    for path, source in sources.items():
-        name = path.removesuffix(".py")
-        modules[f"{name}.mpy"] = image.compile_module(source.encode(), name.replace("/", "."), board)
+    modules = image.compiled_modules(tree, board, {path: source.encode() for path, source in sources.items()})
+    modules.pop("drivers/bundlefs.mpy", None)
     return program_file(
         bundle(modules),
         board=board,

@@ -113,8 +113,10 @@ def test_a_frozen_build_holds_what_boot_py_imports() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "module"
     }
-    assert modules == {("slots.py", "firmware/service"), ("bundlefs.py", "drivers")}
-    assert all((ROOT / folder / name).exists() for name, folder in modules)
+    frozen = "build/firmware/frozen/"
+    assert modules == {("slots.py", f"{frozen}firmware/service"), ("bundlefs.py", f"{frozen}drivers")}
+    lean = image.lean_sources(ROOT)
+    assert all(f"{folder.removeprefix(frozen)}/{name}" in lean for name, folder in modules)
 
 
 def test_the_program_of_safe_mode_is_small_and_sells_nothing() -> None:

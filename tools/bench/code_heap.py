@@ -27,6 +27,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tools.bench.loaded import loaded
+from tools.firmware.build import write
 from tools.firmware.romfs import rom_image
 from tools.sim import image
 
@@ -55,8 +56,7 @@ for name in names:
 made, size = [], 0
 for name in names:
     with open({tree!r} + "/" + name.replace(".", "/") + ".py") as file:
-        text = file.read().replace("\\nTYPE_CHECKING = False\\n", "\\n\\n").replace("if TYPE_CHECKING:\\n", "if 0:\\n")
-    body = compile(text, name, "exec")
+        body = compile(file.read(), name, "exec")
     gc.collect()
     before = gc.mem_alloc()
     made.append({{"__name__": name}})
@@ -93,9 +93,7 @@ def measured(files: dict[str, bytes], names: Sequence[str]) -> list[Module]:
     """These modules, imported in this order from these .mpy files."""
     with TemporaryDirectory() as folder:
         place, rom = Path(folder) / "files", Path(folder) / "rom"
-        for name, content in files.items():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(content)
+        write(place, files)
         rom.write_bytes(rom_image(files))
         in_heap, in_rom = _measure(place, names, rom=False), _measure(rom, names, rom=True)
     sizes = (len(files[f"{name.replace('.', '/')}.mpy"]) for name in names)
@@ -111,4 +109,6 @@ def modules(board: str) -> list[Module]:
 
 def frozen_structures(board: str) -> int:
     """What is left of all structures when the code is frozen into the image."""
-    return _run(_BODIES.format(tree=str(image.REPOSITORY), names=loaded(board)))
+    with TemporaryDirectory() as folder:
+        write(Path(folder), image.lean_sources(image.REPOSITORY))
+        return _run(_BODIES.format(tree=folder, names=loaded(board)))

@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tools.bench.report import Row, row
+from tools.firmware.build import write
 from tools.rpc.client import crc16
 from tools.sim import image
 from tools.sim.scenario_stage import Stage
@@ -103,11 +104,7 @@ def turn_loops() -> dict[str, float]:
     """The longest turn of the console by what is asked, code loaded anew, in turns of an empty loop."""
     lines = [request(number) for number in range(len(_ASKED)) if _ASKED[number][0] in _SELF_CONTAINED]
     with TemporaryDirectory() as folder:
-        for path in sorted((image.REPOSITORY / "firmware").rglob("*.py")):
-            name = path.relative_to(image.REPOSITORY).with_suffix("")
-            compiled = Path(folder) / name.with_suffix(".mpy")
-            compiled.parent.mkdir(parents=True, exist_ok=True)
-            compiled.write_bytes(image.compile_module(path.read_bytes(), str(name)))
+        write(Path(folder), image.compiled_modules(image.REPOSITORY))
         done = subprocess.run(
             [str(Path(sys.executable).parent / "micropython"), "-X", f"heapsize={_HEAP}", str(_PROGRAM), folder],
             input=json.dumps(lines), check=True, capture_output=True, text=True, timeout=120,

@@ -49,6 +49,7 @@ def build(
         made |= {"report.json": report.written(told), "report.txt": ("\n".join(report.lines(told)) + "\n").encode()}
         builder.write(out / board, made)
         _tell(out / board, made)
+    builder.write(out / "frozen", image.lean_sources(image.REPOSITORY))
 
 
 def _tell(folder: Path, made: dict[str, bytes]) -> None:

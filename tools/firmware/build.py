@@ -6,6 +6,10 @@
     BOARD/vafa.romfs      all modules and tables as ROMFS, for builds that run them from flash
     BOARD/manifest.json   what all of it is, with SHA-256 and sizes; manifest.sig its two signatures
 
+
+Beside the boards lies `frozen/`: every module's source as it is compiled, for an interpreter that holds the program
+(manifest.py).
+
 Nothing depends on the clock, the folder or the machine: two builds of one tree are byte for byte the same.
 """
 

@@ -12,11 +12,12 @@ import os
 import subprocess
 import sys
 from binascii import crc32
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from tools.firmware import program
+from tools.firmware.lean import lean, module_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "build"
@@ -34,6 +35,7 @@ FIRST_DECISION = b"VBT1a" + bytes(7) + crc32(b"VBT1a" + bytes(7)).to_bytes(4, "l
 # modules and functions there.
 _OPTIONS = {"pico": ["-O3"]}
 _MADE: dict[str, dict[str, bytes]] = {}
+_LEAN: dict[str, dict[str, bytes]] = {}
 _SKIPPED = {".md", ".pyi", ".pyc", ".txt"}
 
 
@@ -58,15 +60,9 @@ def _keep(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def without_types(source: bytes) -> bytes:
-    """A module without what only a type checker reads, line for line: the compiler keeps it, for it cannot know that
-    `TYPE_CHECKING` stays False; each name in it would take room in the terminal's heap for good."""
-    return source.replace(b"\nTYPE_CHECKING = False\n", b"\n\n").replace(b"if TYPE_CHECKING:\n", b"if 0:\n")
-
-
 def compile_module(source: bytes, name: str, board: str = "s3") -> bytes:
-    """The .mpy of one module; `name` is what tracebacks show. Raises ValueError with the compiler's words."""
-    source = without_types(source)
+    """The .mpy of one module as it stands; `name` is what tracebacks show. Raises ValueError with the compiler's words.
+    A module of the firmware goes through `compiled_modules`: here it keeps its types, and names that others lost."""
     options = _OPTIONS.get(board, [])
     compiler, version = _mpy_cross()
     given = b"|".join((version, *map(str.encode, options), name.encode(), source))
@@ -96,7 +92,7 @@ def staged_files(tree: Path, board: str = "s3", signing: program.Signing | None 
     if not all((tree / source).exists() for source in _BESIDE.values()):
         return {**files, **modules}
     for name, source in _BESIDE.items():
-        files[name] = compile_module((tree / source).read_bytes(), Path(name).stem, board)
+        files[name] = compile_module(lean_sources(tree)[source], Path(name).stem, board)
     modules = program.for_board(modules, board)
     modules.pop("drivers/bundlefs.mpy")
     return {**files, DECISION: FIRST_DECISION, **_programs(modules, tree, board, signing)}
@@ -113,21 +109,33 @@ def _programs(modules: dict[str, bytes], tree: Path, board: str, signing: progra
     return _MADE[digest]
 
 
-def compiled_modules(tree: Path, board: str = "s3") -> dict[str, bytes]:
-    """Every module as .mpy, and what other files lie beside them: path without leading slash -> content."""
-    files: dict[str, bytes] = {}
-    for package in _PACKAGES:
-        for path in sorted((tree / package).rglob("*")):
-            if path.is_dir() or "__pycache__" in path.parts or path.suffix in _SKIPPED:
-                continue
-            name = path.relative_to(tree).as_posix()
-            if path.suffix == ".py":
-                # For tracebacks: the interpreter keeps the name it is imported by anyway, a path would come on top.
-                shown = name[:-3].removesuffix("/__init__").replace("/", ".")
-                files[name[:-3] + ".mpy"] = compile_module(path.read_bytes(), shown, board)
-            else:
-                files[name] = path.read_bytes()
+def compiled_modules(tree: Path, board: str = "s3", instead: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """Every module as .mpy, and what other files lie beside them: path without leading slash -> content. `instead` are
+    other sources for some of the tree's modules."""
+    files = {path.relative_to(tree).as_posix(): path.read_bytes() for path in _files(tree) if path.suffix != ".py"}
+    for name, source in lean_sources(tree, instead).items():
+        # For tracebacks: the interpreter keeps the name it is imported by anyway, a path would come on top.
+        files[name[:-3] + ".mpy"] = compile_module(source, module_of(name), board)
     return files
+
+
+def lean_sources(tree: Path, instead: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """Every module's source as it is compiled, path -> text; worked out once for the same sources."""
+    sources = {path.relative_to(tree).as_posix(): path.read_bytes() for path in _files(tree) if path.suffix == ".py"}
+    sources |= instead or {}
+    digest = hashlib.sha256(repr(sources).encode()).hexdigest()
+    if digest not in _LEAN:
+        _LEAN.clear()
+        _LEAN[digest] = lean(sources)
+    return _LEAN[digest]
+
+
+def _files(tree: Path) -> list[Path]:
+    """What of a tree belongs to a program."""
+    found = [path for package in _PACKAGES for path in sorted((tree / package).rglob("*"))]
+    return [
+        path for path in found if path.suffix not in _SKIPPED and path.is_file() and "__pycache__" not in path.parts
+    ]
 
 
 def write_files(volume: bytearray, files: dict[str, bytes], *, program_size: int = 32, form: bool = False) -> None:

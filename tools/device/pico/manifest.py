@@ -2,12 +2,12 @@
 
     make -C ports/rp2 BOARD=RPI_PICO_W FROZEN_MANIFEST=.../tools/device/pico/manifest.py
 
-The port's own modules but its `_boot.py`, which is ours, and the firmware.
+The port's own modules but its `_boot.py`, which is ours, and the firmware as `make firmware` compiles it.
 """
 
 # ruff: noqa: F821 -- these names are the build system's own
 freeze("$(PORT_DIR)/modules", "rp2.py")
 include("$(MPY_DIR)/extmod/asyncio")
 freeze(".", "_boot.py")
-package("firmware", base_path="../../..")
-package("drivers", base_path="../../..")
+package("firmware", base_path="../../../build/firmware/frozen")
+package("drivers", base_path="../../../build/firmware/frozen")
