@@ -282,4 +282,6 @@ class EscPos:
 
 
 def _ascii(text: str) -> bytes:
-    return bytes([ord(c) if 32 <= ord(c) < 127 else 63 for c in text])
+    # By its bytes, of each character the first: the runtime keeps a character that it hands out for good.
+    raw = text.encode("utf-8", "surrogatepass")
+    return bytes([byte if 32 <= byte < 127 else 63 for byte in raw if byte & 0xC0 != 0x80])

@@ -34,15 +34,15 @@ def grouped(typed: str) -> str:
 def _plain(text: str) -> str:
     """ASCII digits and plus; what only separates is left out, anything else spoils the number."""
     out = ""
-    for letter in text:
+    for at in range(len(text)):
+        letter = text[at : at + 1]  # cut out: the interpreter keeps a character that it hands out for good
         code = ord(letter)
         if _PERSIAN <= code < _PERSIAN + 10:
             out += chr(code - _PERSIAN + 0x30)
         elif _ARABIC <= code < _ARABIC + 10:
             out += chr(code - _ARABIC + 0x30)
-        elif letter not in " -\u200c":
+        elif letter in "0123456789+":
             out += letter
-    for letter in out:
-        if letter not in "0123456789+":
+        elif letter not in " -\u200c":
             return ""
     return out

@@ -169,8 +169,9 @@ class Spool:
 def _plain(text: str, rtl: bool) -> bool:
     """Whether the printer's own letters do: ASCII, and where text runs from the right a Latin word and no number."""
     latin = not rtl
-    for character in text:
-        if character > "~":
+    # Bytes are walked, not characters: each new character would stay in the interpreter's table of names.
+    for byte in text.encode("utf-8", "surrogatepass"):
+        if byte > 0x7E:
             return False
-        latin = latin or "A" <= character <= "Z" or "a" <= character <= "z"
+        latin = latin or 0x41 <= byte & 0xDF <= 0x5A  # A to Z, large or small
     return latin

@@ -35,7 +35,7 @@ class Grid:
             frame.text(text, x, y, ink)
             return
         large = self._large_bytes
-        for character in text:
+        for character in text:  # ASCII, see `Faces.of`: letters that the interpreter has kept since the start anyway
             self._glyph.fill(0)
             self._glyph.text(character, 0, 0, 1)
             at = 0

@@ -257,16 +257,21 @@ def _shareable(wordings: "Sequence[str]") -> "list[str]":
     found: "list[str]" = []
     grouped = "," in wordings[0]
     for wording in wordings[: max(2, len(wordings) - 1)]:
-        if grouped and "," not in wording and [digit for digit in wording if "0" <= digit <= "9"]:
+        if grouped and "," not in wording and _numbered(wording):
             continue
         first, gap, last = wording.partition(BETWEEN)
         if not gap:
             found.append(first)
-        elif first and not [digit for digit in first if "0" <= digit <= "9"]:
+        elif first and not _numbered(first):
             found.append(first + " " + last)
         elif not found:
             break
     return found
+
+
+def _numbered(text: str) -> bool:
+    """Whether it has a digit. Bytes are walked: each new character would stay in the interpreter's table of names."""
+    return len([byte for byte in text.encode("utf-8", "surrogatepass") if 0x30 <= byte <= 0x39]) > 0
 
 
 def _pages(bands: "Sequence[Band | None]", room: int) -> "list[list[Band | None]]":

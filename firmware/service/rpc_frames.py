@@ -59,9 +59,10 @@ def failure(number: int, error: "VafaError", checked: bool, next_step: str = "")
 
 def id_in(line: str) -> int:
     """The id of a request that is not looked at; -1 when there is none to be seen."""
-    digits = ""
-    for char in line.partition('"id":')[2].lstrip(" "):
-        if char not in "0123456789" or len(digits) > 9:
+    number = -1
+    # Ten digits at most. Bytes, not characters: the interpreter would keep each one for good.
+    for byte in line.partition('"id":')[2].lstrip(" ")[:10].encode():
+        if not 0x30 <= byte <= 0x39:
             break
-        digits += char
-    return int(digits) if digits else -1
+        number = max(0, number) * 10 + byte - 0x30
+    return number

@@ -27,6 +27,11 @@ def telling_tree(folder: Path, tells: str) -> Path:
     program = (image.REPOSITORY / "main.py").read_text()
     assert program.count("\n    run(terminal)\n") == 1
     (folder / "main.py").write_text(program.replace("\n    run(terminal)\n", tells))
+    return product_in(folder)
+
+
+def product_in(folder: Path) -> Path:
+    """The product's own modules, for another main.py to use."""
     shutil.copy(image.REPOSITORY / "boot.py", folder)
     for package in ("firmware", "drivers"):
         shutil.copytree(image.REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))

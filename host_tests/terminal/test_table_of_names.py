@@ -31,6 +31,74 @@ FILLS = """
         if code % 4 == 0:
             micropython.qstr_info()
 """
+# Each of these meets text from outside: names of members and the shop, texts of the switch and of programs.
+MEETS = """
+    import asyncio
+    import micropython
+    from framebuf import MONO_VLSB, FrameBuffer
+
+    from drivers.escpos import EscPos
+    from firmware.core.log import Log
+    from firmware.core.mobile import canonical
+    from firmware.receipt.lines import BIG, HEADING, PAIR, PLAIN, QR, Form
+    from firmware.receipt.spool import Spool
+    from firmware.screen.faces import Faces
+    from firmware.screen.lines import BESIDE, ELSE, TEXT, TITLE, WITH, WRAP, compose, pair
+    from firmware.service.rpc_frames import id_in
+
+    class Words:
+        rtl = False
+
+    class Line:
+        def init(self, baud): pass
+        def any(self): return 0
+        def read(self, count): return None
+        def write(self, data): return len(data)
+
+    class Ready(EscPos):
+        def ready(self): return True
+        def busy(self, whole=False): return False
+
+    frame = FrameBuffer(bytearray(1024), 128, 64, MONO_VLSB)
+    words = Words()
+    faces = Faces(words)
+
+    def letter(code):
+        return bytes((0xE0 | code >> 12, 0x80 | code >> 6 & 0x3F, 0x80 | code & 0x3F)).decode()
+
+    def shows(text):
+        rows = [(role, text) for role in (TITLE, TEXT, WITH, WRAP)]
+        rows += [(TEXT, pair(text, "1,000" + ELSE + "1000")), (BESIDE, "2"), (WITH, pair(text, text))]
+        for page in compose(rows, faces):
+            for band in page:
+                for x, part in band.parts:
+                    band.face.draw(frame, part, x, band.y, band.big, 1, words.rtl)
+
+    def prints(text):
+        for faces_or_none in (faces, None):
+            spool = Spool(Ready(Line()), Log(), Form(), faces_or_none)
+            rows = [(role, text) for role in (BIG, HEADING, PLAIN, QR)]
+            spool.hand(rows + [(PAIR, text + ": " + text)], (text,), words.rtl)
+            asyncio.run(spool.printed(lambda: None))
+
+    def meets(code):
+        for words.rtl in (False, True):
+            for alone in (False, True):
+                text = letter(code) + ("" if alone else "a" + letter(code + 1))
+                shows(text)
+                prints(text)
+                code += 2
+        canonical(letter(code))
+        canonical(letter(code + 1) + letter(code + 2))
+        id_in('"id":' + letter(code + 3))
+        return code + 4
+
+    code = meets(0x4E00)
+    micropython.qstr_info()
+    for _ in range(4):
+        code = meets(code)
+    micropython.qstr_info()
+"""
 FULL = (
     "{count} names, and at {limit} the interpreter's table of names doubles in the middle of a sale; {room} have to "
     "stay free. Names are kept for good: of every attribute, function, argument and variable that is no const(), of "
@@ -51,6 +119,13 @@ def test_the_limit_is_where_the_table_grows(tmp_path: Path) -> None:
     found = [(int(pools), int(count)) for pools, count in COUNT.findall(said)]
     before = max(count for pools, count in found if pools == found[-1][0] - 1)
     assert LIMIT - 4 <= before <= LIMIT, before
+
+
+def test_what_meets_text_from_outside_keeps_none_of_its_letters(tmp_path: Path) -> None:
+    said = runtime_kit.run(runtime_kit.product_in(tmp_path), MEETS)
+    found = [int(count) for _pools, count in COUNT.findall(said)]
+    assert len(found) == 2, said
+    assert found[0] == found[1], GREW.format(more=found[1] - found[0], what="screen, paper or an order")
 
 
 @pytest.fixture(scope="module")
