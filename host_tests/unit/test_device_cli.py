@@ -17,9 +17,10 @@ from click.testing import CliRunner, Result
 from host_tests.chips.reader_bench import ReaderBench, run_on
 from host_tests.unit.device_kit import ALI, HOST, KEYS, OTHER_KEYS, SARA, blank
 from host_tests.unit.field_chip import FieldChip
-from tools.device import cli, errors, secrets_cli
+from tools.device import cli, contact, errors, secrets_cli
 from tools.device.in_process import ChipLine
 from tools.device.personalise import PersonalisationDesk
+from tools.device.probing import Answers, Found
 from tools.issuer import keyfile
 from tools.sim.cards.personal import personalise
 
@@ -34,6 +35,7 @@ class Reader:
         self.bench = ReaderBench()
         self.field = self.bench.field
         self.opened: list[tuple[str, bool]] = []
+        self.found = Found(Answers.PROMPT, "PORT", "s3")
         self._line = ChipLine(FieldChip(self.field, self.bench.clock))
 
     def connect(self, port: str, *, maintenance: bool) -> Reader:
@@ -51,6 +53,7 @@ class Reader:
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     made = Reader()
     monkeypatch.setattr(cli, "connect", made.connect)
+    monkeypatch.setattr(contact, "probe", lambda _port: made.found)
     return made
 
 
@@ -99,6 +102,29 @@ def test_a_card_is_written_after_a_yes_and_left_after_a_no(reader: Reader, key_f
     assert bytes(card.memory) == bytes(personalise(blank("ntag213"), KEYS, ALI).memory)
     assert [json.loads(line)["result"] for line in report.read_text().splitlines()] == ["begun", "written"]
     assert reader.opened == [("PORT", False), ("PORT", True)]
+
+
+@pytest.mark.parametrize("words", ["card 1001", "batch MEMBERS", "verify"])
+def test_a_till_lends_its_reader_only_when_a_person_agrees(
+    words: str, reader: Reader, key_file: Path, tmp_path: Path
+) -> None:
+    members = tmp_path / "members.csv"
+    members.write_text(f"member\n{ALI}\n")
+    report = None if words == "verify" else tmp_path / "cards.jsonl"
+    asked = ["personalise", *words.replace("MEMBERS", str(members)).split(), *way(key_file, report), "--timeout", "0.3"]
+    reader.found = Found(Answers.APPLICATION, "PORT", "s3", terminal="VAFA0001", hello={"unsent": 3})
+    reader.field.lay(blank("ntag213"))
+    done = run(*asked, "--maintenance", type="n\n")
+    assert (done.exit_code, events(done)[-1]["code"], reader.opened) == (5, "D15", []), done.output
+    assert "VAFA0001 runs its program. Stop it" in done.stderr
+    if report is not None:
+        for more in ([], ["--maintenance"]):
+            done = run(*asked, *more, "--dry-run")
+            assert (done.exit_code, events(done)[-1]["unsent"], reader.opened) == (0, 3, []), done.output
+    done = run(*asked, "--maintenance", "--yes")
+    assert (done.exit_code, reader.opened) == (0, [("PORT", True)]), done.output
+    done = run(*asked, "--maintenance", type="y\n")
+    assert len(reader.opened) == 2, done.output
 
 
 def test_refusals_have_a_code_a_next_step_and_their_exit(reader: Reader, key_file: Path, tmp_path: Path) -> None:
@@ -272,6 +298,13 @@ def test_each_list_of_commands_fits_a_window_and_cuts_no_sentence() -> None:
 def test_a_command_that_stops_a_till_says_so_in_its_help(name: str) -> None:
     text = cli.main.commands[name].help or ""
     assert "question" in text or "asks first" in text, text
+
+
+@pytest.mark.parametrize("name", ["card", "batch", "verify"])
+def test_making_cards_says_beside_the_option_that_it_asks(name: str) -> None:
+    options = {option.name: option for option in cli.personalise.commands[name].params}
+    stops = options["maintenance"]
+    assert isinstance(stops, click.Option) and "after a question" in (stops.help or "") and "yes" in options
 
 
 # --- codes ----------------------------------------------------------------------------------------------------------

@@ -173,6 +173,26 @@ def test_a_till_whose_program_does_not_tell_is_stopped_for_a_comparison_when_a_p
     assert shop.run(*words, "--yes").exit_code == 0 and len(stopped) == 1
 
 
+def test_a_dry_run_stops_no_till(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_way: object, **_more: object) -> Prompt:
+        raise AssertionError("it was stopped")
+
+    assert shop.provision("--generate").exit_code == 0
+    parts = state(shop.board).parts
+    found = Found(Answers.APPLICATION, "port", "s3", SERIAL, "00014201")
+    monkeypatch.setattr(Contact, "one", lambda *_wanted: found)
+    monkeypatch.setattr(provision, "prompt", stopped)
+    for changed, said in (({}, "unchanged"), ({"settings": "000000", "whole": "000000"}, "planned")):
+        told = Running("00014201", "s3", SERIAL, "0.1.0", parts={**parts, **changed})
+        monkeypatch.setattr(running, "asked", lambda _port, told=told: told)
+        done = shop.provision("--dry-run")
+        assert done.exit_code == 0 and f'"{said}"' in done.stdout, done.output
+    assert "would write: " in done.stderr
+    monkeypatch.setattr(running, "asked", lambda _port: None)
+    done = shop.provision("--dry-run")
+    assert done.exit_code == 4 and "[D02]" in done.stderr and "without --dry-run" in done.stderr, done.output
+
+
 def test_a_dry_run_makes_no_keys_and_writes_nothing(shop: Shop) -> None:
     before = shop.secrets.read_bytes()
     done = shop.provision("--generate", "--dry-run")

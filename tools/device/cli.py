@@ -25,7 +25,7 @@ from tools.device.batch import Batch
 from tools.device.batch_terminals import batch as batch_command
 from tools.device.card_kinds import FAMILIES, Stage
 from tools.device.console import console
-from tools.device.contact import DEBUG
+from tools.device.contact import DEBUG, Contact
 from tools.device.crash import crash
 from tools.device.decommission import decommission
 from tools.device.ecr_test import ecr_test
@@ -43,6 +43,7 @@ from tools.device.members import MEMBER_MAX, read_list
 from tools.device.output import Output
 from tools.device.partition import partition
 from tools.device.personalise import PersonalisationDesk, Plan, Wish
+from tools.device.probing import Answers
 from tools.device.provision import provision
 from tools.device.provision_keys import secrets_group
 from tools.device.reader import CardRelay
@@ -157,6 +158,7 @@ class _Way:
 
     port: str
     maintenance: bool
+    yes: bool
     key_file: Path
     passphrase_env: str | None
     passphrase_fd: int | None
@@ -165,11 +167,27 @@ class _Way:
     def open(self) -> IssuerKeys:
         return opened(self.key_file, self.passphrase_env, self.passphrase_fd)
 
+    def may_go(self, output: Output, *, dry_run: bool) -> bool:
+        """Whether the terminal's reader may be used; a dry run tells of one that sells and lets it. Raises Declined."""
+        if self.maintenance or dry_run:
+            contact = Contact(output, port=self.port, yes=self.yes, dry_run=dry_run)
+            found = contact.one(Answers.APPLICATION, Answers.PROMPT)
+            if dry_run and found.answers is Answers.APPLICATION:
+                contact.told_only(found, "with --maintenance it would be stopped, lend its reader, and sell again")
+                return False
+            contact.may_stop(found, ", use its reader, and have it sell again")
+        return True
+
 
 def _way_options(command: F) -> F:
     options = (
         click.option("--port", required=True, help="The terminal's serial port."),
-        click.option("--maintenance", is_flag=True, help="Stop a terminal that sells; it sells again."),
+        click.option(
+            "--maintenance",
+            is_flag=True,
+            help="Stop a terminal that sells, after a question; it sells again at the end.",
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask."),
         click.option(
             "--keys", "key_file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Key file."
         ),
@@ -199,7 +217,6 @@ def _write_options(command: F) -> F:
             show_default=True,
             help="Gets a line for each card, with its whole UID.",
         ),
-        click.option("--yes", is_flag=True, help="Do not ask before the first write."),
         _timeout,
     )
     for option in reversed(options):
@@ -218,11 +235,19 @@ _timeout = click.option(
 
 
 def _at_desk(
-    output: Output, way: _Way, report_path: Path | None, work: Callable[[PersonalisationDesk], Coroutine[Any, Any, T]]
-) -> T:
-    """Open the keys, the report and the terminal, do the work, and leave the field off whatever happens."""
+    output: Output,
+    way: _Way,
+    report_path: Path | None,
+    work: Callable[[PersonalisationDesk], Coroutine[Any, Any, T]],
+    *,
+    dry_run: bool = False,
+) -> T | None:
+    """Open the keys, the report and the terminal, do the work, and leave the field off whatever happens. None: a dry
+    run, and a terminal that sells."""
     issuer = way.open()
     report = Report(report_path, issuer.version)
+    if not way.may_go(output, dry_run=dry_run):
+        return None
     relay = CardRelay(connect(way.port, maintenance=way.maintenance))
     try:
         desk = PersonalisationDesk(relay, issuer, way.url_host, report, output.say, asyncio.sleep)
@@ -258,12 +283,11 @@ def personalise_card(
     reassign: bool,
     overwrite: bool,
     report_path: Path,
-    yes: bool,
     wait_s: float,
-    **way: Any,
+    **options: Any,
 ) -> None:
     """Make the card on the reader MEMBER's."""
-    wish = Wish(member, family or "", reassign, overwrite)
+    wish, way = Wish(member, family or "", reassign, overwrite), _Way(**options)
 
     async def work(desk: PersonalisationDesk) -> str:
         output.say(f"Lay the card for member {member} on the reader.")
@@ -271,9 +295,11 @@ def personalise_card(
         if dry_run:
             output.plan(await desk.plan(found, wish), desk.key_version)
             return ""
-        return await desk.fulfil(found, wish, wait_s, _agreed(output, desk.key_version, yes))
+        return await desk.fulfil(found, wish, wait_s, _agreed(output, desk.key_version, way.yes))
 
-    result = _at_desk(output, _Way(**way), None if dry_run else report_path, work)
+    result = _at_desk(output, way, None if dry_run else report_path, work, dry_run=dry_run)
+    if result is None:
+        return
     if result == results.REFUSED:
         raise Declined()
     output.event("result", member=member, result=result or "planned")
@@ -292,22 +318,24 @@ def personalise_batch(
     reassign: bool,
     overwrite: bool,
     report_path: Path,
-    yes: bool,
     wait_s: float,
-    **way: Any,
+    **options: Any,
 ) -> None:
     """Make a card for each row of MEMBERS.
 
     A CSV file with member, family and name; the cards are tapped one after the other.
     """
-    rows = read_list(members)
+    rows, way = read_list(members), _Way(**options)
 
     async def work(desk: PersonalisationDesk) -> Batch:
         batch = Batch(desk, rows, output, wait_s, reassign=reassign, overwrite=overwrite)
-        await batch.run(dry_run=dry_run, agree=_agreed(output, desk.key_version, yes))
+        await batch.run(dry_run=dry_run, agree=_agreed(output, desk.key_version, way.yes))
         return batch
 
-    batch = _at_desk(output, _Way(**way), report_path if report_path.exists() or not dry_run else None, work)
+    kept = report_path if report_path.exists() or not dry_run else None
+    batch = _at_desk(output, way, kept, work, dry_run=dry_run)
+    if batch is None:
+        return
     batch.summary()
     if batch.open_rows and not dry_run:
         sys.exit(8)

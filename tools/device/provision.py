@@ -34,6 +34,7 @@ from tools.device.terminal_file import Entry, TerminalFile, load
 F = TypeVar("F", bound=Callable[..., Any])
 
 _IMPORT = "Take them in with `secrets import`; or let it send what waits, `wipe` it, and run again."
+_NO_DRY_RUN = "Run without --dry-run: it asks before it stops the terminal."
 UNCHANGED, WRITTEN, PLANNED = "unchanged", "provisioned", "planned"
 
 
@@ -93,7 +94,9 @@ class Bench:
             done = self._as_it_runs(found)
             if done is not None:
                 return done
-            if not self._contact.dry_run and not self._contact.agreed(f"{found.name} sells. Stop it for this?"):
+            if self._contact.dry_run:
+                raise TerminalSells(f"{found.name} does not tell how it is provisioned while it runs", _NO_DRY_RUN)
+            if not self._contact.agreed(f"{found.name} sells. Stop it for this?"):
                 raise TerminalSells(f"{found.name} runs its program")
         session = ProvisioningSession(prompt(found.port, Path(provision_on_terminal.__file__), SETUP, maintenance=True))
         restart = found.answers is Answers.APPLICATION
@@ -118,15 +121,19 @@ class Bench:
         return outcome
 
     def _as_it_runs(self, found: Found) -> Outcome | None:
-        """A terminal that sells and is as the file says already is left alone."""
+        """A terminal that sells and is as the file says already is left alone; in a dry run every one that tells."""
         told = running.asked(found.port)
         if told is None or not told.parts or not told.serial:
             return None
         state = State(told.board, told.serial, told.version, told.tid, "yes", parts=told.parts)
         target, work = self._planned(state)
-        for text in work.told:
-            self._output.say(text)
-        return Outcome(UNCHANGED, target, told.board, told.serial, told.version) if work.nothing else None
+        if self._contact.dry_run:
+            self._say_plan(work)
+        else:
+            for text in work.told:
+                self._output.say(text)
+        outcome = Outcome(UNCHANGED if work.nothing else PLANNED, target, told.board, told.serial, told.version)
+        return outcome if work.nothing or self._contact.dry_run else None
 
     def _planned(self, state: State) -> tuple[Wanted, provisioning.Plan]:
         provisioning.program_fits(self._file.program, state.board, state.version)
