@@ -4,12 +4,9 @@ that starts on what was written. The port keeps its name, a link that leads to w
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pty
 import struct
-import subprocess
-import sys
 import threading
 import time
 import tty
@@ -17,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from host_tests.terminal import beside
 from tools.device.esp_image import TABLE_AT, table
 from tools.device.partition import S3_FLASH, regions
 from tools.sim import image as staging
 from tools.sim.terminal import Terminal
 
-ROOT = Path(__file__).resolve().parents[2]
 SYNC, SYNCED = b"\xc0\x00\x08\x24", b"\xc0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xc0"
 VERSION = "9458e3a23f"  # what the terminal's interpreter calls itself
 APPLICATION_AT = 0x10000
@@ -156,7 +153,6 @@ class Bench:
         self,
         *arguments: str,
         meanwhile: Callable[[], object] = lambda: None,
-        timeout_s: float = 200,
         **environment: str,
     ) -> tuple[int, list[dict[str, Any]], str]:
         """Run the tool while the board lives: exit code, its JSON lines, what it told people."""
@@ -166,45 +162,20 @@ class Bench:
             "VAFA_ESPTOOL": str(Path(__file__).with_name("fake_esptool.py")),
             "VAFA_IMAGES": str(self.folder / "images.jsonl"),
             "BENCH": str(self.folder),
-            "PYTHONPATH": str(ROOT),
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tools.device", "--json", *arguments],
-            cwd=self.folder,  # what it saves goes here
-            env={**os.environ, **names, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        said: list[str] = []
-        heard: list[str] = []
-        assert process.stdout is not None and process.stderr is not None
-        readers = [
-            threading.Thread(target=lambda: said.extend(process.stdout or ()), daemon=True),
-            threading.Thread(target=lambda: heard.extend(process.stderr or ()), daemon=True),
-        ]
-        for reader in readers:
-            reader.start()
-        deadline = time.monotonic() + timeout_s
-        try:
-            while process.poll() is None:
-                if time.monotonic() > deadline:
-                    raise AssertionError((arguments, said, heard, self.terminal.serial_output()[-2000:]))
-                self._live()
-                meanwhile()
-        finally:
-            process.kill()
-            process.wait()
-        for reader in readers:
-            reader.join(5)
-        return process.returncode, [json.loads(line) for line in said], "".join(heard)
+
+        def live() -> None:
+            self._live()
+            meanwhile()
+
+        # What it saves goes to the bench's folder.
+        return beside.tool(live, self.terminal.serial_output, *arguments, cwd=self.folder, **{**names, **environment})
 
     def _live(self) -> None:
         if (self.folder / "reset").exists():
             (self.folder / "reset").unlink()
             self.start()
         if self.terminal.powered:
-            self._live_ms(20)
+            self._live_ms(beside.SLICE_MS)
         else:
             time.sleep(0.02)

@@ -7,10 +7,10 @@ from typing import Any
 
 import serial
 
+from host_tests.terminal.stage_time import waits_with
 from tools.ecr.register import CashRegister
-from tools.rpc import client
 from tools.rpc.client import Line
-from tools.sim.scenario_stage import START_UTC, Stage
+from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
 SLICE_MS = 10
@@ -96,22 +96,6 @@ class Till:
                     yield word
 
 
-class _Time:
-    """What the library asks for the time."""
-
-    def __init__(self, till: Till) -> None:
-        self._till = till
-
-    def monotonic(self) -> float:
-        return self._till.now()
-
-    def sleep(self, seconds: float) -> None:
-        self._till.run(round(seconds * 1000))
-
-    def time(self) -> float:
-        return START_UTC + self._till.now()
-
-
 def simulated_time(till: Till, monkeypatch: Any) -> None:
     """The library waits in simulated time."""
-    monkeypatch.setattr(client, "time", _Time(till))
+    waits_with(till.stage, monkeypatch, till.run)

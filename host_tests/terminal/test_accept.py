@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+from host_tests.terminal import beside
 from tools.sim.cards import make_card
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
@@ -29,13 +29,15 @@ def test_a_terminal_is_measured_and_the_report_names_the_switches_of_its_chip(tm
             process = subprocess.Popen(
                 [*command, "--out", str(tmp_path)], cwd=ROOT, stdout=out, stderr=subprocess.PIPE, text=True
             )
-            deadline, laid = time.monotonic() + 80, 0
-            while process.poll() is None:
-                assert time.monotonic() < deadline, (said.read_text(), stage.serial()[-1000:])
-                stage.run(20)
-                if laid < len(CARDS) and f'"{AFTER[laid]}"' in said.read_text():
-                    stage.terminal.board.field.lay(make_card(*CARDS[laid]))
-                    laid += 1
+            field, laid = stage.terminal.board.field, list[str]()
+
+            def live() -> None:
+                stage.run(beside.SLICE_MS)
+                if len(laid) < len(CARDS) and f'"{AFTER[len(laid)]}"' in said.read_text():
+                    laid.append(AFTER[len(laid)])
+                    field.lay(make_card(*CARDS[len(laid) - 1]))
+
+            beside.live_beside(process, live, lambda: (said.read_text(), stage.serial()[-1000:]))
         _, told = process.communicate()
         assert process.returncode == 0, told
         events = [json.loads(line) for line in said.read_text().splitlines()]

@@ -192,7 +192,7 @@ def nearly_full(board: str, case: str) -> int:
     raise AssertionError("the directory is never moved")
 
 
-@pytest.mark.timeout(1800 if LONG else 110)
+@pytest.mark.timeout(1800 if LONG else 600)
 @pytest.mark.parametrize("board", ["s3", "pico"] if LONG else ["s3"])
 @pytest.mark.parametrize("case", CASES)
 def test_after_a_cut_one_of_the_two_programs_runs(case: str, board: str) -> None:
@@ -203,7 +203,7 @@ def test_after_a_cut_one_of_the_two_programs_runs(case: str, board: str) -> None
             cut(board, case, 0, op, torn)
 
 
-@pytest.mark.timeout(3600 if LONG else 110)
+@pytest.mark.timeout(3600 if LONG else 600)
 @pytest.mark.parametrize("board", ["s3", "pico"] if LONG else ["s3"])
 @pytest.mark.parametrize("case", CASES if LONG else ["trial starts", "confirmed"])
 def test_also_when_the_directory_has_to_be_moved(case: str, board: str) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
-import subprocess
-import sys
 import threading
 import time
 import tty
@@ -17,12 +14,11 @@ from typing import Any
 import pytest
 import serial
 
+from host_tests.terminal import beside
 from tools.device import probing
 from tools.device.ports import identity
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -39,23 +35,7 @@ def tool(
     *arguments: str, live: Callable[[], object] = lambda: time.sleep(0.02), **named: str
 ) -> tuple[int, list[dict[str, Any]], str]:
     """Run the tool: exit code, its JSON lines, what it told people."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.device", "--json", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "VAFA_PORTS": "", "VAFA_BOOTSEL": "", **named},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
-    deadline = time.monotonic() + 60
-    while process.poll() is None:
-        if time.monotonic() > deadline:
-            process.kill()
-            raise AssertionError((arguments, process.communicate()))
-        live()
-    out, err = process.communicate()
-    return process.returncode, [json.loads(line) for line in out.splitlines()], err
+    return beside.tool(live, lambda: "", *arguments, **{"VAFA_PORTS": "", "VAFA_BOOTSEL": "", **named})
 
 
 def test_a_till_is_named_without_being_disturbed_and_so_is_its_prompt(stage: Stage) -> None:

@@ -91,7 +91,7 @@ def cut(board: str, operation: int, torn: Torn) -> tuple[int, int, int]:
         stage.close()
 
 
-@pytest.mark.timeout(3600 if LONG else 170)
+@pytest.mark.timeout(3600 if LONG else 600)
 @pytest.mark.parametrize("board", ["s3", "pico"] if LONG else ["s3"])
 def test_at_a_cut_the_old_or_the_new_files_are_in_force_and_the_new_follow(board):
     count = operations(board)

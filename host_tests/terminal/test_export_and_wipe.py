@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +10,11 @@ from typing import Any
 import pytest
 import serial
 
+from host_tests.terminal import beside
 from tools.sim import demo
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
-ROOT = Path(__file__).resolve().parents[2]
 KEY_FILE = {"tmk": demo.TMK.hex(), "terminal_id": demo.TERMINAL_ID}
 
 
@@ -31,24 +28,9 @@ def stage() -> Iterator[Stage]:
         made.close()
 
 
-def tool(stage: Stage, *arguments: str, timeout_s: float = 60) -> tuple[int, list[dict[str, Any]], str]:
+def tool(stage: Stage, *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
     """Run the tool while the terminal lives: exit code, its JSON lines, what it told people."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.device", "--json", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
-    deadline = time.monotonic() + timeout_s
-    while process.poll() is None:
-        if time.monotonic() > deadline:
-            process.kill()
-            raise AssertionError((arguments, process.communicate(), stage.serial()[-2000:]))
-        stage.run(20)
-    out, err = process.communicate()
-    return process.returncode, [json.loads(line) for line in out.splitlines()], err
+    return beside.tool(lambda: stage.run(beside.SLICE_MS), stage.serial, *arguments)
 
 
 def keys(stage: Stage, names: str) -> None:

@@ -93,15 +93,15 @@ def test_the_next_release_keys_come_over_the_cable_and_the_ones_before_sign_noth
     (tmp_path / "next.vfu").write_bytes(program())
     port = str(stage.terminal.serial_path)
     before = file(stage.terminal, "config/release-keys.bin")
-    code, _, told = tool(stage, "update", str(tmp_path / "forged.bin"), "--port", port, "--yes", timeout_s=60)
+    code, _, told = tool(stage, "update", str(tmp_path / "forged.bin"), "--port", port, "--yes")
     assert code != 0 and "U27" in told
     assert file(stage.terminal, "config/release-keys.bin") == before
     for wanted in (0, 5):
         assert stage.run_until(stage._ready, 60_000), "it sells again"
-        code, _, told = tool(stage, "update", str(tmp_path / "root-2.bin"), "--port", port, "--yes", timeout_s=60)
+        code, _, told = tool(stage, "update", str(tmp_path / "root-2.bin"), "--port", port, "--yes")
         assert code == wanted, told
         assert file(stage.terminal, "config/release-keys.bin") == rightly
     assert "U27" in told, "it is in force already"
     assert stage.run_until(stage._ready, 60_000)
-    code, _, told = tool(stage, "update", str(tmp_path / "next.vfu"), "--port", port, "--yes", timeout_s=60)
+    code, _, told = tool(stage, "update", str(tmp_path / "next.vfu"), "--port", port, "--yes")
     assert code == 5 and "U20" in told

@@ -22,7 +22,7 @@ from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 from tools.sim.terminal import Terminal
 
-pytestmark = pytest.mark.timeout(300)  # many processes one after the other; a busy machine takes its time
+pytestmark = pytest.mark.timeout(600)  # many processes one after the other; a busy machine takes its time
 
 
 @pytest.fixture

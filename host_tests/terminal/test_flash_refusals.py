@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +9,9 @@ from typing import Any
 
 import pytest
 
+from host_tests.terminal import beside
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -32,24 +26,8 @@ def stage() -> Iterator[Stage]:
 
 def tool(stage: Stage, folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
     """Run the tool while the terminal lives: exit code, its JSON lines, what it told people."""
-    out, err = folder / "out", folder / "err"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "VAFA_PORTS": stage.terminal.serial_path}
-    with out.open("w") as said, err.open("w") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tools.device", "--json", *arguments],
-            cwd=folder,
-            env=environment,
-            stdout=said,
-            stderr=told,
-            stdin=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 90
-        while process.poll() is None:
-            if time.monotonic() > deadline:
-                process.kill()
-                raise AssertionError((arguments, out.read_text(), err.read_text(), stage.serial()[-2000:]))
-            stage.run(20)
-    return process.returncode, [json.loads(line) for line in out.read_text().splitlines()], err.read_text()
+    ports = stage.terminal.serial_path
+    return beside.tool(lambda: stage.run(beside.SLICE_MS), stage.serial, *arguments, cwd=folder, VAFA_PORTS=ports)
 
 
 def ready(stage: Stage) -> None:

@@ -92,7 +92,7 @@ def play(story: Path) -> str:
     return json.dumps(run_file(story), sort_keys=True)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_slow_switch_and_a_starved_processor_change_nothing_in_the_record(tmp_path, monkeypatch):
     story = tmp_path / "story.txt"
     story.write_text(STORY)

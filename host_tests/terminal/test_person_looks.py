@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import serial
 
+from host_tests.terminal.stage_time import waits_with
 from tools.rpc.client import Line, RpcError, framed
 from tools.sim.scenario_sounds import heard
 from tools.sim.scenario_stage import Stage
@@ -28,9 +29,10 @@ def opened(**settings: Any) -> Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     made = opened(again_within_s=0)
     try:
+        waits_with(made, monkeypatch)
         yield made
     finally:
         made.close()

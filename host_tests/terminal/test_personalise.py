@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from host_tests.patience import PATIENCE_S
+from host_tests.terminal import beside
 from host_tests.terminal.test_runtime_serial import mpremote
 from tools.device import on_terminal
 from tools.device.errors import CableLost
@@ -28,7 +27,6 @@ from tools.sim.scenario_start import Start
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a demo of nine words"
 KEYS = IssuerKeys(7, bytes([1]) * 16, demo.CARD_GROUP, bytes([3]) * 16, bytes([4]) * 16, bytes([5]) * 16)
 TAG, CHIP = "blank-tag", "blank-chip"
@@ -62,32 +60,15 @@ class Office:
         return [json.loads(line) for line in self.report.read_text().splitlines()] if self.report.exists() else []
 
     def run(
-        self, *arguments: str, meanwhile: Callable[[], object] = lambda: None, timeout_s: float = 60
+        self, *arguments: str, meanwhile: Callable[[], object] = lambda: None
     ) -> tuple[int, list[dict[str, Any]], str]:
         """Run the tool while the terminal lives: exit code, its JSON lines, what it told people."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tools.device", "--json", *arguments, *self.way],
-            cwd=ROOT,
-            env={**os.environ, "CARD_OFFICE": PASSPHRASE},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        deadline = time.monotonic() + timeout_s
-        try:
-            while process.poll() is None:
-                if time.monotonic() > deadline:
-                    process.kill()
-                    raise AssertionError(
-                        (arguments, process.communicate(), self.stage.terminal.serial_output()[-2000:])
-                    )
-                self.stage.run(20)
-                meanwhile()
-        finally:
-            process.kill()
-        out, err = process.communicate()
-        return process.returncode, [json.loads(line) for line in out.splitlines()], err
+
+        def live() -> None:
+            self.stage.run(beside.SLICE_MS)
+            meanwhile()
+
+        return beside.tool(live, self.stage.serial, *arguments, *self.way, CARD_OFFICE=PASSPHRASE)
 
 
 @pytest.fixture
@@ -144,33 +125,35 @@ def test_a_batch_of_blank_cards_becomes_members_cards_through_a_selling_terminal
     assert sold(stage, CHIP, "reza", 120) == 2
 
 
-def beside(stage: Stage, work: Callable[[], T]) -> T:
-    """Do blocking work of the tool while the terminal lives."""
+def worked(stage: Stage, work: Callable[[], T]) -> T:
+    """Do blocking work of the tool on a thread while the terminal lives, its clock never ahead of the PC's."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         done = pool.submit(work)
-        deadline = time.monotonic() + 60
-        while not done.done() and time.monotonic() < deadline:
-            stage.run(20)
+        until = time.monotonic() + PATIENCE_S
+        while not done.done() and time.monotonic() < until:
+            slice_ends = time.monotonic() + beside.SLICE_MS / 1000
+            stage.run(beside.SLICE_MS)
+            time.sleep(max(0.0, slice_ends - time.monotonic()))
         return done.result(0)
 
 
 def test_a_lost_cable_leaves_the_field_off_and_the_next_run_finds_the_prompt(stage: Stage) -> None:
     terminal = stage.terminal
-    line = beside(stage, lambda: connect(terminal.serial_path, maintenance=True))
+    line = worked(stage, lambda: connect(terminal.serial_path, maintenance=True))
     stage.lay(TAG)
     relay = CardRelay(line)
-    beside(stage, lambda: asyncio.run(relay.start()))
-    assert beside(stage, lambda: asyncio.run(relay.find())).uid == CARDS[TAG].uid
+    worked(stage, lambda: asyncio.run(relay.start()))
+    assert worked(stage, lambda: asyncio.run(relay.find())).uid == CARDS[TAG].uid
     assert terminal.board.field.on
     line._serial.close()  # noqa: SLF001 (the cable is pulled)
     with pytest.raises(CableLost):
         asyncio.run(relay.find())
     terminal.run(on_terminal.FIELD_IDLE_MS + 500)
     assert not terminal.board.field.on
-    line = beside(stage, lambda: connect(terminal.serial_path, maintenance=False))
+    line = worked(stage, lambda: connect(terminal.serial_path, maintenance=False))
     relay = CardRelay(line)
-    beside(stage, lambda: asyncio.run(relay.start()))
-    assert beside(stage, lambda: asyncio.run(relay.find())).uid == CARDS[TAG].uid
-    beside(stage, relay.close)
+    worked(stage, lambda: asyncio.run(relay.start()))
+    assert worked(stage, lambda: asyncio.run(relay.find())).uid == CARDS[TAG].uid
+    worked(stage, relay.close)
     assert not terminal.board.field.on
     assert mpremote(terminal, "exec", "print(6 * 7)").stdout == "42\n"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from host_tests.terminal.test_personalise import beside
+from host_tests.terminal import beside
+from host_tests.terminal.test_personalise import worked
 from tools.bench_switch.pki import DEFAULT_FOLDER, ensure
 from tools.device import provision_on_terminal, secret_store, terminal
 from tools.device.contact import Contact
@@ -77,33 +75,14 @@ class Laptop:
         way = ["--port", self.stage.terminal.serial_path, "--yes", "--timeout", "30"]
         return self.command([sys.executable, "-m", "tools.device", "--json", *arguments, *way], typed)
 
-    def command(self, words: list[str], typed: str, timeout_s: float = 90) -> tuple[int, list[dict[str, Any]], str]:
+    def command(self, words: list[str], typed: str) -> tuple[int, list[dict[str, Any]], str]:
         """Run a command line; nobody sits at a keyboard, so that a prompt reads what is piped to it."""
-        process = subprocess.Popen(
-            words,
-            cwd=ROOT,
-            start_new_session=True,
-            env={**os.environ, "SHOP": PASSPHRASE},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        self.arguments += words
+        code, out, err = beside.run(
+            words, lambda: self.stage.run(beside.SLICE_MS), self.stage.serial, typed=typed, SHOP=PASSPHRASE
         )
-        assert process.stdin is not None
-        process.stdin.write(typed)
-        process.stdin.close()
-        process.stdin = None
-        deadline = time.monotonic() + timeout_s
-        try:
-            while process.poll() is None:
-                assert time.monotonic() < deadline, (words, self.stage.serial()[-2000:])
-                self.arguments.append(Path(f"/proc/{process.pid}/cmdline").read_text())
-                self.stage.run(20)
-        finally:
-            process.kill()
-        out, err = process.communicate()
         self.heard += out + err
-        return process.returncode, [json.loads(line) for line in out.splitlines() if line.startswith("{")], err
+        return code, [json.loads(line) for line in out.splitlines() if line.startswith("{")], err
 
     def provision(self, *more: str) -> tuple[int, list[dict[str, Any]], str]:
         return self.run("provision", "--file", str(self.file), "--passphrase-env", "SHOP", *more)
@@ -246,13 +225,13 @@ def test_a_cable_pulled_while_much_is_sent_leaves_it_unprovisioned_and_the_next_
             secrets = secret_store.opened(laptop.folder / "secrets.enc", PASSPHRASE)
             bench = Bench(contact, file, secrets, Ways(), chooser(file, ""))
             try:
-                return beside(stage, lambda: bench.one(Found(Answers.PROMPT, path, "s3"))).result
+                return worked(stage, lambda: bench.one(Found(Answers.PROMPT, path, "s3"))).result
             except DeviceError as error:
                 return error.code
 
     for word, after in CUTS:
         assert attempt(word, after) == "D04", word
-    state = beside(stage, lambda: looked(path))
+    state = worked(stage, lambda: looked(path))
     assert (state.keys, state.tid) == ("no", ""), "nothing counts before all of it came"
     contact.timeout_s = 2
     assert attempt(b"machine.reset", 0) == "D84", "all of it came, and it was not told to start"

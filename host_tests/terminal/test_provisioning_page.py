@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from firmware.settings import Setting, declared_keys, declared_settings
+from host_tests.patience import PATIENCE_S, wait_for
 from tools.sim.panel.backend import LiveStage
 from tools.sim.scenario_start import Start
 
@@ -78,7 +78,7 @@ def follow(title: str, path: str, folder: Path) -> list[str]:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -87,14 +87,13 @@ def follow(title: str, path: str, folder: Path) -> list[str]:
     return said
 
 
-def shown(stage: LiveStage, text: str, within_s: float = 30) -> None:
-    end = time.monotonic() + within_s
-    while not any(text in line for line in stage.backend.state()["lines"]):
-        assert time.monotonic() < end, stage.backend.state()["lines"]
-        time.sleep(0.05)
+def shown(stage: LiveStage, text: str) -> None:
+    wait_for(
+        lambda: any(text in line for line in stage.backend.state()["lines"]), lambda: stage.backend.state()["lines"]
+    )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_the_pages_commands_provision_a_fresh_terminal_and_change_it_later(tmp_path: Path) -> None:
     folder = tmp_path / "config"
     stage = LiveStage(Start(provisioned=False))

@@ -171,7 +171,7 @@ def _ends(till: Till, token: str, ref: str) -> Outcome:
     return outcome
 
 
-@pytest.mark.timeout(1800 if LONG else 300)
+@pytest.mark.timeout(1800 if LONG else 600)
 @pytest.mark.parametrize("answered", [True, False] if LONG else [False])
 def test_a_power_cut_at_each_flash_operation_leaves_one_sale_and_one_answer(till: Till, answered: bool) -> None:
     """The register goes on with the same reference; what was reversed it sells again with another one. The quick form

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from host_tests.patience import wait_for
 from host_tests.terminal import runtime_kit as kit
 from host_tests.terminal.test_runtime_network import CLIENT
 from host_tests.terminal.tls_server import TlsServer
@@ -14,6 +15,9 @@ from tools.sim import image
 from tools.sim.link import HEADER_BYTES, MAX_PAYLOAD, Op
 from tools.sim.live import LiveTerminal
 from tools.sim.provision import Provisioning
+
+FOLLOWED_US = 1_000_000
+CAUGHT_UP_US = 300_000  # what a moment that the PC lost may be made up for, and a slice
 
 BLINK = """
     import machine, time
@@ -26,13 +30,6 @@ BLINK = """
 """
 
 
-def wait_for(condition, timeout_s=5.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_live_terminal_follows_the_wall_clock_and_obeys(tmp_path):
     live = LiveTerminal(kit.make(tmp_path, BLINK, realtime=True))
     live.start()
@@ -40,10 +37,8 @@ def test_a_live_terminal_follows_the_wall_clock_and_obeys(tmp_path):
         live.power_on()
         wait_for(lambda: live.call(lambda terminal: terminal.uptime_us) > 400_000)
         began, sim = time.monotonic(), live.call(lambda terminal: terminal.clock.now_us)
-        time.sleep(0.5)
-        passed_us = live.call(lambda terminal: terminal.clock.now_us) - sim
-        real_us = (time.monotonic() - began) * 1e6
-        assert 0.5 * real_us < passed_us < 1.1 * real_us
+        wait_for(lambda: live.call(lambda terminal: terminal.clock.now_us) - sim >= FOLLOWED_US)
+        assert (time.monotonic() - began) * 1e6 > FOLLOWED_US - CAUGHT_UP_US, "it leaps"
         live.key_down("SALE")
         wait_for(lambda: live.call(lambda terminal: terminal.board.leds.green))
         live.key_up("SALE")
@@ -76,7 +71,7 @@ def test_a_live_terminal_talks_tls_in_real_time(tmp_path):
     live.start()
     try:
         live.power_on()
-        wait_for(lambda: "re 2" in live.call(lambda t: t.serial_output()), 10)
+        wait_for(lambda: "re 2" in live.call(lambda t: t.serial_output()))
     finally:
         live.stop()
         server.close()

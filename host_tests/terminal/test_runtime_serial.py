@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from host_tests.patience import PATIENCE_S, wait_for
+from host_tests.terminal import beside
 from host_tests.terminal import runtime_kit as kit
 from tools.sim.live import LiveTerminal
 from tools.sim.terminal import Terminal
@@ -17,20 +19,11 @@ from tools.sim.terminal import Terminal
 ENDS = "print('main ran')\n"
 
 
-def mpremote(terminal: Terminal, *arguments: str, timeout_s: float = 20) -> subprocess.CompletedProcess[str]:
+def mpremote(terminal: Terminal, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run mpremote while the terminal lives."""
     command = [sys.executable, "-m", "mpremote", "connect", terminal.serial_path, *arguments]
-    host = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + timeout_s
-    while host.poll() is None:
-        if time.monotonic() > deadline:
-            host.kill()
-            raise AssertionError((arguments, host.communicate(), terminal.serial_output()))
-        terminal.run(20)
-    out, err = host.communicate()
-    return subprocess.CompletedProcess(command, host.returncode, out, err)
+    code, out, err = beside.run(command, lambda: terminal.run(beside.SLICE_MS), terminal.serial_output)
+    return subprocess.CompletedProcess(command, code, out, err)
 
 
 @pytest.fixture
@@ -194,21 +187,23 @@ def live_prompt(tmp_path):
     live.stop()
 
 
+def runs_what_was_sent(terminal: Terminal) -> bool:
+    port = terminal.serial
+    return port.raw_prompt and port.listening and not port.at_prompt
+
+
 @pytest.mark.parametrize("program", RUN_FOR_EVER.values(), ids=RUN_FOR_EVER)
 def test_a_program_sent_by_mpremote_is_left_by_ctrl_c_and_the_next_call_works(live_prompt, program):
     command = [sys.executable, "-m", "mpremote", "connect", live_prompt.terminal.serial_path, "exec"]
     with subprocess.Popen([*command, program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         try:
-            deadline = time.monotonic() + 10
-            while not live_prompt.call(lambda t: t.serial.raw_prompt and t.serial.listening and not t.serial.at_prompt):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_for(lambda: live_prompt.call(runs_what_was_sent))
             time.sleep(0.3)
             first.send_signal(signal.SIGINT)
-            first.wait(5)
+            first.wait(PATIENCE_S)
         finally:
             first.kill()
-    done = subprocess.run([*command, "print(6 * 7)"], capture_output=True, text=True, timeout=15, check=False)
+    done = subprocess.run([*command, "print(6 * 7)"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, "42\n"), done
     assert live_prompt.failure is None
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from host_tests.terminal.test_export_and_wipe import keys, sell, shown
-from tools.device import cli
+from host_tests.terminal.test_export_and_wipe import keys, sell, shown, tool
 from tools.sim import demo
 from tools.sim.scenario_stage import Stage, join, journal_counts
 from tools.sim.scenario_start import Start
@@ -23,26 +18,9 @@ from tools.sim.terminal import Terminal
 UIDS = [card.uid.hex() for card in demo.CARDS.values()]
 
 
-def tool(stage: Stage, *arguments: str, timeout_s: float = 60) -> tuple[int, list[dict[str, Any]], str]:
-    """The tool on a thread of its own while the terminal lives: exit code, its JSON lines, what it told people."""
-    with ThreadPoolExecutor(1) as pool:
-        given = [arguments[0], "--json", *arguments[1:]]
-        done = pool.submit(CliRunner().invoke, cli.main, given)
-        deadline = time.monotonic() + timeout_s
-        while not done.done() and time.monotonic() < deadline:
-            stage.run(20)
-        assert done.done(), (arguments, stage.serial()[-2000:])
-    result = done.result()
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, [json.loads(line) for line in result.stdout.splitlines()], result.stderr
-
-
 @pytest.fixture(params=["s3"])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     made = Stage(Start(board=request.param))
-    # Else the terminal's time runs away while a program on the PC thinks.
-    made.realtime = request.param == "s3"
     try:
         made.open()
         yield made
@@ -91,7 +69,6 @@ def test_three_quarters_of_the_memory_are_enough(tmp_path: Path) -> None:
     try:
         made.open()
         sell(made)
-        made.realtime = True
         code, events, told = tool(made, "bundle", "--port", made.terminal.serial_path, "--to", str(tmp_path / "b.zip"))
         assert code == 0, told
         with zipfile.ZipFile(tmp_path / "b.zip") as archive:

@@ -31,11 +31,11 @@ def test_an_update_over_the_cable_runs_on_trial_and_a_forged_one_changes_nothing
     (tmp_path / "forged.vfu").write_bytes(forged)
     (tmp_path / "next.vfu").write_bytes(content)
     port = str(stage.terminal.serial_path)
-    code, _, told = tool(stage, "update", str(tmp_path / "forged.vfu"), "--port", port, "--yes", timeout_s=100)
+    code, _, told = tool(stage, "update", str(tmp_path / "forged.vfu"), "--port", port, "--yes")
     assert code == 5, told
     assert "D96" in told and ("U20" in told or "U21" in told)
     assert stage.run_until(lambda: "READY" in stage.screen_lines(), 60_000), "it sells again"
-    code, events, told = tool(stage, "update", str(tmp_path / "next.vfu"), "--port", port, "--yes", timeout_s=200)
+    code, events, told = tool(stage, "update", str(tmp_path / "next.vfu"), "--port", port, "--yes")
     assert code == 0, told
     result = events[-1]
     assert (result["event"], result["running"], result["build"]) == ("result", VERSION, BUILD)

@@ -145,7 +145,7 @@ def started(flash: bytes) -> tuple[str, int]:
         stage.close()
 
 
-@pytest.mark.timeout(6 * 3600 if LONG else 170)
+@pytest.mark.timeout(6 * 3600 if LONG else 600)
 def test_after_a_cut_one_of_the_two_programs_starts_with_every_record() -> None:
     content = program(changes=(SOON,))
     flash = partly_loaded(shop(), content)

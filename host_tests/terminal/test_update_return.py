@@ -50,7 +50,7 @@ def stages() -> Iterator[list[Stage]]:
         stage.close()
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("fault", [RAISES, HANGS], ids=["raises", "hangs"])
 def test_a_program_that_does_not_come_up_uses_its_starts_and_the_one_before_sells(
     stages: list[Stage], fault: tuple[str, str, str]
@@ -65,7 +65,7 @@ def test_a_program_that_does_not_come_up_uses_its_starts_and_the_one_before_sell
     assert stage.serial().count("its trial begins") == loaded, "it is not loaded again"
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(600)
 def test_without_the_line_a_sale_lets_it_stay_and_nothing_else_does(stages: list[Stage]) -> None:
     stages.append(stage := begun())
     stage.net(False)

@@ -16,6 +16,7 @@ from tools.sim.terminal import Terminal
 
 T = TypeVar("T")
 SLICE_MS = 10
+_PATIENCE_S = 120.0  # of who waits for this thread: it comes late on a busy PC
 
 
 class LiveTerminal:
@@ -39,7 +40,7 @@ class LiveTerminal:
         """End the thread and close the terminal; harmless to call again."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(5)
+            self._thread.join(_PATIENCE_S)
         self.terminal.close()
 
     def post(self, command: Callable[[Terminal], T]) -> Future[T]:
@@ -48,7 +49,7 @@ class LiveTerminal:
         self._commands.put((command, future))
         return future
 
-    def call(self, command: Callable[[Terminal], T], timeout_s: float = 10.0) -> T:
+    def call(self, command: Callable[[Terminal], T], timeout_s: float = _PATIENCE_S) -> T:
         """`post` and wait for the result; what the command raises is raised here."""
         return self.post(command).result(timeout_s)
 
