@@ -28,6 +28,12 @@ _LOOKS = const(16)  # sectors read at a time: 16 ms at 4 MB/s
 _FAILURES = const(16)
 
 
+class _Worn(StoreFull):
+    """Full, but of sectors that take nothing: no acknowledgement makes room, so a person is told of a fault."""
+
+    code = StoreError.code
+
+
 class Ring(Recovery):
     """`salt` is used when a blank partition is taken into use; afterwards the flash's own counts. `secret` and `linked`
     are the frame types that `Reader` tells of."""
@@ -64,7 +70,7 @@ class Ring(Recovery):
             if self._at + slot + spare > SECTOR and (self._at + slot > SECTOR or self._free <= keep):
                 self._advance(keep)
             elif self._free < keep:
-                raise StoreFull("no room but for acknowledgements")
+                raise self._full("no room but for acknowledgements")
             at = self._at
             sealed = bytearray(body)
             if linked:
@@ -138,7 +144,7 @@ class Ring(Recovery):
     def _advance(self, keep: int) -> None:
         """Open the next free sector."""
         if self._free - 1 < keep:
-            raise StoreFull("no free sector or no generation left")
+            raise self._full("no free sector or no generation left")
         tail = max(self.tail, self.tail_now())
         for step in range(1, self.sectors + 1):
             if self._failures >= _FAILURES:
@@ -169,4 +175,8 @@ class Ring(Recovery):
             self._recount()
             return
         self._recount()
-        raise StoreFull("no usable sector")
+        raise self._full("no usable sector")
+
+    def _full(self, why: str) -> StoreFull:
+        """What to raise when there is no room."""
+        return (_Worn if 2 * self.given_up() > self.sectors else StoreFull)(why)

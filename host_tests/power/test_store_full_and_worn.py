@@ -104,6 +104,33 @@ def test_a_flash_that_takes_nothing_is_told_within_the_watchdogs_time_and_what_t
     assert [t.seq for t in open_journal(nor, False).pending()][:1] == [kept]
 
 
+@pytest.mark.parametrize("fault", ["silent", "raises"])
+def test_a_small_flash_that_takes_nothing_is_a_fault_and_not_full(fault: str) -> None:
+    nor = Nor(32 * 4096)
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    ledger.offline_sale(1)
+    nor.bad_blocks = dict.fromkeys(range(32), fault)
+    codes = []
+    for _ in range(6):
+        with pytest.raises(StoreError) as told:
+            ledger.offline_sale(2)
+        codes.append(told.value.code)
+    assert isinstance(told.value, StoreFull) and codes == ["S05"] * 6
+
+
+@pytest.mark.parametrize("bad", [0, 3])
+def test_what_unsent_records_fill_is_full_also_with_some_sectors_given_up(bad: int) -> None:
+    nor = Nor(8 * 4096)
+    nor.bad_blocks = dict.fromkeys(range(2, 2 + bad), "silent")
+    ledger = Ledger(open_journal(nor, False))
+    ledger.sign_on(0)
+    fill(ledger)
+    with pytest.raises(StoreFull) as told:
+        ledger.offline_sale(1)
+    assert told.value.code == "S03" and ledger.journal.pending_count() > 20
+
+
 def test_a_flash_that_takes_no_frame_is_told_as_soon_and_sells_again_when_it_recovers() -> None:
     class HeadersOnly(Nor):
         ill = False
