@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from host_tests.browser.page_kit import PATIENCE_MS, Panel
+from host_tests.patience import PATIENCE_S
 
 BROWSER_SCRIPT = Path("tools/browser.sh")
 DESKTOP = {"width": 1280, "height": 900}
@@ -52,7 +53,7 @@ def served():
     yield serve
     for process in running:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from drivers.iso_dep import Ats
 from drivers.rc522_errors import IsoDepError, NoAnswer, RC522Error
 from host_tests.chips.iso_dep_kit import FAULTS, OK, UID, Bench, Echo, FaultAt, answer_to, command_of
+from host_tests.patience import PATIENCE_S
 from tools.sim.cards.iso_dep import make_ats
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -312,7 +313,7 @@ def test_it_runs_on_the_devices_interpreter_and_a_chained_exchange_takes_little_
         env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from host_tests.parity import vectors
+from host_tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 # Compiling from source takes more heap than running; `make bench` measures the shipped form.
@@ -22,7 +23,7 @@ def test_both_runtimes_agree() -> None:
         text=True,
         env=environment,
         cwd=ROOT,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     on_device = json.loads(finished.stdout)
@@ -37,7 +38,7 @@ def test_the_interpreter_is_the_pinned_one() -> None:
         [sys.executable, "-m", "micropython_unix", "-c", "import sys; print(sys.implementation.version, sys.version)"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert "(1, 29, 0, 'preview')" in finished.stdout
     assert "9458e3a23f" in finished.stdout

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from host_tests.parity import typeface_vectors
+from host_tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +20,7 @@ def test_both_runtimes_draw_the_same() -> None:
         text=True,
         env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}"},
         cwd=ROOT,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     on_device, on_host = json.loads(finished.stdout), json.loads(json.dumps(typeface_vectors.run()))

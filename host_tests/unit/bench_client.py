@@ -18,6 +18,7 @@ import iso8583.specs
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from host_tests.patience import PATIENCE_S
 from tools.bench_switch import BenchSwitch, Ledger
 from tools.bench_switch.desk import Desk
 from tools.bench_switch.faults import FaultScript
@@ -208,7 +209,7 @@ def answered(request: dict[str, str], message: bytes, key: bytes = KEY_IN) -> An
 class Client:
     """One TLS connection to a running switch."""
 
-    def __init__(self, switch, timeout_s: float = 5, name: str | None = None) -> None:
+    def __init__(self, switch, timeout_s: float = PATIENCE_S, name: str | None = None) -> None:
         raw = socket.create_connection((switch.host, switch.port), timeout_s)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.maximum_version = ssl.TLSVersion.TLSv1_2  # as the terminal

@@ -28,7 +28,7 @@ class Spare:
         return self._free.pop() if self._free else self._cluster.new_database()
 
     def give_back(self, url: str) -> None:
-        engine = create_engine(url, poolclass=NullPool, connect_args={"options": "-c lock_timeout=2s"})
+        engine = create_engine(url, poolclass=NullPool, connect_args={"options": "-c lock_timeout=60s"})
         with engine.begin() as connection:
             tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
             if tables:

@@ -11,9 +11,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+import pytest
+
 from firmware.core.log import Log
 from firmware.service.console import Console
+from tools.rpc import client
 from tools.rpc.client import Line
+from tools.sim import onhost
 
 
 class Port:
@@ -64,6 +68,34 @@ class Program:
 
     def close(self) -> None:
         pass
+
+
+class Turns:
+    """Time as the console's turns take it, a tenth of a millisecond each."""
+
+    now_us = 1_000_000
+
+    def monotonic(self) -> float:
+        return self.now_us / 1_000_000
+
+    def time(self) -> float:
+        return self.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self.now_us += round(seconds * 1_000_000)
+
+
+def time_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, at both ends of the line: how long a busy PC takes for a turn is not seen."""
+    clock, turn = Turns(), Wire.turn
+
+    def turned(wire: Wire) -> None:
+        clock.now_us += 100
+        turn(wire)
+
+    monkeypatch.setattr(client, "time", clock)
+    monkeypatch.setattr(onhost, "ticks_source", lambda: clock.now_us)
+    monkeypatch.setattr(Wire, "turn", turned)
 
 
 class Wire:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from firmware import settings
 from firmware.settings import declared_keys
+from host_tests.patience import PATIENCE_S
 from host_tests.unit.bench_cards import AUTH, OFFICE, SDM, SUN_CARD, sun
 from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, bench, inquiry, network
 from tools.bench_switch import Ledger
@@ -298,7 +299,7 @@ def test_serving_answers_obeys_faults_from_outside_and_stops_on_ctrl_c(run, book
                 assert client.ask(accrual(1, 5_000)).rc == "91"
                 assert client.ask(accrual(1, 5_000)).rc == "00"
                 serving.send_signal(signal.SIGINT)
-                output, errors = serving.communicate(timeout=10)
+                output, errors = serving.communicate(timeout=PATIENCE_S)
         finally:
             if serving.poll() is None:
                 serving.kill()
@@ -338,7 +339,7 @@ def test_serving_with_issuer_keys_asks_the_environment_and_verifies_cards(run, b
             with Client(switch) as client:
                 assert client.ask(inquiry(SUN_CARD, auth=0, extra={SDM: sun(1)})).tags[AUTH] == b"\2"
             serving.send_signal(signal.SIGINT)
-            output, errors = serving.communicate(timeout=10)
+            output, errors = serving.communicate(timeout=PATIENCE_S)
         finally:
             if serving.poll() is None:
                 serving.kill()

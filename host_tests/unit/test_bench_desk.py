@@ -35,7 +35,9 @@ from tools.bench_switch.schema import PostingRow, TransactionRow
 
 # Bytes that never reach the books.
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-CALM = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CALM = settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from host_tests.patience import PATIENCE_S
 from host_tests.unit.bench_client import (
     ALI,
     KEY_IN,
@@ -153,8 +154,8 @@ def asked_at_once(switch, requests):
     gate = threading.Barrier(len(requests))
 
     def ask(at):
-        with Client(switch, timeout_s=30) as own:
-            gate.wait(10)
+        with Client(switch) as own:
+            gate.wait(PATIENCE_S)
             answers[at] = own.ask(requests[at])
 
     threads = [threading.Thread(target=ask, args=(at,)) for at in range(len(requests))]

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from host_tests.patience import PATIENCE_S
 from host_tests.unit.bench_client import (
     ALI,
     KEY_IN,
@@ -337,7 +338,7 @@ def test_the_switch_prints_the_address_and_the_page_hears_all_its_workers(tmp_pa
             async def heard():
                 found = []
                 async with aiohttp.ClientSession(headers={TOKEN_HEADER: token}) as session:
-                    for _ in range(100):
+                    for _ in range(round(PATIENCE_S / 0.05)):
                         async with session.get(f"{address}/api/messages") as answer:
                             found = [one["mti"] for one in (await answer.json())["messages"] if one["mti"]]
                         if len(found) >= 8:
@@ -350,7 +351,7 @@ def test_the_switch_prints_the_address_and_the_page_hears_all_its_workers(tmp_pa
                     assert client.ask(network("001", 0x80000001 + session)).rc == "00"
             assert sorted(asyncio.run(heard())) == ["0800"] * 4 + ["0810"] * 4
             serving.send_signal(signal.SIGINT)
-            said = serving.communicate(timeout=20)[0]
+            said = serving.communicate(timeout=PATIENCE_S)[0]
         finally:
             if serving.poll() is None:
                 serving.kill()

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from host_tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a long passphrase\n"
 PROGRAMS = {
@@ -44,7 +46,7 @@ def free_port():
 
 def interrupt_when_served():
     """Press Ctrl-C as soon as the program waits for it."""
-    before, until = signal.getsignal(signal.SIGINT), time.monotonic() + 60
+    before, until = signal.getsignal(signal.SIGINT), time.monotonic() + PATIENCE_S
 
     def wait():
         while signal.getsignal(signal.SIGINT) is before:
@@ -103,10 +105,10 @@ def test_the_examples_with_postgresql_work_together(tmp_path, monkeypatch, postg
                     assert "3 of 3 terminals connected" in said
                 finally:
                     serving.send_signal(signal.SIGINT)
-                    serving.communicate(timeout=30)
+                    serving.communicate(timeout=PATIENCE_S)
         finally:
             database.send_signal(signal.SIGINT)
-            database.communicate(timeout=60)
+            database.communicate(timeout=PATIENCE_S)
 
 
 def test_a_fleet_without_a_switch_says_so_at_once(tmp_path, monkeypatch):
@@ -123,6 +125,6 @@ def test_a_fleet_without_a_switch_says_so_at_once(tmp_path, monkeypatch):
 def test_a_folder_postgresql_cannot_have_is_one_line_with_a_code(tmp_path, postgres):
     (tmp_path / "file").write_text("no folder")
     command = [sys.executable, "-m", "tools.postgres", "--folder", str(tmp_path / "file" / "deeper")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE_S)
     assert done.returncode == 1
     assert re.fullmatch(r"Error: .*deeper.* \[B05\]\n", done.stderr), done.stderr

@@ -30,7 +30,9 @@ from host_tests.unit.bench_client import ALI, SARA, STRANGER, accrual, inquiry, 
 from tools.bench_switch import proof
 from tools.issuer.keys import IssuerKeys
 
-CALM = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CALM = settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 PAGE = Path(__file__).parents[2] / "docs" / "lt87.md"
 FOREIGN = IssuerKeys(1, *(bytes([n]) * 16 for n in range(0x21, 0x26)))
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.orm import Session
 
+from host_tests.patience import PATIENCE_S
 from host_tests.unit.bench_cards import (
     COPY,
     EV2,
@@ -47,12 +48,12 @@ def at_both(pair, first, second):
     gate = threading.Barrier(2)
 
     def ask(counter, request):
-        gate.wait(10)
+        gate.wait(PATIENCE_S)
         return answered(request, counter.desk.handle(sealed(request)).data[2:])
 
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(ask, counter, request) for counter, request in zip(pair, (first, second), strict=True)]
-        return [one.result(30) for one in asked]
+        return [one.result(PATIENCE_S) for one in asked]
 
 
 def test_the_same_seq_at_two_workers_at_once_is_booked_once(pair):
@@ -136,7 +137,7 @@ def test_a_worker_that_dies_in_the_middle_leaves_nothing_and_holds_nobody_up(pai
         with pytest.raises(TimeoutError):
             waits.result(0.5)
         opened.connection().invalidate()
-        assert waits.result(20).rc == "00"
+        assert waits.result(PATIENCE_S).rc == "00"
     opened.rollback()
     opened.close()
     assert pair[1].ask(sale).rc == "94"
@@ -149,18 +150,18 @@ def test_a_sale_that_waited_for_a_move_is_the_new_members(pair, monkeypatch):
 
     def slowly(session, member_id):
         moving.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE_S)
         return balance_of(session, member_id)
 
     monkeypatch.setattr("tools.bench_switch.office.balance_of", slowly)
     with ThreadPoolExecutor(2) as pool:
         move = pool.submit(pair[0].ledger.move_card, "DEADBEEF", "sara")
-        assert moving.wait(20)
+        assert moving.wait(PATIENCE_S)
         sale = pool.submit(pair[1].ask, accrual(2, 20_000, uid="DEADBEEF"))
         with pytest.raises(TimeoutError):
             sale.result(0.5)
         go_on.set()
-        assert (move.result(20), sale.result(20).balance) == (80, 100)
+        assert (move.result(PATIENCE_S), sale.result(PATIENCE_S).balance) == (80, 100)
     assert pair[0].ledger.balance("sara") == 100
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from drivers.bundlefs import BundleDamaged, BundleFS
 from firmware.screen.script import Script
+from host_tests.patience import PATIENCE_S
 from tools.sim import image
 from tools.sim.bundle import bundle
 from tools.sim.layout import LAYOUTS
@@ -124,7 +125,7 @@ def test_the_product_is_imported_from_its_bundle_by_the_devices_interpreter(tmp_
         env={**os.environ, "MICROPYPATH": ".frozen"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.stdout.split() == [

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from host_tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """
@@ -70,7 +72,7 @@ def test_the_reader_path_runs_and_an_exchange_takes_little_heap_however_long_it_
         env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr

@@ -13,6 +13,7 @@ import pytest
 from persiantools.jdatetime import JalaliDate
 
 from firmware.core import jalali, mobile
+from host_tests.patience import PATIENCE_S
 
 FIRST, DAYS = datetime.date(2015, 1, 1), 365 * 60 + 15
 
@@ -74,7 +75,7 @@ def test_the_device_says_the_same():
     root = Path(__file__).parents[2]
     there = subprocess.run(
         [sys.executable, "-m", "micropython_unix", "-c", SAMPLE],
-        cwd=root, env={**os.environ, "MICROPYPATH": ".frozen:."}, capture_output=True, text=True, timeout=60,
+        cwd=root, env={**os.environ, "MICROPYPATH": ".frozen:."}, capture_output=True, text=True, timeout=PATIENCE_S,
         check=False,
     )  # fmt: skip
     assert (there.returncode, there.stderr) == (0, "")

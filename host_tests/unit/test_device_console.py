@@ -10,8 +10,10 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from host_tests.patience import wait_for
 from host_tests.unit.rooms_kit import Rooms
 from host_tests.unit.rpc_kit import Wire
+from tools.device import console
 from tools.device.console import Discreet, Shell, kept_history, private, words_of
 
 
@@ -39,15 +41,23 @@ def test_the_words_to_complete_are_those_of_the_terminals_help() -> None:
     assert all(" " not in word for word in words)
 
 
-def test_a_person_types_words_and_reads_lines_until_ctrl_d(capsys: pytest.CaptureFixture[str]) -> None:
-    wire = Wire(Rooms())
+def test_a_person_types_words_and_reads_lines_until_ctrl_d(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire, said = Wire(Rooms()), list[str]()
+    monkeypatch.setattr(console, "print", lambda text, **_: said.append(text), raising=False)
     history = InMemoryHistory()
+
+    def reads_and_leaves() -> None:
+        try:
+            wait_for(lambda: any("up 5" in text for text in said))
+        finally:
+            given.send_text("\x04")
+
     with create_pipe_input() as given:
-        threading.Timer(2.2, given.close).start()
         given.send_text("ping\ranswer 12345678\r")
-        threading.Timer(2.0, lambda: given.send_text("\x04")).start()
+        person = threading.Thread(target=reads_and_leaves)
+        person.start()
         Shell(wire.line).run(Discreet(history), given, DummyOutput())
-    said = capsys.readouterr().out
+        person.join()
     wire.close()
-    assert "up 5" in said
+    assert any("up 5" in text for text in said)
     assert history.get_strings() == [] or "answer 12345678" not in history.get_strings()

@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from host_tests.patience import PATIENCE_S, wait_for
 from tools.device import cli, flash_chip, probing, terminal
 from tools.device.contact import Contact
 from tools.device.errors import SafeMode, TerminalSilent
@@ -109,9 +110,9 @@ class Board:
 
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
-    monkeypatch.setattr(terminal, "_PROBE_S", 0.3)
-    monkeypatch.setattr(terminal, "_RESTART_S", 1.0)
-    monkeypatch.setattr(probing, "_HELLO_S", (0.3, 0.3))
+    monkeypatch.setattr(terminal, "_PROBE_S", 1.0)
+    monkeypatch.setattr(terminal, "_RESTART_S", 1.5)
+    monkeypatch.setattr(probing, "_HELLO_S", (PATIENCE_S,))
     made = Board()
     try:
         yield made
@@ -120,15 +121,17 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
 
 
 def sells(board: Board) -> bool:
-    until = time.monotonic() + 5
-    while board.state != "selling" and time.monotonic() < until:
-        time.sleep(0.01)
-    return board.state == "selling"
+    wait_for(lambda: board.state == "selling", lambda: board.state)
+    return True
 
 
 @pytest.mark.parametrize(("after", "error"), [("safe", SafeMode), ("silent", TerminalSilent)])
-def test_a_terminal_that_comes_back_elsewhere_is_named_by_where_it_is(board: Board, after: str, error: type) -> None:
+def test_a_terminal_that_comes_back_elsewhere_is_named_by_where_it_is(
+    board: Board, after: str, error: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
     board.after = after
+    if after == "silent":
+        monkeypatch.setattr(probing, "_HELLO_S", (0.3, 0.3))
     with pytest.raises(error):
         terminal.prompt_with(board.path, "pass", maintenance=True)
 
@@ -207,7 +210,7 @@ def test_a_signal_takes_the_way_out_of_ctrl_c_and_is_as_before_afterwards(name: 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "_HELLO_S", (0.1, 0.1, 3.0))
+    monkeypatch.setattr(probing, "_HELLO_S", (0.5, 0.5, PATIENCE_S))
     monkeypatch.setattr(probing, "_PROMPT_S", 0.1)
     monkeypatch.setattr(probing, "_ROM_S", 0.1)
 
@@ -243,7 +246,7 @@ def test_what_another_tool_left_in_the_line_is_no_answer(board: Board, hasty: No
 def test_a_board_that_says_nothing_is_asked_so_often_and_no_more(
     board: Board, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "_HELLO_S", (0.05, 0.05, 0.05))
+    monkeypatch.setattr(probing, "_HELLO_S", (0.5, 0.5, 0.5))
     board.state = "silent"
     assert probing.probe(Port(board.path)).answers is Answers.SILENT
     assert board.asked == 3 and board.disturbed

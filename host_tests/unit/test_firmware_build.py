@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from firmware import version
+from host_tests.patience import PATIENCE_S
 from tools.firmware import build, program
 from tools.firmware.__main__ import main
 from tools.firmware.romfs import rom_image
@@ -102,7 +103,7 @@ def test_a_rom_file_system_is_imported_in_place_by_the_devices_interpreter(tmp_p
         "print(firmware.version.__file__, catalogue.load('en').error('F02')[0])\n"
     )
     command = [sys.executable, "-m", "micropython_unix", "-X", "heapsize=8M", "-c", program_text]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.stdout.split() == ["/rom/firmware/version.mpy", "Safe", "mode"], done.stderr
 
 

@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
+from host_tests.patience import PATIENCE_S, wait_for
 from tools.bench_switch import BenchSwitch, Fault, Ledger
 from tools.bench_switch.pki import ensure
 from tools.bench_switch.schema import PostingRow, TransactionRow
@@ -131,11 +131,8 @@ def test_workers_end_when_their_parent_is_killed(tmp_path, postgres_database):
         workers = [int(pid) for one in children for pid in one.read_text().split()]
         assert len(workers) == 2
         serving.kill()
-        serving.communicate(timeout=20)
-    until = time.monotonic() + 20
-    while any(alive(pid) for pid in workers) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(alive(pid) for pid in workers)
+        serving.communicate(timeout=PATIENCE_S)
+    wait_for(lambda: not any(alive(pid) for pid in workers))
 
 
 def alive(pid: int) -> bool:

@@ -29,6 +29,7 @@ from firmware.switch import batch, download, profile, reserve, tlv
 from firmware.switch.link import tpdu_to
 from firmware.switch.messages import reversal_of
 from firmware.switch.profile import ECHO, SIGN_ON
+from host_tests.patience import PATIENCE_S
 from host_tests.unit import lt87_kit
 from host_tests.unit.refusal_kit import HOST_REFUSALS
 from host_tests.unit.switch_kit import (
@@ -295,7 +296,9 @@ def test_specifications_for_pyiso8583_are_the_hand_written_ones():
 def test_the_command_prints_each_specification():
     for codec in ("pyiso8583", "iso_8583", "iso8583sim"):
         command = [sys.executable, "-m", "tools.lt87", "spec", "--for", codec, "--wire", "bcd"]
-        done = subprocess.run(command, cwd=page.PAGE.parents[1], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            command, cwd=page.PAGE.parents[1], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+        )
         assert json.loads(done.stdout) == json.loads(json.dumps(specs.specification(codec, "bcd")))
     assert sorted({mti for mti in lt87_kit.MTIS}) == sorted(lt87_kit.MTIS)
 

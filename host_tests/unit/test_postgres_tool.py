@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from host_tests.patience import PATIENCE_S, wait_for
 from tools.postgres import Cluster, PostgresMissing
 from tools.postgres import server as server_module
 from tools.postgres.server import Server
@@ -42,13 +42,6 @@ def runs(pid: int) -> bool:
         return False
 
 
-def wait_until(what, seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 @pytest.mark.usefixtures("needs_postgres")
 def test_two_clusters_are_apart_and_each_ends_its_own():
     with Cluster() as one:
@@ -59,14 +52,14 @@ def test_two_clusters_are_apart_and_each_ends_its_own():
             assert make_url(one.url).host == "127.0.0.1"
             folder = Path(f"/proc/{two.pid}/cwd").resolve()
             assert folder.exists()
-        wait_until(lambda: not runs(two.pid))
+        wait_for(lambda: not runs(two.pid))
         assert not folder.exists()
         assert runs(one.pid)
         engine = create_engine(first)
         with engine.connect() as connection:
             assert connection.execute(text("SELECT 1")).scalar() == 1
         engine.dispose()
-    wait_until(lambda: not runs(one.pid))
+    wait_for(lambda: not runs(one.pid))
 
 
 @pytest.mark.usefixtures("needs_postgres")
@@ -88,8 +81,8 @@ def test_a_killed_owner_leaves_no_server_behind():
         pid = int(owner.stdout.readline())
         folder = Path(f"/proc/{pid}/cwd").resolve()
         owner.kill()
-    wait_until(lambda: not runs(pid))
-    wait_until(lambda: not folder.exists())
+    wait_for(lambda: not runs(pid))
+    wait_for(lambda: not folder.exists())
 
 
 @pytest.mark.usefixtures("needs_postgres")
@@ -125,5 +118,5 @@ def test_the_command_prints_the_url_and_stops_on_ctrl_c():
             assert connection.execute(text("SELECT 1")).scalar() == 1
         engine.dispose()
         serving.send_signal(signal.SIGINT)
-        serving.communicate(timeout=30)
+        serving.communicate(timeout=PATIENCE_S)
     assert serving.returncode == 0

@@ -15,7 +15,7 @@ from firmware.core.errors import RpcError as Refusal
 from firmware.core.errors import StoreFull
 from firmware.service import methods, rpc_frames
 from firmware.text import catalogue
-from host_tests.unit.rpc_kit import Wire
+from host_tests.unit.rpc_kit import Wire, time_by_turns
 from tools.rpc import client
 
 
@@ -38,6 +38,11 @@ class Rooms:
 
     def status(self) -> list[str]:
         return ["not selling"]
+
+
+@pytest.fixture(autouse=True)
+def by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    time_by_turns(monkeypatch)
 
 
 @pytest.fixture

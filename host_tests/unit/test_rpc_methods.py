@@ -13,8 +13,13 @@ import pytest
 from firmware.core.types import CLOCK_OK, ONLINE
 from firmware.service import methods
 from host_tests.unit.rooms_kit import NOW, Rooms, give, wired
-from host_tests.unit.rpc_kit import Wire
+from host_tests.unit.rpc_kit import Wire, time_by_turns
 from tools.rpc.client import RpcError
+
+
+@pytest.fixture(autouse=True)
+def by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    time_by_turns(monkeypatch)
 
 
 @pytest.fixture

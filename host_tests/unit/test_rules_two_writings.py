@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware.service.coherence import contradiction
+from host_tests.patience import PATIENCE_S
 from host_tests.unit.rules_kit import PROGRAM, by_switch, by_terminal, carts, programme_of, rule_sets
 from tools.bench_switch import rules_check
 
@@ -46,7 +47,7 @@ def test_the_devices_interpreter_says_the_same(cases, tmp_path):
         text=True,
         env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}"},
         cwd=ROOT,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
     said = [[tuple(part) for part in json.loads(line)] for line in done.stdout.splitlines()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.service import fingerprint
+from host_tests.patience import PATIENCE_S
 from tools.bench_switch.cli_kit import check_value
 from tools.sim import demo
 
@@ -41,7 +42,11 @@ def test_both_interpreters_tell_the_same_whatever_the_order_of_the_names() -> No
         f"print(json.dumps(fingerprint.parts(given, {FILES!r}, {KEYS!r})))"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "micropython_unix", "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "micropython_unix", "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert json.loads(done.stdout) == here, done.stderr
     spelt = (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.patience import PATIENCE_S
 from tools.soak.run import run_seed
 from tools.soak.weather import KINDS
 
@@ -38,7 +39,7 @@ def test_the_same_seed_is_the_same_run_in_another_process_with_another_hash_seed
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         command = [sys.executable, "-c", _ONE.format(5)]
-        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
         assert ran.returncode == 0, ran.stderr
         said.add(ran.stdout)
     assert said == {run_seed(5, 1, 5).digest + "\n"}

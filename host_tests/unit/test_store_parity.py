@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from host_tests.patience import PATIENCE_S
 from host_tests.unit import store_script, store_sweep_cells
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ def on_device(module: str, call: str) -> subprocess.Popen[str]:
 
 def answer(device: subprocess.Popen[str]) -> str:
     try:
-        said, errors = device.communicate(timeout=100)
+        said, errors = device.communicate(timeout=PATIENCE_S)
     finally:
         device.kill()
     assert (device.returncode, errors) == (0, "")

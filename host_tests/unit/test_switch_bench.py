@@ -14,6 +14,7 @@ from firmware.switch.link import Link, tpdu_to
 from firmware.switch.mac import MacKeys
 from firmware.switch.messages import Identity, Messages, reversal_of
 from firmware.switch.session import Session
+from host_tests.patience import PATIENCE_S
 from host_tests.unit import bench_client
 from host_tests.unit.bench_cards import OFFICE, RELAY_CARD, SUN_CARD, Ev2Card, sun
 from host_tests.unit.bench_client import KEY_IN, KEY_OUT, MERCHANT, TERMINAL, bench
@@ -23,6 +24,7 @@ from tools.issuer.keys import IssuerKeys
 
 ALI, SARA, STRANGER = (bytes.fromhex(uid) for uid in (bench_client.ALI, bench_client.SARA, bench_client.STRANGER))
 T0 = bench_client.NOW
+SILENT_MS = 1500  # until a request counts as not answered
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,9 @@ class Station:
 class Terminal:
     """The switch room, joined as `app` joins it."""
 
-    def __init__(self, switch, *records, mac_out: bytes = KEY_OUT, packed: bool = False) -> None:
+    def __init__(
+        self, switch, *records, mac_out: bytes = KEY_OUT, packed: bool = False, timeout_ms: int = 60_000
+    ) -> None:
         self.switch = switch
         self.journal = FakeJournal(*records)
         self.log = log()
@@ -59,12 +63,12 @@ class Terminal:
         numbers = itertools.count(1)
         clock = FakeClock()
         self.session = Session(
-            link, self.messages, clock, self.journal, self.log, lambda: next(numbers), timeout_ms=700, jitter=0
+            link, self.messages, clock, self.journal, self.log, lambda: next(numbers), timeout_ms=timeout_ms, jitter=0
         )
         self.forward = Forward(self.journal, self.session, self.messages, clock, self.log, self.members.append)
 
-    async def until(self, what: Callable[[], object], seconds: float = 8) -> None:
-        deadline = asyncio.get_running_loop().time() + seconds
+    async def until(self, what: Callable[[], object]) -> None:
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
         while not what():
             assert asyncio.get_running_loop().time() < deadline, self.log.newest(64)
             await asyncio.sleep(0.01)
@@ -151,7 +155,7 @@ def test_a_request_without_an_answer_is_undone_whether_or_not_it_was_booked(tmp_
         assert t.journal.told[-1] == ("settle", undo.seq)
         assert t.switch.ledger.balances()["ali"] == 600
 
-    play(tmp_path, story)
+    play(tmp_path, story, timeout_ms=SILENT_MS)
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
@@ -167,13 +171,13 @@ def test_the_queue_settles_advices_once_and_buries_what_is_refused(tmp_path, pac
     async def story(t: Terminal) -> None:
         t.switch.faults.next("silent", mti="0220", when="after")
         t.journal.answered.add(9)
-        await t.until(lambda: len(t.journal.gone) == 4, 12)
+        await t.until(lambda: len(t.journal.gone) == 4)
         done = [told for told in t.journal.told if told[0] in ("settle", "bury")]
         assert sorted(done) == [("bury", 2, "14"), ("settle", 1), ("settle", 3), ("settle", 4)]
         assert t.switch.ledger.balances() == {"ali": 725, "sara": 125}
         assert sorted((m.uid, m.points) for m in t.members) == [(SARA, 125), (ALI, 725)]
 
-    play(tmp_path, story, *records, packed=packed)
+    play(tmp_path, story, *records, packed=packed, timeout_ms=SILENT_MS)
 
 
 def test_cards_prove_themselves_through_the_terminal_and_spend_once(tmp_path):

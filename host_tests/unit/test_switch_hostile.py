@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from firmware.store.journal import Journal
 from firmware.store.seal import Sealer
+from host_tests.patience import PATIENCE_S
 from host_tests.unit.session_kit import Bench
 from host_tests.unit.switch_kit import answer, messages, seal, transaction
 from host_tests.unit.switch_kit import tlv as tlv_of
@@ -95,7 +96,7 @@ def test_the_terminal_takes_bounded_memory_for_whatever_comes():
         env={**os.environ, "MICROPYPATH": ".frozen:."},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert 2048 < json.loads(done.stdout) <= DEVICE_MOST

@@ -11,6 +11,7 @@ import pytest
 
 from firmware.core.types import CLOCK_OK
 from firmware.switch.profile import SIGN_ON
+from host_tests.patience import PATIENCE_S
 from host_tests.unit.switch_kit import KID, MAC_IN, MAC_OUT, NOW, UID, answer, member_tags, messages, transaction
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ def test_both_runtimes_say_the_same(packed):
         env={**os.environ, "MICROPYPATH": ".frozen:."},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (there.returncode, there.stderr) == (0, "")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from host_tests.patience import PATIENCE_S
 from tools.texts import source
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ def test_a_catalogue_takes_little_heap_and_reading_every_text_takes_none() -> No
         text=True,
         env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}"},
         cwd=ROOT,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     kept, sizes = json.loads(finished.stdout)
