@@ -111,12 +111,12 @@ def test_a_small_flash_that_takes_nothing_is_a_fault_and_not_full(fault: str) ->
     ledger.sign_on(0)
     ledger.offline_sale(1)
     nor.bad_blocks = dict.fromkeys(range(32), fault)
-    codes = []
+    told = []
     for _ in range(6):
-        with pytest.raises(StoreError) as told:
+        with pytest.raises(StoreError) as refused:
             ledger.offline_sale(2)
-        codes.append(told.value.code)
-    assert isinstance(told.value, StoreFull) and codes == ["S05"] * 6
+        told.append(refused.value)
+    assert isinstance(told[-1], StoreFull) and [error.code for error in told] == ["S05"] * 6
 
 
 @pytest.mark.parametrize("bad", [0, 3])

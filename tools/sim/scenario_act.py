@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from tools.bench_switch.amnesia import forget
 from tools.sim import demo
+from tools.sim.chips.nor import BLOCK
 from tools.sim.chips.printer import HAPPENINGS
+from tools.sim.layout import LAYOUTS
 from tools.sim.scenario_office import WORDS, order
 from tools.sim.scenario_parser import ScenarioError, Step
 
@@ -170,6 +172,13 @@ def printer(stage: Stage, step: Step) -> None:
 def part(stage: Stage, step: Step) -> None:
     """The cable of a part."""
     stage.part("reader" if "reader" in step.words else "display", "plug" in step.words)
+
+
+def flash(stage: Stage, step: Step) -> None:
+    """What the journal's part of the flash takes."""
+    begin, size = LAYOUTS[stage.start.board].partitions["txlog"]
+    blocks = range(begin // BLOCK, (begin + size) // BLOCK)
+    stage.terminal.nor.bad_blocks = dict.fromkeys(blocks, "silent") if "dead" in step.words else {}
 
 
 def console(stage: Stage, step: Step) -> None:

@@ -102,6 +102,7 @@ ACT: tuple[Verb, ...] = (
     Verb("printer unplug|plug|paper-out|paper-in|cover-open|cover-shut|slow|quick", "the receipt printer", act.printer),
     Verb("reader unplug|plug", "the card reader's cable", act.part),
     Verb("display unplug|plug", "the display's cable", act.part),
+    Verb("flash dead|well", "the journal's part of the flash takes nothing any more: its programs and erases do nothing; or it does again", act.flash),
     Verb("console TEXT", "type a line on the serial console; {dead} is the number of the oldest rejected transaction", act.console),
     Verb("right NAME", "ask for a right on the console, have the switch answer it, type the answer", act.console_right),
     Verb("answer NAME", "have the switch answer the number on the screen, for this right, and type the digits and OK", act.keypad_right),
