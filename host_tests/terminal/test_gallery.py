@@ -21,8 +21,11 @@ PASSING = {"staff.checking", "undo.searching"}
 
 
 @pytest.fixture(scope="session")
-def tree():
-    return tracing.traced_tree()
+def tree(tmp_path_factory):
+    """One for each worker: it is made anew, and another may be reading the tool's own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tracing, "TREE", tmp_path_factory.mktemp("traced") / "tree")
+        yield tracing.traced_tree()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
