@@ -11,7 +11,8 @@ import pytest
 
 from host_tests.terminal.test_export_and_wipe import keys, sell, shown, tool
 from tools.sim import demo
-from tools.sim.scenario_stage import Stage, join, journal_counts
+from tools.sim.scenario_journal import journal_counts
+from tools.sim.scenario_stage import Stage, join
 from tools.sim.scenario_start import Start
 from tools.sim.terminal import Terminal
 

@@ -21,7 +21,8 @@ from host_tests.terminal.update_programs import BUILD, VERSION, program
 from tools.sim import image
 from tools.sim.chips.nor import BLOCK, Nor, PowerCut, Torn
 from tools.sim.layout import LAYOUTS
-from tools.sim.scenario_stage import Stage, journal_copy
+from tools.sim.scenario_journal import journal_copy
+from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
 LONG = os.environ.get("VAFA_POWER") == "long"

@@ -10,21 +10,22 @@ import calendar
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.bench_switch import BenchSwitch
 from tools.bench_switch.answers import digits_for
 from tools.bench_switch.publisher import Publisher
-from tools.sim import demo, onhost, scenario_rules
+from tools.sim import demo, scenario_rules
 from tools.sim.cards import Card, IsoDepCard, Noise, make_card
 from tools.sim.cards.personal import personalise
-from tools.sim.chips.nor import Nor, NorPartition, Torn
+from tools.sim.chips.nor import Nor, Torn
 from tools.sim.clock import SimClock
 from tools.sim.demo_signer import demo_signer, release_keys
 from tools.sim.ocr import screen_lines, to_png
 from tools.sim.provision import Provisioning
 from tools.sim.receipt_rows import rows
 from tools.sim.scenario_expect import plain
+from tools.sim.scenario_journal import journal_copy, journal_counts
 from tools.sim.scenario_parser import ScenarioError, Step
 from tools.sim.scenario_shots import Shot
 from tools.sim.scenario_sounds import heard
@@ -32,9 +33,6 @@ from tools.sim.scenario_standing import enter_visits
 from tools.sim.scenario_start import Start
 from tools.sim.scenario_texts import shows
 from tools.sim.terminal import KEY_APART_MS, Terminal
-
-if TYPE_CHECKING:
-    from firmware.store.journal import Journal
 
 PKI_FOLDER = Path("build/pki")
 IMPOSTOR_FOLDER = Path("build/pki-impostor")
@@ -47,7 +45,6 @@ _CONSOLE_MS = 300
 _ANSWER_MS = 10_000  # of a word that needs a right: its code is loaded first
 _GIVEN = r"right \w+: (?:\d+ minutes|one command)"
 _QUIET_MS, _REDRAW_MS = 30, 300  # a display left alone for so long is drawn; a picture waits no longer than this
-_ANY_SALT = 1  # a journal that has begun knows its own
 
 _FAULTS = {"deaf": ("silent", "before"), "wrong-mac": ("wrong_mac", "after")}
 
@@ -85,31 +82,6 @@ def provisioning(switch: BenchSwitch, **settings: Any) -> Provisioning:
         signers=demo_signer().modulus,
         release=release_keys(),
     )
-
-
-def journal_copy(nor: Nor, terminal: Terminal) -> Journal:
-    """The journal on a flash, opened by the firmware's own code on a copy; the terminal notices nothing."""
-    onhost.install()
-    from firmware.store.journal import Journal
-    from firmware.store.seal import Sealer
-
-    start, size = terminal.layout.partitions["txlog"]
-    copy = Nor(size, None)
-    copy.image[:] = nor.image[start : start + size]
-    journal = Journal(
-        NorPartition(copy, 0, size // 4096, terminal.layout.page_only),
-        Sealer(demo.TMK, demo.TERMINAL_ID.encode()),
-        _ANY_SALT,
-        terminal.layout.page_only,
-    )
-    journal.open()
-    return journal
-
-
-def journal_counts(nor: Nor, terminal: Terminal) -> dict[str, int]:
-    """What the journal on a flash holds."""
-    journal = journal_copy(nor, terminal)
-    return {"pending": journal.pending_count(), "dead": journal.dead_count()}
 
 
 def join(switch: BenchSwitch, terminal: Terminal) -> None:

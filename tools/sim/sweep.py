@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from tools.bench_switch.schema import APPROVED
 from tools.sim.chips.nor import BLOCK, Nor, PowerCut, Torn
 from tools.sim.scenario_expect import receipt_points
-from tools.sim.scenario_stage import Stage, journal_copy
+from tools.sim.scenario_journal import journal_copy
+from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 from tools.sim.sweep_scenes import AFTER_MS, Play, Scene, flash_for
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tools.bench_switch.log import Entry
 from tools.sim import onhost
 from tools.sim.chips.nor import Nor
-from tools.sim.scenario_stage import journal_copy
+from tools.sim.scenario_journal import journal_copy
 from tools.sim.terminal import Terminal
 
 if TYPE_CHECKING:
