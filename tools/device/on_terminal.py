@@ -12,7 +12,7 @@ import binascii
 from time import ticks_diff, ticks_ms
 
 from drivers.iso14443a import Iso14443A
-from drivers.rc522 import PATIENT_US, QUICK_US
+from drivers.rc522_chip import PATIENT_US, QUICK_US
 from drivers.rc522_errors import AuthRefused, ChipAbsent, Collision, FrameError, Nak, NoAnswer, RC522Error
 
 TYPE_CHECKING = False
