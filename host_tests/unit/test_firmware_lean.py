@@ -75,7 +75,7 @@ def test_a_module_keeps_its_constants_for_the_prompt_and_a_table_does_not() -> N
         of("from firmware.switch.profile import TAG\nTAG = TAG + 1\n")
 
 
-def test_every_name_that_the_firmware_and_what_runs_beside_it_import_is_there() -> None:
+def test_every_name_that_the_firmware_imports_is_there() -> None:
     made = image.lean_sources(ROOT)
     trees = {module_of(path): ast.parse(source) for path, source in made.items()}
     # What a technician's tool runs at the prompt is sent as it is: of a number only its own module has the name.
