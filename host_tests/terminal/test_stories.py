@@ -10,6 +10,8 @@ from tools.sim.cards import make_card
 from tools.sim.scenario_runner import run_file
 from tools.sim.scenario_start import Start
 
+pytestmark = pytest.mark.timeout(600)  # long, and a busy machine takes its time
+
 STORIES = Path(scenario.__file__).parent / "stories"
 NAMES = sorted(path.stem for path in STORIES.glob("*.txt"))
 # Rows of the programme (docs/programme.md): as many as there are rows, so each ends where it has shown its own.

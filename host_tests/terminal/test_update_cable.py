@@ -13,6 +13,8 @@ from tools.release.program import HEAD
 from tools.sim.scenario_stage import Stage
 from tools.sim.scenario_start import Start
 
+pytestmark = pytest.mark.timeout(600)  # long, and a busy machine takes its time
+
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:

@@ -517,6 +517,7 @@ def test_both_kinds_of_flash_hold_the_same_bytes() -> None:
     assert images[0] == images[1]
 
 
+@pytest.mark.timeout(600)  # a busy machine takes its time
 def test_costs_stay_within_what_was_set_out_to_reach() -> None:
     for key, value, _unit, _limit, target in store_costs.rows():
         if target is None:
