@@ -99,6 +99,7 @@ def test_a_batch_of_blank_cards_becomes_members_cards_through_a_selling_terminal
     batch = ["personalise", "batch", str(members), "--report", str(office.report), "--yes", "--timeout", "20"]
     code, events, told = office.run(*batch)
     assert code == 4 and events[-1]["code"] == "D02", "a till is not disturbed unasked: " + told
+    assert "--maintenance" in events[-1]["next"]
     lying: list[str] = []
 
     def change_cards() -> None:

@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from host_tests.terminal.update_programs import program
 from tools.device import accept, backup, cli, contact, flash, provision, repl, update, verify
+from tools.device.errors import TerminalSells
+from tools.device.output import Output
 from tools.device.probing import Answers, Found
 
 HELLO = {"tid": "VAFA0001", "build": 7, "slot": "a", "unsent": 3, "mode": "normal"}
@@ -69,7 +72,7 @@ def test_a_dry_run_stops_no_till(till: Till, release: Path, command: str) -> Non
         (["update"], 5),
         (["verify", "--maintenance"], 5),
         (["accept"], 5),
-        (["repl"], 130),
+        (["repl"], 5),
         (["backup", "--maintenance"], 5),
         (["flash"], 5),
     ],
@@ -79,6 +82,23 @@ def test_a_no_comes_before_the_till_is_stopped(till: Till, release: Path, words:
     assert result.exit_code == code, result.output
     with pytest.raises(AssertionError, match="was stopped"):
         tool(*words, *([str(release)] if words == ["update"] else []), "--yes")
+
+
+def test_a_no_to_another_wifi_is_a_no(till: Till) -> None:
+    result, last = tool("provision", "--wifi", "shop-c", says="a third word\nn\n")
+    assert (result.exit_code, last["code"]) == (5, "D15"), result.output
+
+
+def test_a_till_that_is_left_alone_is_told_of_an_option_by_commands_that_have_it_alone(till: Till) -> None:
+    told = []
+    for name, command in cli.main.commands.items():
+        with click.Context(command), pytest.raises(TerminalSells) as refused:
+            contact.Contact(Output(False)).one(Answers.PROMPT)
+        has = any(option.name == "maintenance" for option in command.params)
+        assert ("--maintenance" in refused.value.next_step) is has, name
+        told += [name] if has else []
+    assert {"backup", "verify", "wipe"} <= set(told) and "replace" not in told
+    assert "--" not in TerminalSells("the till is in use").next_step
 
 
 @pytest.mark.parametrize("spoil", ["payload", "short", "long", "board"])

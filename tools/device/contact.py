@@ -28,7 +28,6 @@ from tools.device.errors import (
     PortBusy,
     PortMissing,
     SeveralBoards,
-    TerminalSells,
     TerminalSilent,
     WrongState,
 )
@@ -36,6 +35,7 @@ from tools.device.output import Output
 from tools.device.ports import Port, drives, identity, ports
 from tools.device.probing import Answers, Found, probe
 from tools.device.secrets_cli import Declined
+from tools.device.selling import left_alone
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +43,7 @@ DEBUG = "tools.device.debug"  # in the command's meta: errors with their traceba
 DEFAULT_TIMEOUT_S = 60.0
 _AT_ONCE = 16  # ports
 LANGUAGES = ("en", "fa")
+_ANOTHER = "This works on a terminal that does not sell: connect that one, or choose it with --id or --port."
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Contact:
         _usable(found)
         if wanted and found.answers not in wanted:
             if found.answers is Answers.APPLICATION:
-                raise TerminalSells(f"{found.name} runs its program")
+                raise left_alone(f"{found.name} runs its program", _ANOTHER)
             names = " or ".join(answers.value for answers in wanted)
             raise WrongState(f"{found.name}: {found.answers.value}, wanted is {names}", _way_on(found, wanted))
         return found

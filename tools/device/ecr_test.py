@@ -17,6 +17,7 @@ import click
 
 from tools.device.asking import Terminal, asked
 from tools.device.contact import Contact, contact_options
+from tools.device.secrets_cli import Declined
 from tools.ecr.register import OTHER_AMOUNT, TOO_LATE, UNKNOWN_REF, CashRegister, Outcome
 from tools.rpc.client import Line, NoAnswer, RpcError
 
@@ -97,7 +98,7 @@ def _paired(contact: Contact, terminal: Terminal, token: str) -> str:
     if terminal.ask("rights.have")["level"] >= 1:
         return ""
     if not contact.agreed("This takes the place of a register that was paired before. Go on?"):
-        raise click.Abort
+        raise Declined("the register that was paired stays")
     terminal.ask("rights.pair", {"ecr": "ecr-test"})
     code = click.prompt("six digits on the terminal's screen", err=True, type=str)
     return str(terminal.ask("rights.confirm", {"code": code})["token"])

@@ -40,7 +40,7 @@ class TerminalSells(DeviceError):
     """Nothing is done to a till in use."""
 
     code, title, exit_code = "D02", "The terminal is selling", 4
-    next_step = "Run again with --maintenance when nobody stands at the till."
+    next_step = "Finish or cancel what is on its screen, and run again when nobody stands at the till."
 
 
 class TerminalSilent(DeviceError):

@@ -96,8 +96,7 @@ class Bench:
                 return done
             if self._contact.dry_run:
                 raise TerminalSells(f"{found.name} does not tell how it is provisioned while it runs", _NO_DRY_RUN)
-            if not self._contact.agreed(f"{found.name} sells. Stop it for this?"):
-                raise TerminalSells(f"{found.name} runs its program")
+            self._contact.may_stop(found, ", provision it, and have it sell again")
         session = ProvisioningSession(prompt(found.port, Path(provision_on_terminal.__file__), SETUP, maintenance=True))
         restart = found.answers is Answers.APPLICATION
         try:

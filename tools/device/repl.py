@@ -14,6 +14,7 @@ import click
 from tools.device.contact import Contact, contact_options
 from tools.device.errors import TerminalSilent
 from tools.device.probing import Answers
+from tools.device.secrets_cli import Declined
 from tools.device.terminal import prompt_with
 
 
@@ -44,7 +45,7 @@ def repl(contact: Contact, program: str, stay: bool) -> None:
         contact.output.say(f"{found.name}: " + ("would stop selling and restart" if sells else "is at its prompt"))
         return
     if sells and not contact.agreed(f"{found.name} stops selling until the prompt is left. Go on?"):
-        raise click.Abort
+        raise Declined(f"{found.name} was not stopped")
     # At its prompt when this returns; refused while somebody is at the till.
     session = prompt_with(found.port, "", maintenance=True, afresh=False, stay=True)
     try:

@@ -12,7 +12,6 @@ from firmware.core.errors import SettingsError
 from firmware.settings import declared_settings
 from tools.device import provision_on_terminal, running
 from tools.device.contact import Contact
-from tools.device.errors import TerminalSells
 from tools.device.probing import Answers
 from tools.device.provision_errors import NotTaken
 from tools.device.provision_keys import asked
@@ -30,13 +29,12 @@ def change_wifi(contact: Contact, ssid: str) -> None:
     except SettingsError as error:
         raise NotTaken(str(error), "Write the access point's name as the router shows it.") from None
     found = contact.one(Answers.APPLICATION, Answers.PROMPT)
-    sells = found.answers is Answers.APPLICATION
     password = checked(wifi_name(ssid), asked(f"Password of {ssid}")) if ssid else ""
     if contact.dry_run:
         contact.output.say(f"would write: wifi_ssid {ssid}, wifi_psk")
         return
     if not contact.agreed(f"Change the Wi-Fi of {found.name} to {ssid}?"):
-        raise TerminalSells(f"{found.name} runs its program") if sells else Declined()
+        raise Declined()
     session = ProvisioningSession(prompt(found.port, Path(provision_on_terminal.__file__), SETUP, maintenance=True))
     try:
         before = session.look()

@@ -24,6 +24,7 @@ from tools.device import on_terminal as there
 from tools.device.errors import CableLost, PortMissing, SafeMode, TerminalProgram, TerminalSells, TerminalSilent
 from tools.device.probing import SAFE, hello
 from tools.device.reader import LineSilent
+from tools.device.selling import left_alone
 
 BAUD = 115_200
 _PROMPT, _SELLS, _LEAVES, _BUSY = b"raw REPL; CTRL-B to exit", b"# Vafa is running", b"restarting", b"not now"
@@ -252,7 +253,7 @@ def _at_prompt(port: str, *, maintenance: bool) -> tuple[SerialTransport, bool]:
         if not _sells(transport.serial):
             return transport, False
         if not maintenance:
-            raise TerminalSells()
+            raise left_alone()
         try:
             _ask_for_prompt(transport.serial)
             return _after_restart(port, transport), True
