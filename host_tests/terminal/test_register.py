@@ -4,8 +4,8 @@ register sells, the switch has the sale once at most, and the answer to its refe
 from __future__ import annotations
 
 import itertools
-import json
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,30 +130,101 @@ def test_the_order_is_taken_within_300_ms_and_shows_what_it_is(till: Till) -> No
     assert any(outcome.rrn in line for line in register.receipt("R-1"))
 
 
-def test_the_example_pairs_sells_and_goes_on_where_it_was_cut_off(
-    till: Till, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    till.on_slice = lambda: customer(till)
+@pytest.fixture
+def at_the_example(till: Till, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int | str]:
+    """Runs the example as it is typed, with an amount."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["example", "port", str(AMOUNT)])
     monkeypatch.setattr("builtins.input", lambda _ask: till.code())
     monkeypatch.setattr(example, "CashRegister", lambda _port, token, name: till.register(token))
-    example.main()
-    books = json.loads(example.BOOKS.read_text())
+
+    def run(amount: int, *more: str) -> int | str:
+        monkeypatch.setattr(sys, "argv", ["example", "port", str(amount), *more])
+        return example.main()
+
+    return run
+
+
+def test_the_example_pairs_sells_and_goes_on_where_it_was_cut_off(
+    till: Till, at_the_example: Callable[..., int | str]
+) -> None:
+    till.on_slice = lambda: customer(till)
+    assert at_the_example(AMOUNT) == 0
+    assert stat.S_IMODE(example.BOOKS.stat().st_mode) == 0o600
+    books = example.load()
     [receipt] = books["booked"]
     assert (receipt["ref"], receipt["points"], books["open"]) == ("TILL1-000001", POINTS, None)
-    books["open"] = {
-        "ref": receipt["ref"],
-        "amount": AMOUNT,
-        "use": "earn",
-    }  # it ended before it wrote the outcome down
-    example.BOOKS.write_text(json.dumps(books))
-    example.main()
-    again = json.loads(example.BOOKS.read_text())["booked"][1]
+    # It ended before it wrote the outcome down.
+    books["open"] = {"ref": receipt["ref"], "amount": AMOUNT, "use": "earn"}
+    example.keep(books)
+    assert at_the_example(AMOUNT) == 0
+    again = example.load()["booked"][1]
     assert alike(again) == alike(receipt)
     assert booked(till) == POINTS
-    example.main()
+    assert at_the_example(AMOUNT) == 0
     assert booked(till) == 2 * POINTS
+
+
+@pytest.mark.parametrize("amount", [99_999_999_999_999, 2_000_000_000, int("9" * 300)])
+def test_an_order_the_terminal_refuses_stays_open_in_no_book(
+    till: Till, at_the_example: Callable[..., int | str], amount: int
+) -> None:
+    till.on_slice = lambda: customer(till)
+    assert at_the_example(amount) == 1
+    assert example.load()["open"] is None
+    assert at_the_example(AMOUNT) == 0
+    assert booked(till) == POINTS
+
+
+def test_an_order_left_open_is_followed_to_its_end_and_never_sold_in_place_of_another(
+    till: Till, at_the_example: Callable[..., int | str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupts() -> None:
+        if any("TAP CARD" in row for row in till.stage.screen_lines()):
+            till.on_slice = lambda: None
+            raise KeyboardInterrupt
+
+    till.on_slice = interrupts
+    assert at_the_example(40_000) == 130
+    assert "TILL1-000001 stays on the terminal" in capsys.readouterr().out
+    till.on_slice = lambda: customer(till) if any("125,000" in row for row in till.stage.screen_lines()) else None
+    assert at_the_example(AMOUNT) == 0
+    first, second = example.load()["booked"]
+    assert (first["outcome"], second["ref"], second["points"]) == ("cancelled", "TILL1-000002", POINTS)
+    assert "TILL1-000001 cancelled" in capsys.readouterr().out
+    assert booked(till) == POINTS
+    # The terminal has forgotten an order that came to nothing; and one that was sold is said to be.
+    example.keep({**example.load(), "open": {"ref": "TILL1-000777", "amount": 40_000, "use": "earn"}})
+    assert at_the_example(AMOUNT) == 0
+    assert "TILL1-000777 not taken" in capsys.readouterr().out
+    example.keep({**example.load(), "open": {"ref": "TILL1-000002", "amount": 40_000, "use": "earn"}})
+    assert at_the_example(AMOUNT) == 0
+    assert "TILL1-000002 approved" in capsys.readouterr().out
+    assert booked(till) == 3 * POINTS
+
+
+def test_the_example_says_ordinary_mistakes_in_one_line(
+    till: Till, at_the_example: Callable[..., int | str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for number in "125":
+        till.stage.press(number)
+    assert "1001" in str(at_the_example(AMOUNT))
+    till.stage.press("CANCEL")
+    till.run(1_000)
+    monkeypatch.setattr("builtins.input", lambda _ask: "000000" if till.code() != "000000" else "000001")
+    assert "K05" in str(at_the_example(AMOUNT))
+
+    def closed(_ask: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", closed)
+    assert "six digits" in str(at_the_example(AMOUNT))
+    # Another register than ours counts from here on.
+    example.keep({**example.load(), "token": "0" * 24})
+    assert "not paired" in str(at_the_example(AMOUNT))
+    assert example.load()["token"] == ""
+    monkeypatch.setattr(example, "CashRegister", CashRegister)
+    monkeypatch.setattr(sys, "argv", ["example", str(tmp_path / "no-port"), "5"])
+    assert "is it this port" in str(example.main())
 
 
 def _operations(till: Till, register: CashRegister) -> int:

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from tools.rpc.client import Line, NoAnswer, RpcError
+from tools.rpc.client import Line, NoAnswer, RequestTooLong, RpcError
 
-BUSY, RIGHT_MISSING, UNKNOWN_REF, OTHER_AMOUNT, TOO_LATE = 1001, 1002, 1004, 1005, 1006
+BUSY, RIGHT_MISSING, UNKNOWN_REF, OTHER_AMOUNT, TOO_LATE, BAD_PARAMS = 1001, 1002, 1004, 1005, 1006, -32602
 FINAL = ("approved", "approved_offline", "declined", "cancelled", "timed_out", "reversed")
 WHOLE_S = 180.0  # the terminal ends a sale after 120 s; after three minutes a person looks at its screen
 LOOK_S = 1.0
@@ -31,7 +31,7 @@ class Refused(Exception):
     """The terminal does not take the order: `number` as docs/ecr.md lists them, `code` a heading of the manual."""
 
     def __init__(self, number: int, code: str, text: str) -> None:
-        super().__init__(f"{code} {text}")
+        super().__init__(f"{code or number} {text}")
         self.number = number
         self.code = code
         self.text = text
@@ -87,7 +87,11 @@ class CashRegister:
         self.terminal: dict[str, Any] = {}  # what it said of itself
 
     def __enter__(self) -> Self:
-        self._connected()
+        """Raises OSError for the port, NoAnswer, Refused."""
+        try:
+            self._connected()
+        except RpcError as error:
+            raise Refused(error.number, error.code, error.text) from error
         return self
 
     def __exit__(
@@ -124,6 +128,20 @@ class CashRegister:
         """Order a sale and wait for its end. `use`: "earn" points, "burn" them, or "ask" the customer. Raises Refused,
         NotKnown. With a reference that was used before it tells what became of that sale."""
         return self._to_the_end("sale.start", ref, {"ref": ref, "amount": amount, "use": use}, on_state, within_s)
+
+    def ended(self, ref: str, *, within_s: float = WHOLE_S) -> Outcome:
+        """Wait for the end of an order that was sent before; orders nothing. Raises Refused, NotKnown."""
+        return self._to_the_end("sale.status", ref, {"ref": ref}, None, within_s)
+
+    def knows(self, ref: str) -> bool:
+        """Whether the terminal has taken an order with this reference; one it does not know moved nothing."""
+        try:
+            self.status(ref)
+        except Refused as refusal:
+            if refusal.number != UNKNOWN_REF:
+                raise
+            return False
+        return True
 
     def void(self, ref: str, of: str, *, within_s: float = WHOLE_S) -> Outcome:
         """Take back the sale with the reference `of`; this order has one of its own."""
@@ -182,6 +200,8 @@ class CashRegister:
                     self.close()  # it has started anew, and wants to hear who speaks
                     continue
                 raise Refused(error.number, error.code, error.text) from error
+            except RequestTooLong as error:
+                raise Refused(BAD_PARAMS, "", str(error)) from error
             except (NoAnswer, OSError):
                 self.close()
                 self._sleep(AGAIN_S)
