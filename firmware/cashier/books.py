@@ -239,6 +239,10 @@ class Books:
         if self.recovery_due():
             self.recover()
 
+    def in_doubt(self) -> int:
+        """SEQ of the newest intent that was sent and whose end nobody could write down; 0: none."""
+        return self._in_doubt[-1] if self._in_doubt else 0
+
     def recovery_due(self) -> bool:
         """Whether an intent without an answer may stand in the journal: after a start, and after a flow that failed."""
         return not self._recovered or len(self._in_doubt) > 0

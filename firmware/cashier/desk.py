@@ -197,6 +197,7 @@ class Desk:
     async def _told(self, story: "Awaitable[int]") -> int:
         """Run one story to its end. A refusal or fault is told; an intent that may lack its answer is put right."""
         counter = self._counter
+        doubted = counter.books.in_doubt()
         try:
             return await story
         except (Cancelled, TimedOut) as ended:
@@ -208,6 +209,9 @@ class Desk:
         except VafaError as error:
             counter.log.error(error, "story")
             counter.books.recover_if_due()
+            doubt = counter.books.in_doubt()
+            if doubt != doubted:  # the switch may have booked it: no code that says nothing was
+                return await counter.teller.outcome(counter.books.outcome(doubt))
             return await counter.teller.refusal(error.code)
 
     async def _read_journal(self) -> None:

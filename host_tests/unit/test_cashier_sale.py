@@ -169,13 +169,36 @@ def test_a_journal_that_fills_up_before_the_reversal_is_put_right_when_it_has_ro
 
     async def story(w: World) -> None:
         await _sell_125(w)
-        await w.sees("Memory is full")
+        await w.sees("CHECKING")  # it was sent, and may be booked
         assert w.books.recovery_due()
         w.journal.room = 9
         w.books.recover_if_due()
         assert not w.books.recovery_due()
 
     world.play(story)
+    assert world.order("append") == ["append accrual online", "append reversal"]
+
+
+def test_an_answer_that_cannot_be_written_leaves_the_sale_in_doubt_and_no_other() -> None:
+    world = World()
+    world.switch.replies = [YES]
+    world.journal.room, world.journal.dead = 1, True
+
+    async def story(w: World) -> None:
+        await _sell_125(w)
+        await w.sees("CHECKING")
+        assert w.books.in_doubt() == 101
+        await w.keys("OK")
+        await _sell_125(w)
+        await w.sees("SAME SALE AGAIN?")
+        await w.keys("OK")
+        await w.sees("Memory is full")  # the second was never sent: nothing of it is booked
+        w.journal.room = 9
+        w.books.recover_if_due()
+        assert w.books.in_doubt() == 0
+
+    world.play(story)
+    assert world.order("request") == ["request"]
     assert world.order("append") == ["append accrual online", "append reversal"]
 
 
