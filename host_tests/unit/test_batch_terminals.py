@@ -15,6 +15,7 @@ from tools.device import batch_terminals, cli, provisioner, secret_store
 from tools.device.errors import CableLost
 from tools.device.probing import Answers, Found
 from tools.device.provision import WRITTEN, Bench, Outcome
+from tools.device.provision_session import State
 
 PASSPHRASE = "nine words nobody would guess"
 NAMED, FREE, THIRD = "f412fa4a8b68", "f412fa4a8b69", "f412fa4a8b70"
@@ -27,12 +28,13 @@ class Desk:
         self.row = list(serials)
         self.faults: dict[str, Exception] = {}
         self.began: list[str] = []
+        self.states: dict[str, State] = {}
 
     def all(self) -> list[Found]:
         return [Found(Answers.PROMPT, f"port-{self.row[0]}", "s3", self.row[0])] if self.row else []
 
     def one(self, bench: Any, found: Found) -> Outcome:
-        entry = bench._choose(found.serial, "")  # noqa: SLF001
+        entry = bench._choose(self.states.get(found.serial, State(serial=found.serial)))  # noqa: SLF001
         self.began.append(f"{found.serial} {entry.tid}")
         if found.serial in self.faults:
             error = self.faults.pop(found.serial)
@@ -111,6 +113,14 @@ def test_one_that_fails_is_noted_and_the_others_go_on(folder: Path, monkeypatch:
     assert [(line["event"], line.get("code")) for line in ledger(folder)][1] == ("failed", "D84")
     done = run(folder, Desk(THIRD), monkeypatch, "--yes")
     assert done.exit_code == 8 and "every entry has its terminal" in done.stderr, "its name is not given to another"
+
+
+def test_another_shops_terminal_takes_nobodys_entry(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(THIRD)
+    desk.states[THIRD] = State(serial=THIRD, tid="00019999", keys="yes")
+    done = run(folder, desk, monkeypatch, "--yes")
+    assert done.exit_code == 8 and "this is 00019999" in done.stderr and "[D83]" in done.stderr, done.output
+    assert not (folder / "shop.ledger.jsonl").read_text()
 
 
 def test_a_cable_that_slips_is_tried_again_and_not_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

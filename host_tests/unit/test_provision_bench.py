@@ -147,6 +147,21 @@ def test_a_terminal_with_keys_nobody_has_here_gets_no_new_ones(shop: Shop) -> No
     assert not secret_store.opened(shop.secrets, PASSPHRASE).has("tid.00014201.tmk")
 
 
+@pytest.mark.parametrize("command", ["provision", "verify"])
+def test_another_terminal_at_the_cable_is_called_by_its_name_before_any_key_is_compared(
+    shop: Shop, command: str
+) -> None:
+    assert shop.provision("--generate").exit_code == 0
+    file = shop.folder / "shop.yaml"
+    file.write_text(FILE.replace("00014201", "VAFA0002"))
+    before = shop.board.vault().load()
+    done = shop.run(command, "--file", file, "--passphrase-env", "SHOP", "--yes")
+    assert done.exit_code == 5 and "[D83]" in done.stderr, done.output
+    told = " ".join(done.stderr.split())
+    assert "this is 00014201, the file says VAFA0002. Connect VAFA0002" in told and "wipe" not in told
+    assert shop.board.vault().load() == before
+
+
 def test_provision_and_verify_warn_of_what_the_file_leaves_out(shop: Shop) -> None:
     for words in (("provision", "--yes", "--generate", "--dry-run"), ("verify",)):
         done = shop.run(*words, "--file", shop.folder / "shop.yaml", "--passphrase-env", "SHOP")

@@ -21,7 +21,7 @@ from firmware.store.slots import Slots
 from firmware.store.vault import Vault
 from tools.device import provision_on_terminal, provisioner
 from tools.device.errors import TerminalProgram
-from tools.device.provision_errors import NotTaken, OtherMaster
+from tools.device.provision_errors import NotInFile, NotTaken, OtherMaster
 from tools.device.provision_session import ProvisioningSession, State
 from tools.device.terminal_file import Entry
 from tools.sim import demo
@@ -171,8 +171,8 @@ def test_another_master_key_or_name_is_refused_before_anything_is_sent(board: Bo
         provisioned(board, target(tmk="11" * 16))
     other = target()
     other.entry.tid = "VAFA0002"
-    with pytest.raises(OtherMaster):
-        provisioned(board, other)
+    with pytest.raises(NotInFile, match="this is VAFA0001, the file says VAFA0002"):
+        provisioner.same_terminal(other.entry, state(board))
     session = ProvisioningSession(Prompt(board))
     session.keys({**demo.keys(), "tmk": "11" * 16})
     with pytest.raises(OtherMaster):

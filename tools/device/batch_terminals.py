@@ -24,6 +24,7 @@ from tools.device.probing import Answers, Found
 from tools.device.provision import Bench, Ways, key_options, warned
 from tools.device.provision_errors import BatchPartly, NotInFile, NotNoted
 from tools.device.provision_keys import of_file
+from tools.device.provision_session import State
 from tools.device.report import Report
 from tools.device.secret_store import SecretStore
 from tools.device.terminal_file import Entry, TerminalFile, load
@@ -33,6 +34,7 @@ _FORMAT = 1
 _LOOK_S = 0.5
 _TRIES = 2
 _LONGEST = 8 << 20
+_WHOSE = "Connect another, or name the file of this one."
 
 
 class Ledger:
@@ -181,13 +183,16 @@ class Line:
         if self._labels is not None:
             self._output.say(f"label {drawn(self._labels, facts, self._file.label, 'png')}")
 
-    def _choose(self, serial: str, named: str) -> Entry:
+    def _choose(self, state: State) -> Entry:
         """By serial number, then by the ledger, then the next entry that is nobody's yet, after asking."""
+        serial, named = state.serial, state.tid
         entry = self._file.by_serial(serial) or self._file.by_tid(self._ledger.tid_of(serial))
         if entry is None and named:
             known = self._file.by_tid(named)
             if known is not None and not known.serial and not self._ledger.serial_of(known.tid):
                 entry = known
+        if entry is None and named and state.keys == "yes":
+            raise NotInFile(f"this is {named}, and no entry of {self._file.path} is left for it", _WHOSE)
         if entry is None:
             free = [one for one in self._file.entries if not one.serial and not self._ledger.serial_of(one.tid)]
             if not free:

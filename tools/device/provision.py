@@ -74,12 +74,12 @@ class Outcome:
 
 
 class Bench:
-    """A file with its secrets, at work on one terminal after the other. `choose` gives the entry of the terminal with
-    this serial number and name."""
+    """A file with its secrets, at work on one terminal after the other. `choose` gives the entry of the terminal that
+    said this of itself."""
 
     def __init__(
         self, contact: Contact, file: TerminalFile, secrets: SecretStore, ways: Ways,
-        choose: Callable[[str, str], Entry],
+        choose: Callable[[State], Entry],
     ) -> None:  # fmt: skip
         self._contact = contact
         self._output: Output = contact.output
@@ -136,7 +136,8 @@ class Bench:
 
     def _planned(self, state: State) -> tuple[Wanted, provisioning.Plan]:
         provisioning.program_fits(self._file.program, state.board, state.version)
-        entry = self._choose(state.serial, state.tid)
+        entry = self._choose(state)
+        provisioning.same_terminal(entry, state)
         if state.keys == "yes" and not self._secrets.has(key_name(entry.tid, "tmk")):
             # New ones would be refused by the terminal, and would stand in the file as if they were its own.
             raise OtherMaster(f"{entry.tid} has keys, and the secrets file has none of it", _IMPORT)
@@ -167,10 +168,11 @@ class Bench:
                 raise NotTaken(f"{tid}: {', '.join(wrong)} differ")
 
 
-def chooser(file: TerminalFile, tid: str) -> Callable[[str, str], Entry]:
+def chooser(file: TerminalFile, tid: str) -> Callable[[State], Entry]:
     """By the name on the command line, else by serial number, else by the name it has, else the only one there is."""
 
-    def choose(serial: str, named: str) -> Entry:
+    def choose(state: State) -> Entry:
+        serial, named = state.serial, state.tid
         if tid:
             entry = file.by_tid(tid)
             if entry is None:
@@ -310,7 +312,8 @@ def verified(
         if maintenance:
             contact.may_stop(found, ", compare, and have it sell again")
         state = _at_prompt(found, maintenance=maintenance)
-    entry = chooser(file, tid)(state.serial, state.tid)
+    entry = chooser(file, tid)(state)
+    provisioning.same_terminal(entry, state)
     provisioning.program_fits(file.program, state.board, state.version)
     target = provisioning.wanted(entry, secrets)
     wrong = provisioning.differences(target, state.parts)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from firmware.service import fingerprint
 from firmware.settings import check, declared_keys
-from tools.device.provision_errors import OtherMaster, OtherProgram
+from tools.device.provision_errors import NotInFile, OtherMaster, OtherProgram
 from tools.device.provision_session import ProvisioningSession, State
 from tools.device.secret_store import GROUP, KEYS, SecretStore, key_name, wifi_name
 from tools.device.settings_file import written
@@ -81,13 +81,19 @@ def program_fits(program: Program, board: str, version: str) -> None:
         raise OtherProgram(f"the file wants {program.version}, this is {version}")
 
 
+def same_terminal(entry: Entry, state: State) -> None:
+    """Who it is comes before its keys: another terminal's never fit. Raises NotInFile."""
+    if state.keys == "yes" and state.tid and state.tid != entry.tid:
+        raise NotInFile(
+            f"this is {state.tid}, the file says {entry.tid}", f"Connect {entry.tid}, or name the file of {state.tid}."
+        )
+
+
 def plan(target: Wanted, state: State, *, renew: bool = False) -> Plan:
     """What differs. `renew` also writes MAC keys under another number than the terminal's. Raises OtherMaster."""
     entry, made = target.entry, Plan()
     if state.keys == "yes" and state.parts["tmk"] != target.parts["tmk"]:
         raise OtherMaster(f"check value {state.parts['tmk']}, the file's is {target.parts['tmk']}")
-    if state.keys == "yes" and state.tid and state.tid != entry.tid:
-        raise OtherMaster(f"it is {state.tid}, the file calls it {entry.tid}")
     if state.parts["settings"] != target.parts["settings"]:
         made.files["settings.json"] = written(entry.settings)
     for name, content in entry.files.items():
