@@ -39,3 +39,18 @@ def test_words_are_answered_and_the_prompt_is_lent_and_given_back(stage: Stage) 
     keys(stage, "OK")
     shown(stage, "READY")
     sell(stage, 125, 1125)
+
+
+def test_a_terminal_that_somebody_left_at_its_prompt_sells_again_after_the_next_visit(stage: Stage) -> None:
+    port = stage.terminal.serial_path
+    stay = ("repl", "--port", port, "--yes", "--stay", "--exec")
+    code, _, told = tool(*stay, "1/0", live=lambda: stage.run(20))
+    assert code == 6 and "restarts" not in told, told
+    code, events, told = tool(*stay, "print(1)", live=lambda: stage.run(20))
+    assert code == 0 and events[-1]["said"].strip() == "1", told
+    code, events, told = tool("repl", "--port", port, "--yes", "--exec", "print(2)", live=lambda: stage.run(20))
+    assert code == 0 and events[-1]["said"].strip() == "2" and "restarts" in told, told
+    assert stage.run_until(lambda: stage.terminal.alive, 5000)
+    stage.run(2000)
+    keys(stage, "OK")
+    shown(stage, "READY")

@@ -1,4 +1,4 @@
-"""`repl`: a selling terminal goes to its Python prompt, the keyboard is mpremote's, and at the end it sells again.
+"""`repl`: a terminal goes to its Python prompt, the keyboard is mpremote's, and at the end it restarts and sells again.
 
 mpremote is run as a program of its own: its library promises no names. It is never the first to speak to a port: what
 it sends would stop a program that is not ours.
@@ -30,6 +30,10 @@ def _mpremote(port: str, *words: str, seconds: float | None = None, kept: bool =
         raise TerminalSilent(f"{port}: the prompt did not end within {seconds:.0f} s") from None
 
 
+def _would(sells: bool, stay: bool) -> str:
+    return ("would stop selling" if sells else "is at its prompt") + (" and stay there" if stay else ", would restart")
+
+
 @click.command()
 @click.option("--exec", "program", default="", metavar="CODE", help="Run this instead of giving the keyboard.")
 @click.option("--stay", is_flag=True, help="Leave it at the prompt; its next start sells again.")
@@ -37,12 +41,12 @@ def _mpremote(port: str, *words: str, seconds: float | None = None, kept: bool =
 def repl(contact: Contact, program: str, stay: bool) -> None:
     """The Python prompt of a terminal, and back.
 
-    It does not sell meanwhile; asks first.
+    It does not sell meanwhile; asks first. At the end the terminal restarts, so that it sells again.
     """
     found = contact.one(Answers.APPLICATION, Answers.PROMPT)
     sells = found.answers is Answers.APPLICATION
     if contact.dry_run:
-        contact.output.say(f"{found.name}: " + ("would stop selling and restart" if sells else "is at its prompt"))
+        contact.output.say(f"{found.name}: " + _would(sells, stay))
         return
     if sells and not contact.agreed(f"{found.name} stops selling until the prompt is left. Go on?"):
         raise Declined(f"{found.name} was not stopped")
@@ -53,12 +57,13 @@ def repl(contact: Contact, program: str, stay: bool) -> None:
         if program:
             code, said = _mpremote(found.port, "exec", program, seconds=contact.timeout_s, kept=contact.output.as_json)
         else:
-            contact.output.say("Ctrl-] ends it" + ("" if stay or not sells else ", then the terminal sells again"))
+            contact.output.say("Ctrl-] ends it" + ("" if stay else ", then the terminal restarts"))
             code, said = _mpremote(found.port, "repl")
     finally:
-        if sells and not stay:
+        # One that was at its prompt before stands there because somebody left it so: `--stay` alone leaves it so again.
+        if not stay:
             _mpremote(found.port, "exec", "--no-follow", "import machine; machine.reset()", seconds=30)
-            contact.output.say(f"{found.name} restarts and sells again")
+            contact.output.say(f"{found.name} restarts" + (" and sells again" if sells else ""))
     contact.output.event("result", exit=code, said=said)
     if code:
         raise SystemExit(6)
