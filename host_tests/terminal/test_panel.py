@@ -275,6 +275,7 @@ def test_mpremote_is_offered_only_at_the_python_prompt(live):
         {"do": "later", "seconds": 10**12},
         {"do": "console", "line": "help\rzeroise"},
         {"do": "console", "line": "x" * 201},
+        {"do": "console", "line": "half a letter \ud800"},
         {"do": "console", "line": 7},
         {"do": "lay", "cards": "gold-card"},
         {"do": "lay", "cards": ["gold-card", "no-card"]},
@@ -393,6 +394,9 @@ def test_the_console_shows_what_was_typed(selling):
     seen(backend, lambda state: "> status" in state["serial"])
     selling.live.call(lambda terminal: terminal.run(300))
     assert backend.state()["serial"].count("> status") == 1
+    backend.do({"do": "console", "line": "log ۳"})  # as the serial console takes it
+    seen(backend, lambda state: "# " in state["serial"].partition("> log ۳")[2])
+    assert "unknown command" not in backend.state()["serial"]
 
 
 def test_said_without_an_option_the_terminal_speaks_persian():
@@ -431,6 +435,13 @@ def test_a_taken_port_is_one_line_for_the_person():
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert done.stderr == f"Error: port {port} is taken; leave PORT out or name another\n"
+
+
+def test_a_port_that_cannot_be_is_one_line_for_the_person():
+    command = [sys.executable, "-m", "tools.sim", "--unprovisioned", "--port", "99999"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and "99999 is not in the range" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

@@ -45,7 +45,10 @@ async def _serve(stage: LiveStage, port: int, exact: bool) -> None:
 
 @click.command()
 @click.option(
-    "--port", type=int, default=None, help=f"Port of the page; {DEFAULT_PORT} or the next free one when not given."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=None,
+    help=f"Port of the page; {DEFAULT_PORT} or the next free one when not given; 0 is any free one.",
 )
 @click.option("--board", type=click.Choice(["s3", "pico"]), default="s3", show_default=True)
 @click.option(

@@ -135,7 +135,7 @@ class Hands:
 
     def _console(self, command: Command) -> None:
         line = command["line"]
-        if not isinstance(line, str) or len(line) > _CONSOLE_MAX or not (line.isascii() and line.isprintable()):
+        if not isinstance(line, str) or len(line) > _CONSOLE_MAX or not line.isprintable():
             raise PanelError("line")
         if not self._stage.terminal.powered:
             raise PanelError("power-off")
