@@ -136,6 +136,12 @@ def test_the_pages_file_and_commands_provision_a_fresh_terminal_and_a_second_run
     secret_free(laptop)
 
 
+def test_a_terminal_that_was_never_provisioned_says_so_to_whoever_asks_it(laptop: Laptop) -> None:
+    shown(laptop.stage, "Not provisioned")
+    for code, events, told in (laptop.run("health"), laptop.verify()):
+        assert code == 4 and events[-1]["code"] == "K01" and "`provision`" in events[-1]["next"], told
+
+
 def secret_free(laptop: Laptop, *texts: str) -> None:
     """Nothing that was printed, noted, drawn, said by the terminal or given as an argument holds a secret."""
     said = [laptop.heard, laptop.stage.serial(), "\n".join(laptop.arguments), *texts]

@@ -4,6 +4,8 @@ and a file that does not fit is refused before either."""
 from __future__ import annotations
 
 import json
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from host_tests.terminal.update_programs import program
-from tools.device import accept, backup, cli, contact, flash, provision, repl, update, verify
-from tools.device.errors import TerminalSells
+from host_tests.unit.test_provision_terminal import SERIAL, Board, Prompt
+from tools.device import accept, backup, cli, contact, flash, provision, repl, unprovisioned, update, verify
+from tools.device.errors import TerminalProgram, TerminalSells
 from tools.device.output import Output
 from tools.device.probing import Answers, Found
 
@@ -130,3 +133,25 @@ def test_health_of_a_terminal_at_its_prompt_says_how_to_go_on(till: Till) -> Non
     till.found = Found(Answers.PROMPT, "P", "s3", "abcd")
     result, last = tool("health")
     assert (result.exit_code, last["code"]) == (4, "D71") and last["next"].startswith("Restart it")
+
+
+@pytest.mark.parametrize("command", ["health", "logs", "label"])
+def test_a_terminal_that_was_never_provisioned_is_told_to_be_provisioned_and_not_to_be_restarted(
+    till: Till, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    till.found = Found(Answers.PROMPT, "P", "s3", "abcd")
+    monkeypatch.setitem(sys.modules, "machine", types.SimpleNamespace(unique_id=lambda: bytes.fromhex(SERIAL)))
+    monkeypatch.setattr(unprovisioned, "prompt", lambda *_way, **_more: Prompt(Board(tmp_path)))
+    result, last = tool(command)
+    assert (result.exit_code, last["code"]) == (4, "K01"), result.output
+    assert last["next"].startswith("Run `provision`")
+
+
+def test_a_board_without_a_program_is_told_to_be_flashed(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bare(*_way: object, **_more: object) -> None:
+        raise TerminalProgram("ImportError: no module named 'firmware'")
+
+    till.found = Found(Answers.PROMPT, "P", "s3", "abcd")
+    monkeypatch.setattr(unprovisioned, "prompt", bare)
+    result, last = tool("health")
+    assert (result.exit_code, last["code"]) == (4, "D71") and "`flash`" in last["next"]

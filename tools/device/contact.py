@@ -36,6 +36,7 @@ from tools.device.ports import Port, drives, identity, ports
 from tools.device.probing import Answers, Found, probe
 from tools.device.secrets_cli import Declined
 from tools.device.selling import left_alone
+from tools.device.unprovisioned import way_on
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,7 +74,7 @@ class Contact:
         """The board that is meant, in one of these states (any when none is named).
 
         Raises NoBoard, SeveralBoards (after a table of them), and for its state PortBusy, NoPortRight, TerminalSilent,
-        TerminalSells, WrongState.
+        TerminalSells, WrongState, NotProvisioned.
         """
         found = self._chosen()
         _usable(found)
@@ -147,10 +148,8 @@ def _port_named(path: str) -> Port:
 
 
 def _way_on(found: Found, wanted: tuple[Answers, ...]) -> str:
-    """The next step of WrongState, where there is a better one than to read."""
-    if found.answers is Answers.PROMPT and Answers.APPLICATION in wanted:
-        return "Restart it: press RESET, or switch it off and on. Then its program runs, and this can be asked."
-    return ""
+    """The next step of WrongState, where there is a better one than to read. Raises NotProvisioned."""
+    return way_on(found) if found.answers is Answers.PROMPT and Answers.APPLICATION in wanted else ""
 
 
 def _usable(found: Found) -> None:

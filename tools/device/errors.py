@@ -115,6 +115,13 @@ class WrongState(DeviceError):
     next_step = "`list` shows its state; docs/first-flash.md tells how to get from one to another."
 
 
+class NotProvisioned(DeviceError):
+    """Its program ends at the prompt at every start until it has settings and keys."""
+
+    code, title, exit_code = "K01", "Not provisioned", 4
+    next_step = "Run `provision` (docs/provisioning.md). If its files were copied by hand just now, press RESET."
+
+
 class WrongBoard(DeviceError):
     """Another chip, or too little flash."""
 

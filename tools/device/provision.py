@@ -17,7 +17,7 @@ import click
 from tools.device import provision_on_terminal, running
 from tools.device import provisioner as provisioning
 from tools.device.contact import Contact, contact_options
-from tools.device.errors import TerminalSells
+from tools.device.errors import NotProvisioned, TerminalSells
 from tools.device.output import Output
 from tools.device.probing import Answers, Found
 from tools.device.provision_errors import DiffersFromFile, NotInFile, NotTaken, OtherMaster
@@ -297,7 +297,7 @@ def verified(
 ) -> None:
     """Compare the connected terminal with its entry; nothing is written. A terminal that sells is asked as it runs.
 
-    Raises DiffersFromFile, NotInFile.
+    Raises DiffersFromFile, NotInFile, NotProvisioned.
     """
     warned(contact, file)
     found = contact.one(Answers.APPLICATION, Answers.PROMPT)
@@ -312,6 +312,8 @@ def verified(
         if maintenance:
             contact.may_stop(found, ", compare, and have it sell again")
         state = _at_prompt(found, maintenance=maintenance)
+        if state.keys == "no":
+            raise NotProvisioned(found.name)
     entry = chooser(file, tid)(state)
     provisioning.same_terminal(entry, state)
     provisioning.program_fits(file.program, state.board, state.version)
