@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -69,6 +70,21 @@ def test_an_unfit_secret_is_refused_by_name_alone(file: Path, name: str, value: 
     with pytest.raises(SecretsMissing) as refused:
         secret_store.opened(file, PASSPHRASE).put({name: value})
     assert name in str(refused.value) and value not in str(refused.value).replace(name, "")
+
+
+def test_a_full_disk_is_called_that_and_leaves_the_secrets_as_they_were(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = file.read_bytes()
+
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for words, typed in ((("set", file, "wifi.shop-b.psk"), "a wifi word\n"), (("new", tmp_path / "new.enc"), "")):
+        done = run(*words, type=typed)
+        assert done.exit_code == 9 and "[D68]" in done.stderr and "Make room" in done.stderr, done.output
+    assert file.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 @pytest.mark.parametrize(("one", "other"), [(ONE, ONE), (bytes(16), ONE), (ONE, bytes(16)), (ONE, ONE[:15])])

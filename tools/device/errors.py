@@ -185,6 +185,12 @@ class FileNotWritten(DeviceError):
     next_step = "Name another file: a new one, in a folder you may write to."
 
 
+class KeyFileNotWritten(FileNotWritten):
+    """A disk that is full, or a folder that is not ours."""
+
+    next_step = "Make room, or name a folder you may write to, and run again: what stood there before still does."
+
+
 # --- key file -----------------------------------------------------------------------------------------------------
 
 

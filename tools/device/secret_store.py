@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tools.device.errors import KeyFileDamaged, KeyFileForeign, KeyFileMissing, WrongPassphrase
+from tools.device.errors import KeyFileDamaged, KeyFileForeign, KeyFileMissing, KeyFileNotWritten, WrongPassphrase
 from tools.device.provision_errors import SecretsMissing
 from tools.issuer import keyfile
 
@@ -193,7 +193,7 @@ def _replace(path: Path, raw: bytes) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        raise KeyFileMissing(f"{path}: {error.strerror or error}") from None
+        raise KeyFileNotWritten(f"{path}: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)

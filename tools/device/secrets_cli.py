@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tools.device.errors import DeviceError, KeyFileMissing, PassphraseUnfit
+from tools.device.errors import DeviceError, KeyFileMissing, KeyFileNotWritten, PassphraseUnfit
 from tools.device.output import Output
 from tools.issuer import keyfile
 from tools.issuer.keys import IssuerKeys
@@ -144,7 +144,8 @@ def _terminal_keys(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         content = None
     if not isinstance(content, dict):
-        raise KeyFileMissing(f"{path} is no keys.json", "Make one with `python -m tools.bench_switch terminal add`.")
+        made_with = "`.venv/bin/python -m tools.bench_switch terminal add`"
+        raise KeyFileMissing(f"{path} is no keys.json", f"Make one with {made_with}.")
     return content
 
 
@@ -159,4 +160,4 @@ def _write_private(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise KeyFileMissing(f"{path}: {error.strerror or error}") from None
+        raise KeyFileNotWritten(f"{path}: {error.strerror or error}") from None

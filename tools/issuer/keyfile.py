@@ -21,7 +21,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from tools.device.errors import KeyFileDamaged, KeyFileForeign, KeyFileMissing, PassphraseUnfit, WrongPassphrase
+from tools.device.errors import (
+    KeyFileDamaged,
+    KeyFileForeign,
+    KeyFileMissing,
+    KeyFileNotWritten,
+    PassphraseUnfit,
+    WrongPassphrase,
+)
 from tools.issuer.keys import KEY_SIZE, IssuerKeys, cmac
 
 KIND = "vafa-issuer-keys"
@@ -187,4 +194,4 @@ def _write_new(path: Path, content: bytes) -> None:
             f"{path} exists", "A key file is never replaced: cards need it. Name another file."
         ) from None
     except OSError as error:
-        raise KeyFileMissing(f"{path}: {error.strerror or error}") from None
+        raise KeyFileNotWritten(f"{path}: {error.strerror or error}") from None

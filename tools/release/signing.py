@@ -21,7 +21,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from tools.device.errors import KeyFileDamaged, KeyFileForeign, KeyFileMissing, PassphraseUnfit, WrongPassphrase
+from tools.device.errors import (
+    KeyFileDamaged,
+    KeyFileForeign,
+    KeyFileMissing,
+    KeyFileNotWritten,
+    PassphraseUnfit,
+    WrongPassphrase,
+)
 
 KIND = "vafa-signing-key"
 BITS = 3072
@@ -103,7 +110,7 @@ def save(path: Path, signer: Signer, passphrase: str, cost: int = DEFAULT_COST) 
     except FileExistsError:
         raise KeyFileMissing(f"{path} exists", "A key file is never replaced. Name another file.") from None
     except OSError as error:
-        raise KeyFileMissing(f"{path}: {error.strerror or error}") from None
+        raise KeyFileNotWritten(f"{path}: {error.strerror or error}") from None
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
 
