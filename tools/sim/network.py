@@ -33,8 +33,8 @@ _SYN_AGAIN_US = 3_000_000
 _NO_NAME = 202  # what the port's getaddrinfo raises when nobody answers: OSError(-202)
 _POLLIN, _POLLOUT, _POLLERR, _POLLHUP = 1, 4, 8, 16
 _WINDOW_BYTES = 16384
-_CONNECT_BOUND_S = 20.0
-_PATIENCE_S = 20.0
+_CONNECT_BOUND_S = 120.0
+_PATIENCE_S = 120.0
 _LOOK_S = 0.005
 _ANY_PORT = 0
 

@@ -31,6 +31,7 @@ _COMPUTED_S = 3.0  # a watchdog also bites a program that has used the CPU for s
 _TIMER_S = 1.5  # a timer's turn comes in the middle of it, _HUNG_US later by the simulated clock
 _HUNG_US = 6_000_000
 _LOST_S = 60.0
+_ENDS_S = 60.0  # from the link's end to the process's own, on a busy PC
 _INTERRUPT_S = 0.03
 _PUMP_EVERY = 64
 _PROMPT_GRACE_S = 0.03
@@ -407,7 +408,7 @@ class Processor:
     def _exited(self) -> None:
         """The interpreter ended by itself: Ctrl-D at the prompt, sys.exit, or a crash."""
         assert self._process is not None
-        deadline = time.monotonic() + 1
+        deadline = time.monotonic() + _ENDS_S
         while (code := self._process.exit_code()) is None and time.monotonic() < deadline:
             time.sleep(0.001)
         if self._greeted and code in (0, 1, -2):
