@@ -28,7 +28,7 @@ PROGRAMS = {
 def examples():
     page = (ROOT / "docs" / "bench-switch.md").read_text()
     blocks = re.findall(r"^```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines() if line.startswith("python -m ")]
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith(".venv/bin/python -m ")]
     return [shlex.split(re.sub(r"\s+#.*", "", line))[2:] for line in lines]
 
 

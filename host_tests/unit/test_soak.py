@@ -28,7 +28,7 @@ def test_every_promise_holds_whatever_goes_wrong(first: int):
     for seed in range(first, first + BUNCH):
         result = run_seed(seed, 1, STORIES)
         counts.update(result.counts)
-        replay = f"python -m tools.soak --seed {seed} --days 1 --stories {STORIES} --trace"
+        replay = f".venv/bin/python -m tools.soak --seed {seed} --days 1 --stories {STORIES} --trace"
         assert not result.problems, f"{replay}\n" + "\n".join(result.problems)
     faults = [kind for kind, _ in KINDS if counts[f"fault: {kind}"]]
     assert counts["approvals shown"] > BUNCH and len(faults) > len(KINDS) // 2, "nothing was exercised"

@@ -3,4 +3,4 @@
 from tools.bench_switch.cli import main
 
 if __name__ == "__main__":
-    main(prog_name="python -m tools.bench_switch")
+    main(prog_name=".venv/bin/python -m tools.bench_switch")

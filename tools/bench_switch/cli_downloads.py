@@ -29,7 +29,7 @@ def _signs(command: Callable[..., Any]) -> Callable[..., Any]:
         "key_file",
         required=True,
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Private key file, of `python -m tools.release new`.",
+        help="Private key file, of `.venv/bin/python -m tools.release new`.",
     )
     environment = click.option("--passphrase-env", metavar="NAME", help="Take its passphrase from this variable.")
     return key(environment(command))

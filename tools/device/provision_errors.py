@@ -67,7 +67,8 @@ class BooksRefuse(NotNoted):
     """The switch knows this terminal otherwise, or its books do not open."""
 
     next_step = (
-        "Look at `python -m tools.bench_switch terminal list`: number and check values must be those of the file."
+        "Look at `.venv/bin/python -m tools.bench_switch terminal list`: "
+        "number and check values must be those of the file."
     )
 
 

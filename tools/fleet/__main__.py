@@ -86,4 +86,4 @@ def _demand_switch(host: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m tools.fleet")
+    main(prog_name=".venv/bin/python -m tools.fleet")

@@ -17,7 +17,7 @@ from tools.sim.image import REPOSITORY
 
 FOLDER = REPOSITORY / "docs" / "images" / "screens"
 BUILD = REPOSITORY / "build" / "gallery"
-ACCEPT = "python -m tools.gallery --accept"
+ACCEPT = ".venv/bin/python -m tools.gallery --accept"
 _HEAD = "== "
 _DIGIT = "[0-9\u06f0-\u06f9]"
 _CLOCK = re.compile(f"({_DIGIT}{{2}}):({_DIGIT}{{2}})")

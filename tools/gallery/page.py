@@ -11,7 +11,7 @@ _SIDES = ("fa", "en")
 _TOP = """# Screens and receipts
 
 Every screen and every kind of receipt, in Persian and in English, as the stories in `tools/sim/stories/gallery` make
-them on the simulated terminal. This page is written by `python -m tools.gallery --accept`; `make test` plays
+them on the simulated terminal. This page is written by `.venv/bin/python -m tools.gallery --accept`; `make test` plays
 the stories and compares each pixel and each word. After a change on purpose: look at what lies in
 `build/gallery`, then accept.
 """

@@ -46,4 +46,4 @@ def main(folder: Path | None, port: int, fast: bool, for_parent: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m tools.postgres")
+    main(prog_name=".venv/bin/python -m tools.postgres")

@@ -20,12 +20,12 @@ _NAME = re.compile(r"(\d{3}[a-z])-([a-z0-9]+(?:-[a-z0-9]+)*)")
 _HEAD = """# The programme, row by row
 
 What the programme asks of the terminal, and the story that shows it on the simulated terminal against the bench switch.
-This page is written by `python -m tools.programme` from `tools/programme/rows.py` and the files in
+This page is written by `.venv/bin/python -m tools.programme` from `tools/programme/rows.py` and the files in
 `tools/sim/stories/programme`: a row is *shown* when a story bears its number, *offline* when one of its stories pulls
 the cable, *missing* when there is none. `make test` plays every story here, and fails when one does not hold, when a
 row has none, or when this page is not what the files say.
 
-A story is played with `python -m tools.sim.scenario --show tools/sim/stories/programme/NAME.txt`;
+A story is played with `.venv/bin/python -m tools.sim.scenario --show tools/sim/stories/programme/NAME.txt`;
 [scenarios.md](scenarios.md) is its language.
 """
 

@@ -21,7 +21,7 @@ def _tell(console: Console, result: Result, days: int, stories: int) -> None:
     for breach in result.problems[:_SHOWN]:
         console.print(f"  {breach}", markup=False, highlight=False, soft_wrap=True)
     options = f"--seed {result.seed} --days {days}" + (f" --stories {stories}" if stories != STORIES else "")
-    console.print(f"  python -m tools.soak {options} --trace", markup=False, highlight=False)
+    console.print(f"  .venv/bin/python -m tools.soak {options} --trace", markup=False, highlight=False)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

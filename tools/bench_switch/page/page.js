@@ -170,7 +170,7 @@ const SECTIONS = {
   terminals: { title: "Terminals", every: 3000, draw(main) {
     const list = el("div");
     main.append(el("p", { class: "hint" }, "“Waited” is how old the sale in the last offline upload was when it came, since this switch started: what the queue of the terminal looked like then."), list,
-      el("p", { class: "hint" }, "A new terminal comes with its keys: python -m tools.bench_switch terminal add ID --merchant ID"));
+      el("p", { class: "hint" }, "A new terminal comes with its keys: .venv/bin/python -m tools.bench_switch terminal add ID --merchant ID"));
     return async () => {
       const { terminals } = await read("terminals");
       const now = Date.now() / 1000;
@@ -247,7 +247,7 @@ const SECTIONS = {
   } },
   batches: { title: "Batches", every: 5000, draw(main) {
     const list = el("div");
-    main.append(el("p", { class: "hint" }, "Shifts of the terminals: totals of both sides. Which records differ: python -m tools.bench_switch batch show TERMINAL NUMBER"), list);
+    main.append(el("p", { class: "hint" }, "Shifts of the terminals: totals of both sides. Which records differ: .venv/bin/python -m tools.bench_switch batch show TERMINAL NUMBER"), list);
     return async () => {
       const { batches } = await read("batches");
       list.replaceChildren(table(["terminal", "#batch", "#from SEQ", "#to SEQ", "told", "state", "#records that differ"], batches.map((one) => [
@@ -256,7 +256,7 @@ const SECTIONS = {
   } },
   downloads: { title: "Downloads", every: 5000, draw(main) {
     const files = el("div"), wishes = el("div");
-    main.append(el("p", { class: "hint" }, "Signed files for terminals, the newest first. Publishing needs the signing key: python -m tools.bench_switch config, rules, card hotlist"), files, el("h3", {}, "Settings that are wanted"), wishes);
+    main.append(el("p", { class: "hint" }, "Signed files for terminals, the newest first. Publishing needs the signing key: .venv/bin/python -m tools.bench_switch config, rules, card hotlist"), files, el("h3", {}, "Settings that are wanted"), wishes);
     return async () => {
       const said = await read("downloads");
       files.replaceChildren(table(["what", "#version", "merchant", "terminal"], said.files.map((one) => [one.what, figure(one.version), mono(one.merchant), one.terminal ? mono(one.terminal) : "all"]), "Nothing is published yet."));
