@@ -166,8 +166,17 @@ def test_a_list_is_read_in_its_order(tmp_path: Path) -> None:
     path = tmp_path / "members.csv"
     path.write_text("\ufeffmember, name, family\n1003, reza, classic\n1001,,\n")
     assert read_list(path) == [Row(1003, "classic", "reza"), Row(1001, "", "")]
-    with pytest.raises(ListUnfit):
+    path.write_text("member\n۱۰۰۳\n١٠٠١\n")
+    assert [row.member_no for row in read_list(path)] == [1003, 1001]
+
+
+def test_a_list_that_is_not_there_is_no_line_to_correct(tmp_path: Path) -> None:
+    with pytest.raises(ListUnfit) as refused:
         read_list(tmp_path / "none.csv")
+    assert "Check its name" in str(refused.value) and "Errno" not in str(refused.value)
+    (tmp_path / "old.csv").write_bytes("member,name\n1001,رضا\n".encode("cp1256"))
+    with pytest.raises(ListUnfit, match="UTF-8"):
+        read_list(tmp_path / "old.csv")
 
 
 def test_whose_card_went_to_another_member_has_none_any_more() -> None:

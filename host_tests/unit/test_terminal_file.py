@@ -113,6 +113,10 @@ WRONG = [
     ("merchant: M0142", "merchant: !!python/name:os.system M0142", 4, "nothing this file may hold"),
     ("merchant: M0142", "merchant: [", 6, "expected"),
     ("version: 1.4.0", "version: 1.4", 2, "neither text nor whole number"),
+    ("  locale: fa", "\tlocale: fa", 5, "a tab. Write spaces"),
+    ("port: 8583", 'port: "۸۵۸۳"', 8, "switch_port: whole number"),
+    ("port: 8583", "port: ۰۸۵۸۳", 8, "leading zero"),
+    ("till: 2", "till: ۰", 13, "1..9999"),
 ]
 
 
@@ -160,6 +164,15 @@ def test_what_a_terminal_cannot_be_changed_without_is_missed_by_name(folder: Pat
 def test_a_persian_name_keeps_what_joins_its_letters(folder: Path) -> None:
     name = "کافه\u200cنادری"
     assert read(folder, GOOD.replace("locale: fa", f"name: {name}")).entries[0].settings["merchant_name"] == name
+
+
+def test_numbers_are_taken_in_persian_digits(folder: Path) -> None:
+    text = GOOD.replace("port: 8583", "port: ۸۵۸۳").replace("till: 2", "till: ٢").replace("1.4.0", "۱.۴.۰")
+    file = read(folder, text.replace("[100, 100, 110, 125]", "[۱۰۰, ۱۰۰, ۱۱۰, ۱۲۵]"))
+    settings = file.entries[1].settings
+    assert (settings["switch_port"], settings["tier_percent"]) == (8583, [100, 100, 110, 125])
+    assert (file.entries[1].till, file.program.version) == (2, "1.4.0")
+    assert read(folder, GOOD.replace("wifi: shop-b", "wifi: ۱۲۳۴")).entries[1].settings["wifi_ssid"] == "۱۲۳۴"
 
 
 def test_what_is_in_the_wrong_place_is_not_repeated(folder: Path) -> None:

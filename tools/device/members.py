@@ -17,6 +17,7 @@ from tools.device.errors import ListUnfit
 MEMBER_MAX = 0xFFFFFFFF  # four bytes in the payload
 _COLUMNS = ("member", "family", "name")
 _SIZE_MAX = 4_000_000
+_DIGITS = 20  # longer is no number of a member, whatever it is
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ def read_list(path: Path) -> list[Row]:
         if path.stat().st_size > _SIZE_MAX:
             raise ListUnfit(f"{path} is too long")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ListUnfit(f"{path}: {error}") from None
+    except OSError as error:
+        raise ListUnfit(f"{path}: {error.strerror or error}", "Check its name and who may read it.") from None
+    except UnicodeDecodeError:
+        raise ListUnfit(f"{path} is no text in UTF-8", "Save it as CSV in UTF-8.") from None
     reader = csv.DictReader(io.StringIO(text), strict=True, skipinitialspace=True)
     rows: list[Row] = []
     seen: set[int] = set()
@@ -58,7 +61,8 @@ def _row(cells: dict[str | None, str | None], where: str) -> Row:
     if None in cells or None in cells.values():
         raise ListUnfit(f"{where} has not as many cells as the first line")
     number, family = (cells["member"] or "").strip(), (cells.get("family") or "").strip()
-    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= MEMBER_MAX):
+    # Persian and Arabic digits are digits, as at the terminal's console.
+    if not (number.isdecimal() and len(number) <= _DIGITS and 1 <= int(number) <= MEMBER_MAX):
         raise ListUnfit(f"{where}: a member number is 1 to {MEMBER_MAX}")
     if family not in ("", *FAMILIES):
         raise ListUnfit(f"{where}: a family is one of {', '.join(FAMILIES)}")

@@ -21,7 +21,7 @@ from firmware.service import manifest
 from firmware.service.coherence import contradiction
 from firmware.settings import Secret, check, check_together, declared_keys, declared_settings
 from tools.device.secret_store import GROUP, KEYS, TID, key_name, wifi_name
-from tools.device.yaml_lines import Map, Text, number, read, text
+from tools.device.yaml_lines import Map, Text, latin, number, read, text
 
 BOARDS = ("s3", "pico")
 LABEL_FIELDS = ("tid", "serial", "board", "fw", "check", "till", "merchant")
@@ -37,7 +37,7 @@ _SHORT = {
 }
 _SWITCH = {"host": "switch_host", "port": "switch_port", "name": "switch_name", "nii": "nii", "wire": "wire"}
 _SHARED = (*_SHORT, "tz", "switch", "settings", "config_keys", "release_keys", "card_key")
-_TEXTS = ("text", "rewards")
+_TEXTS, _NUMBERS = ("text", "rewards"), ("int", "ints")
 _LACKING = {
     "release-keys.bin": "no release_keys: these terminals take no update (U27)",
     "config-keys.bin": "no config_keys: these terminals take no configuration, rules and hotlist",
@@ -137,7 +137,7 @@ def _program(given: Map) -> Program:
     given.only("version", "sha256", "board")
     version, digest, board = given.get("version"), given.get("sha256"), given.get("board")
     return Program(
-        text(version, r"\d{1,3}(\.\d{1,5}){1,2}([-+.][0-9A-Za-z.]{1,20})?", "as 1.4.0") if version else "",
+        latin(text(version, r"\d{1,3}(\.\d{1,5}){1,2}([-+.][0-9A-Za-z.]{1,20})?", "as 1.4.0")) if version else "",
         text(digest, "[0-9a-fA-F]{64}", "64 hexadecimal digits").lower() if digest else "",
         text(board, "|".join(BOARDS), "one of " + ", ".join(BOARDS)) if board else "",
     )
@@ -173,7 +173,7 @@ def _entry(defaults: Map, own: Map) -> Entry:
     tid = own.need("tid")
     serial, till = own.get("serial"), own.get("till")
     entry = Entry(
-        text(tid, TID, "8 letters A-Z a-z, digits, - or _: it names files and stands in the label's code"), own.line
+        text(tid, TID, "8 letters A-Z a-z, digits 0-9, - or _: it names files and stands in the label's code"), own.line
     )
     if serial is not None:
         entry.serial = text(serial, "[0-9a-fA-F]{12}|[0-9a-fA-F]{16}", "12 or 16 hexadecimal digits").lower()
@@ -212,7 +212,8 @@ def _collect(layer: Map, given: dict[str, object], lines: dict[str, Text]) -> No
         said.append((name, free.need(name)))
     for setting, node in said:
         if node is not None:
-            value = node.worded() if known[setting].kind in _TEXTS else node.value()
+            kind = known[setting].kind
+            value = node.worded() if kind in _TEXTS else node.counted() if kind in _NUMBERS else node.value()
             given[setting] = value.ljust(_MERCHANT) if setting == "merchant_id" and isinstance(value, str) else value
             lines[setting] = node
 

@@ -36,6 +36,8 @@ def read(path: Path) -> yaml.Node:
         node = yaml.compose(raw, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
+        if error.problem is not None and "'\\t'" in error.problem:
+            raise FileUnfit(f"{path}, line {line}: a tab", "Write spaces in its place.") from None
         raise FileUnfit(f"{path}, line {line}: {error.problem or error.context}") from None
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError):
         raise FileUnfit(f"{path} is no YAML in UTF-8") from None
@@ -108,6 +110,16 @@ class Text:
             raise self.wrong("neither text nor whole number", "If it is a text, write it in quotes.")
         return self.node.value
 
+    def counted(self) -> object:
+        """The value where numbers are wanted: Persian and Arabic digits without quotes are some, too, which YAML takes
+        for a text."""
+        if isinstance(self.node, yaml.SequenceNode):
+            return [one.counted() for one in self.items()]
+        value = self.value()
+        if isinstance(value, str) and self.node.style is None and value.isdecimal():
+            return Text(self.path, self.name, _as_number(self.node, latin(value))).value()
+        return value
+
     def worded(self) -> object:
         """The value where a text is wanted: digits, yes and no are one only in quotes."""
         value = self.value()
@@ -166,6 +178,15 @@ class Map(Text):
         return [Map(self.path, one.node, name) for one in self.need(name).items()]
 
 
+def latin(text: str) -> str:
+    """With the digits 0 to 9 in place of those of other scripts."""
+    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+
+
+def _as_number(node: yaml.Node, digits: str) -> yaml.ScalarNode:
+    return yaml.ScalarNode(_TAG + "int", digits, node.start_mark, node.end_mark)
+
+
 def text(given: Text, pattern: str, wanted: str) -> str:
     """A text of this form. Raises FileUnfit."""
     value = given.worded()
@@ -176,7 +197,7 @@ def text(given: Text, pattern: str, wanted: str) -> str:
 
 def number(given: Text, low: int, high: int) -> int:
     """A whole number in this range. Raises FileUnfit."""
-    value = given.value()
+    value = given.counted()
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise given.wrong(f"not a whole number {low}..{high}")
     return value
