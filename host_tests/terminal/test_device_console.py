@@ -28,7 +28,8 @@ def test_words_are_answered_and_the_prompt_is_lent_and_given_back(stage: Stage) 
     assert code == 0, told
     assert any(event["text"].startswith("up ") for event in events)
     keys(stage, "1")
-    code, _, told = tool("repl", "--port", port, "--yes", "--exec", "print(6 * 7)", live=lambda: stage.run(20))
+    once = ["repl", "--port", port, "--yes", "--timeout", "0", "--exec", "print(6 * 7)"]
+    code, _, told = tool(*once, live=lambda: stage.run(20))
     assert code == 4 and "the till is in use" in told, "nobody is sent away in the middle of a sale"
     keys(stage, "CANCEL OK")
     code, events, told = tool("repl", "--port", port, "--yes", "--exec", "print(6 * 7)", live=lambda: stage.run(20))

@@ -38,6 +38,7 @@ class Board:
         self.path = os.ttyname(near)
         os.close(near)
         self.state, self.after = "selling", "prompt"
+        self.in_use = 0  # times it does not stop when asked
         self.deaf = 0  # questions it does not answer
         self.asked = 0
         self.said_meanwhile = b""  # in place of an answer
@@ -74,6 +75,10 @@ class Board:
                 self._say(self.said_meanwhile)
             return b""
         if self.state == "selling" and b"maintenance\r" in heard:
+            if self.in_use:
+                self.in_use -= 1
+                self._say(b"# not now: the till is in use; end what is on the screen, then type maintenance again\r\n")
+                return b""
             self._say(b"# restarting to the Python prompt\r\n")
             self.state = self.after
             return b""
@@ -134,6 +139,31 @@ def test_a_terminal_that_comes_back_elsewhere_is_named_by_where_it_is(
         monkeypatch.setattr(probing, "_HELLO_S", (0.3, 0.3))
     with pytest.raises(error):
         terminal.prompt_with(board.path, "pass", maintenance=True)
+
+
+def test_the_page_of_a_start_is_waited_for(
+    board: Board, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(terminal, "_AGAIN_S", 0.05)
+    board.in_use = 3
+    terminal.prompt_with(board.path, "pass", maintenance=True).close()
+    told = capsys.readouterr().err
+    assert board.in_use == 0 and told.count("waiting up to 25 s") == 1 and "OK on the terminal" in told
+    assert sells(board)
+
+
+@pytest.mark.parametrize("patience", ["0", "0.3"])
+def test_a_till_in_use_is_waited_for_as_long_as_the_command_says(
+    board: Board, monkeypatch: pytest.MonkeyPatch, patience: str
+) -> None:
+    monkeypatch.setattr(terminal, "_AGAIN_S", 0.05)
+    board.in_use = 1000
+    asked = ["wipe", "--json", "--maintenance", "--yes", "--port", board.path, "--timeout", patience]
+    result = CliRunner().invoke(cli.main, asked)
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert (result.exit_code, last["code"]) == (4, "D02") and "OK or CANCEL" in last["next"] and "20 s" in last["next"]
+    assert "--maintenance" not in last["next"] and board.state == "selling"
+    assert ("waiting" in result.stderr) == (patience != "0") and (board.in_use == 999) == (patience == "0")
 
 
 def test_a_command_that_ends_while_the_terminal_restarts_has_it_sell_again(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
@@ -29,7 +30,12 @@ from tools.device.selling import left_alone
 BAUD = 115_200
 _PROMPT, _SELLS, _LEAVES, _BUSY = b"raw REPL; CTRL-B to exit", b"# Vafa is running", b"restarting", b"not now"
 _RESET = "import machine; machine.reset()"
+_WHEN_IN_USE = (
+    "End what is on its screen (OK or CANCEL), then run again. After a start it shows the last sale: 20 s, or until OK."
+)
 _PROBE_S = 2.0
+_QUIET_S = 25.0  # the page with the last sale stands for 20 s after a start; who takes longer stands at the till
+_AGAIN_S = 1.0
 _RESTART_S = 20.0  # USB comes and goes with the restart, a name server and a slow flash included
 _ENTER_S = 10
 _ANSWER_S = 6.0  # the longest the program there takes for one request: an APDU with all its extensions of time
@@ -255,7 +261,7 @@ def _at_prompt(port: str, *, maintenance: bool) -> tuple[SerialTransport, bool]:
         if not maintenance:
             raise left_alone()
         try:
-            _ask_for_prompt(transport.serial)
+            _ask_for_prompt(transport.serial, _patience_s())
             return _after_restart(port, transport), True
         except KeyboardInterrupt:
             with contextlib.suppress(OSError):
@@ -295,15 +301,31 @@ def _sells(line: Any) -> bool:
         return _heard(line, (_PROMPT, _SELLS), _PROBE_S) == _SELLS
 
 
-def _ask_for_prompt(line: Any) -> None:
-    with _cable():
-        line.reset_input_buffer()
-        line.write(b"\rmaintenance\r")
-        said = _heard(line, (_LEAVES, _BUSY), _PROBE_S)
-    if said == _BUSY:
-        raise TerminalSells("the till is in use")
-    if not said:
-        raise TerminalSilent("it does not go to its prompt")
+def _patience_s() -> float:
+    """How long the command waits for a till in use: its --timeout, where it has one, at most."""
+    context = click.get_current_context(silent=True)
+    return min(_QUIET_S, float(context.params.get("timeout_s", _QUIET_S))) if context else _QUIET_S
+
+
+def _ask_for_prompt(line: Any, patience_s: float = 0.0) -> None:
+    until, told = time.monotonic() + patience_s, False
+    while True:
+        with _cable():
+            line.reset_input_buffer()
+            line.write(b"\rmaintenance\r")
+            said = _heard(line, (_LEAVES, _BUSY), _PROBE_S)
+        if said == _LEAVES:
+            return
+        if not said:
+            raise TerminalSilent("it does not go to its prompt")
+        if time.monotonic() >= until:
+            raise TerminalSells("the till is in use", _WHEN_IN_USE)
+        if not told:
+            told = True
+            click.echo(
+                f"The till is in use: waiting up to {patience_s:.0f} s. OK on the terminal ends its page.", err=True
+            )
+        time.sleep(_AGAIN_S)
 
 
 def _after_restart(port: str, transport: SerialTransport) -> SerialTransport:
