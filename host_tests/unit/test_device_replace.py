@@ -143,6 +143,12 @@ def test_a_cable_pulled_in_the_middle_leaves_no_keys_and_the_same_command_finish
     assert not (new.folder / "replacing").exists()
 
 
+def test_nothing_moves_that_could_not_be_noted(new: New) -> None:
+    before = bytes(new.nor.image)
+    result, last = new.tool("--old-gone", NAME, "--ledger", str(new.office / "old.keys" / LEDGER.name))
+    assert (result.exit_code, last["code"]) == (9, "D68") and new.nor.image == before, result.output
+
+
 @pytest.mark.parametrize("said", ["", "VAFA0002"])
 def test_nothing_moves_before_somebody_says_that_the_old_one_is_gone(new: New, said: str) -> None:
     before = bytes(new.nor.image)

@@ -281,8 +281,9 @@ def test_what_is_saved_first_is_all_of_it(terminal: Till, tmp_path: Path, spoil:
     if spoil:
         spoil(terminal)
     path = tmp_path / "saved.txt"
-    result, _ = terminal.tool("--save", str(path))
-    assert result.exit_code == 5
+    result, last = terminal.tool("--save", str(path))
+    assert result.exit_code == 5 and "--save" not in last["next"] and "--discard" in last["next"]
+    assert "--save FILE" in terminal.tool()[1]["next"]
     taken = captures.read(path)
     assert taken.complete and taken.image() == terminal.nor.image[: 8 * 4096]
     if spoil not in (something_else, later):
@@ -291,7 +292,8 @@ def test_what_is_saved_first_is_all_of_it(terminal: Till, tmp_path: Path, spoil:
 
 
 def test_a_file_that_cannot_be_written_is_told_and_nothing_is_wiped(terminal: Till, tmp_path: Path) -> None:
-    result, last = terminal.tool("--save", str(tmp_path / "no" / "such" / "folder"), "--discard", "13")
+    (tmp_path / "no").write_text("a file")
+    result, last = terminal.tool("--save", str(tmp_path / "no" / "folder"), "--discard", "13")
     assert (result.exit_code, last["code"]) == (9, "D68") and not terminal.blank("txlog")
     taken = tmp_path / "taken.txt"
     taken.write_text("the only copy")

@@ -7,17 +7,16 @@ file that only its owner may read: it still tells how much was sold. Sizes in by
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import io
 import json
-import os
-import secrets
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.device.errors import DeviceError, FileNotWritten
+from tools.device import new_file
+from tools.device.errors import DeviceError
 
 FORMAT = 1
 KIND = "vafa-backup"
@@ -38,7 +37,7 @@ class ArchiveUnfit(DeviceError):
 @dataclass
 class Counts:
     """What the terminal's own program counted. `code` is why its journal does not open, else "". `gaps` are places it
-    could not read."""
+    could not read; `high` is the highest SEQ not settled, else 0; `empty`: it never held a record."""
 
     waiting: int = 0
     unanswered: int = 0
@@ -100,27 +99,11 @@ def write(path: Path, backup: Backup) -> None:
 
 def write_zip(path: Path, parts: dict[str, bytes]) -> None:
     """A zip under a new name, its owner's alone. Raises FileNotWritten when the name is taken or cannot be written."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        if path.exists():
-            raise FileExistsError
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, raw in parts.items():
-                    archive.writestr(zipfile.ZipInfo(name), raw, zipfile.ZIP_DEFLATED)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except FileExistsError:
-        raise FileNotWritten(f"{path} exists") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", "") or error
-        raise FileNotWritten(f"{path}: {why}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+    room = io.BytesIO()
+    with zipfile.ZipFile(room, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), raw, zipfile.ZIP_DEFLATED)
+    new_file.save({path: room.getvalue()})
 
 
 def read(path: Path) -> Backup:

@@ -24,6 +24,7 @@ import click
 from firmware.store.frames import HEADER, is_blank, parse_header
 from tools.device import archive as archives
 from tools.device import capture as captures
+from tools.device import new_file
 from tools.device.archive import ArchiveUnfit, Backup
 from tools.device.audit import Audit, audit
 from tools.device.capture import SECTOR, Capture, Piece
@@ -35,6 +36,7 @@ from tools.device.journal import KeysDoNotFit, sealer, summary_of, values_of, ve
 from tools.device.probing import Answers, opened
 
 FORMAT = 1
+FOLDER = Path("build/exports")
 COLUMNS = (
     "seq",
     "time",
@@ -189,17 +191,8 @@ def _named(key_file: Path) -> str:
 
 
 def save(folder: Path, parts: dict[str, bytes]) -> None:
-    """New files in a folder, for their owner alone. Raises ArchiveUnfit."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, raw in parts.items():
-            path = folder / name
-            path.touch(mode=0o600, exist_ok=False)
-            path.write_bytes(raw)
-    except FileExistsError:
-        raise ArchiveUnfit(f"{folder} holds an export already", "Name another folder with --to.") from None
-    except OSError as error:
-        raise ArchiveUnfit(f"{folder}: {error.strerror or error}", "Name another folder with --to.") from None
+    """New files in a folder, for their owner alone. Raises FileNotWritten."""
+    new_file.save({folder / name: raw for name, raw in parts.items()})
 
 
 @click.command()
@@ -241,6 +234,7 @@ def export(
     """
     if capture_path is not None and backup_path is not None:
         raise click.UsageError("--capture and --backup exclude each other")
+    new_file.tried((folder or FOLDER / "export") / "journal.csv")  # what a full journal sends takes minutes
     raw = b""
     if capture_path is not None:
         taken = captures.read(capture_path)
@@ -257,7 +251,7 @@ def export(
             raise TerminalSilent("it sent no export")
         taken = came[-1]
     made = verified(taken, key_file, terminal)
-    target = folder or Path("build/exports") / f"{file_name(made.terminal)}-{time.strftime('%Y%m%d-%H%M%S')}"
+    target = folder or FOLDER / f"{file_name(made.terminal)}-{time.strftime('%Y%m%d-%H%M%S')}"
     parts = {
         "journal.csv": b"\xef\xbb\xbf" + made.table(full=full).encode(),  # the mark is for spreadsheets
         "journal.json": json.dumps(made.document(full=full), indent=1, ensure_ascii=False).encode() + b"\n",

@@ -119,7 +119,7 @@ def _decided(state: State, allowed: Allowed) -> None:
 
 def _unreadable(allowed: Allowed, name: str, why: str) -> None:
     if allowed.discard != wipe_there.UNREADABLE:
-        raise StoreDoesNotOpen(why)
+        raise StoreDoesNotOpen(why, "To flash all the same: --discard unreadable --serial and the terminal's name.")
     if not allowed.serial or allowed.serial not in (name, identity(name)):
         raise OtherTerminal(f"it says {name}" if allowed.serial else "--serial is missing")
 

@@ -20,11 +20,12 @@ import click
 from firmware.service import fingerprint
 from tools.device import archive as archives
 from tools.device import capture as captures
+from tools.device import new_file
 from tools.device import provision_on_terminal as provisioning_there
 from tools.device.archive import SECTOR, ArchiveUnfit, Backup, Counts, digest
 from tools.device.backup import Copier, Session, at_prompt
 from tools.device.contact import Contact, contact_options
-from tools.device.errors import DeviceError, TerminalSilent
+from tools.device.errors import DeviceError, FileNotWritten, TerminalSilent
 from tools.device.export import Exported, capture_of, verified
 from tools.device.journal import CaptureIncomplete, TerminalKeysUnfit
 from tools.device.probing import Answers, Found
@@ -187,10 +188,24 @@ def _ledger(path: Path) -> list[dict[str, Any]]:
 
 
 def note(path: Path, entry: dict[str, Any]) -> None:
-    """One more line, never another changed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+    """One more line, never another changed. Raises FileNotWritten."""
+    _appended(path, json.dumps(entry) + "\n")
+
+
+def _appended(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise FileNotWritten(f"{path}: {error.strerror or error}") from None
+
+
+def writable(ledger: Path) -> None:
+    """Before a journal moves that could not be noted. Raises FileNotWritten."""
+    new_file.tried(ledger.with_name(f"{ledger.name}.next"))
+    if ledger.exists():
+        _appended(ledger, "")
 
 
 def provisioned(port: str, files: dict[str, bytes], keys: dict[str, Any], *, only_look: bool) -> str:
@@ -295,6 +310,7 @@ def replace(
         if contact.dry_run:
             output.say("dry run: nothing was written")
             return
+        writable(ledger)
         mover.put(found.regions["txlog"])
     finally:
         session.close()

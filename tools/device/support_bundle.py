@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from tools.device import archive as archives
-from tools.device import by_words, support_report
+from tools.device import by_words, new_file, support_report
 from tools.device.asking import Terminal, Unasked, asked
 from tools.device.contact import Contact, contact_options
 from tools.device.errors import CableLost, TerminalSilent
@@ -33,6 +33,7 @@ from tools.device.redaction import (
     Rule,
 )
 
+FOLDER = Path("build/support")
 LOG_LINES = 200
 _SILENT_MAX = 2  # questions without an answer before no more is asked
 KEPT = 64  # lines the terminal keeps, and gives in one answer
@@ -183,12 +184,13 @@ def bundle(contact: Contact, path: Path | None) -> None:
 
     Findings in plain words, log, faults and settings of a running terminal, which goes on selling.
     """
+    new_file.tried(path or FOLDER / "bundle")
     redactor = Redactor()
     with asked(contact) as terminal:
         facts = collected(terminal, redactor)
     now = int(time.time())
     name = facts.get("hello", {}).get("tid") or facts.get("hello", {}).get("serial") or "terminal"
-    target = path or Path("build/support") / f"{file_name(name)}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}.zip"
+    target = path or FOLDER / f"{file_name(name)}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}.zip"
     parts = parts_of(facts, contact.lang, now, redactor.left_out)
     archives.write_zip(target, parts)
     document = json.loads(parts["findings.json"])

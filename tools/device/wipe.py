@@ -17,9 +17,10 @@ from typing import Protocol
 import click
 
 from tools.device import capture as captures
+from tools.device import new_file
 from tools.device import wipe_on_terminal as there
 from tools.device.contact import Contact, contact_options
-from tools.device.errors import DeviceError, FileNotWritten, TerminalSilent
+from tools.device.errors import DeviceError, TerminalSilent
 from tools.device.journal import CaptureIncomplete
 from tools.device.probing import Answers
 from tools.device.secrets_cli import Declined
@@ -33,17 +34,17 @@ class UnsentWouldBeLost(DeviceError):
     """The command does not name the number of transactions it would destroy."""
 
     code, title, exit_code = "D61", "The journal holds what only this terminal knows", 5
-    next_step = (
-        "Best: connect it and let it send. Else save it first: --save FILE, or `export` at its console. "
-        "To lose it: --discard with just that number."
-    )
+    next_step = "Best: connect it and let it send, then run again. To lose it: --discard with just that number."
 
 
 class StoreDoesNotOpen(DeviceError):
     """Nobody can say what would be lost."""
 
     code, title, exit_code = "D62", "The journal does not open, so nobody can count what it holds", 5
-    next_step = "Save it with --save FILE. To lose it: --discard unreadable --serial and the terminal's name."
+    next_step = "To lose it: --discard unreadable --serial and the terminal's name."
+
+
+SAVE_FIRST = "Save it first: --save FILE. "
 
 
 class OtherTerminal(DeviceError):
@@ -141,12 +142,9 @@ class Wiper:
         """Keep the journal's region in a new file that `journal` reads. Raises FileNotWritten, CaptureIncomplete."""
         lines: list[str] = []
         self._session.run("wiping.save()", lines.append)
-        try:
-            with path.open("x", encoding="ascii", errors="replace") as file:
-                file.write("\n".join(lines) + "\n")
-        except (OSError, ValueError) as error:
-            raise FileNotWritten(f"{path}: {getattr(error, 'strerror', '') or error}; nothing was wiped") from None
-        taken = captures.parsed(path.read_bytes())
+        raw = ("\n".join(lines) + "\n").encode("ascii", "replace")
+        new_file.save({path: raw})
+        taken = captures.parsed(raw)
         if not taken or not taken[-1].complete:
             raise CaptureIncomplete(f"{path} does not hold the whole region, so nothing was wiped")
 
@@ -178,8 +176,9 @@ class Wiper:
         self._session.run(call, checked)
 
 
-def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> tuple[str, int]:
-    """What was agreed to lose, as the flag on the terminal keeps it. Raises when the command does not say it."""
+def decided(state: State, what: tuple[str, ...], discard: str, serial: str, first: str = "") -> tuple[str, int]:
+    """What was agreed to lose, as the flag on the terminal keeps it. Raises when the command does not say it; then a
+    person is told to do this `first`."""
     if state.agreed is not None and state.holds:
         number, high, parts = state.agreed
         if (discard or "0") == number and what == parts and state.high <= high:
@@ -190,7 +189,7 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
         return "0", 0
     if state.code:
         if discard != there.UNREADABLE:
-            raise StoreDoesNotOpen(f"the firmware says {state.code}")
+            raise StoreDoesNotOpen(f"the firmware says {state.code}", first + StoreDoesNotOpen.next_step)
         if serial != (state.name or state.unique):
             raise OtherTerminal(f"it says {state.name or state.unique}" if serial else "--serial is missing")
         return discard, 0
@@ -201,11 +200,11 @@ def decided(state: State, what: tuple[str, ...], discard: str, serial: str) -> t
         )
         if state.gaps:
             why = f"at least {why}; {state.gaps} places cannot be read, what stood there cannot be counted"
-            raise UnsentWouldBeLost(why, f"Save it first: --save FILE. To lose all of it: --discard {state.named}")
+            raise UnsentWouldBeLost(why, f"{first}To lose all of it: --discard {state.named}")
         if not state.lost:
             raise UnsentWouldBeLost(why, "It holds nothing: leave --discard out.")
-        best = "Best: connect it and let it send. Else save it first: --save FILE. To lose it"
-        raise UnsentWouldBeLost(why, f"{best}: --discard {state.named}")
+        best = "Best: connect it and let it send, then run again."
+        raise UnsentWouldBeLost(why, f"{best} {first}To lose it: --discard {state.named}")
     return discard or "0", state.high
 
 
@@ -245,12 +244,12 @@ def wipe(
     names how much. A terminal that sells is stopped only with --maintenance, after a question.
     """
     what, output = parts_of(parts), contact.output
-    if save_path is not None and save_path.exists():
-        raise FileNotWritten(f"{save_path} exists; nothing was wiped")
     found = contact.one(Answers.APPLICATION, Answers.PROMPT)
     if contact.dry_run and found.answers is Answers.APPLICATION:
         contact.told_only(found, f"with --maintenance it would be stopped, then erased: {', '.join(what)}")
         return
+    if save_path is not None and not contact.dry_run:
+        new_file.tried(save_path)
     if maintenance:
         contact.may_stop(found)
     session = prompt(found.port, Path(there.__file__), SETUP, maintenance=maintenance)
@@ -285,7 +284,7 @@ def wipe(
         if save_path is not None:
             wiper.save(save_path)
             output.say(f"journal saved in {save_path}; `journal` reads it with the terminal's keys")
-        agreed, high = decided(state, what, discard, serial)
+        agreed, high = decided(state, what, discard, serial, "" if save_path else SAVE_FIRST)
         if not contact.agreed(f"Erase {', '.join(what)} of {state.name or state.unique}?"):
             raise Declined("nothing was erased")
         wiper.wipe(what, agreed, high)
