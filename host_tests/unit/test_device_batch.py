@@ -144,7 +144,7 @@ LISTS = {
     "zero": "member\n0\n",
     "too large": "member\n4294967296\n",
     "not a number": "member\nali\n",
-    "other digits": "member\n\u06f1\u06f2\n",
+    "raised digits": "member\n\u00b9\u00b2\n",
     "twice": "member\n1001\n1001\n",
     "family": "member,family\n1001,mifare\n",
     "too many cells": "member,family\n1001,classic,x\n",

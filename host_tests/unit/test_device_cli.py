@@ -192,7 +192,7 @@ def test_a_wrong_passphrase_is_told_before_the_terminal_is_touched(reader: Reade
     done = run("personalise", "verify", *way(key_file), environment={"OFFICE": "something else altogether"})
     assert (done.exit_code, events(done)[0]["code"], reader.opened) == (7, "D11", [])
     done = run("personalise", "verify", "--port", "P", "--keys", key_file, "--passphrase-env", "NOT_SET")
-    assert (done.exit_code, events(done)[0]["code"]) == (2, "D14")
+    assert (done.exit_code, events(done)[0]["code"]) == (7, "D14")
 
 
 def test_finished_cards_are_bound_at_the_switch_from_the_report(reader: Reader, key_file: Path, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_new_keys_are_asked_for_a_passphrase_twice_and_shown_by_check_value(tmp_path: Path) -> None:
     path = tmp_path / "new.keys"
     done = run("keys", "new", path, "--version", 4, type=f"{PASSPHRASE}\nanother {PASSPHRASE}\n")
-    assert (done.exit_code, path.exists()) == (2, False), done.output
+    assert (done.exit_code, path.exists()) == (7, False), done.output
     done = run("keys", "new", path, "--version", 4, type=f"{PASSPHRASE}\n{PASSPHRASE}\n")
     assert done.exit_code == 0, done.output
     made = keyfile.load(path, PASSPHRASE)
@@ -263,7 +263,7 @@ def test_a_passphrase_may_come_from_a_descriptor(key_file: Path) -> None:
         assert run("keys", "show", key_file, "--passphrase-fd", out).exit_code == 0
     finally:
         os.close(out)
-    assert run("keys", "show", key_file, "--passphrase-fd", 987).exit_code == 2
+    assert run("keys", "show", key_file, "--passphrase-fd", 987).exit_code == 7
 
 
 def test_the_group_key_goes_into_a_terminals_keys_after_a_yes(key_file: Path, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
 from tools.bench_switch.errors import LedgerError
 from tools.bench_switch.ledger import Ledger
 from tools.bench_switch.pki import PkiError
-from tools.device.errors import DeviceError
+from tools.device.errors import DeviceError, PassphraseUnfit
+from tools.device.typed import hidden
 from tools.issuer import keyfile
 from tools.issuer.keys import IssuerKeys
 
@@ -97,7 +98,10 @@ def who(text: str) -> str | int:
 def passphrase_from(environment: str | None) -> str:
     """From the environment variable named, else asked for. Raises LedgerError."""
     if environment is None:
-        return str(click.prompt("Passphrase", hide_input=True, err=True))
+        try:
+            return hidden("Passphrase", "")
+        except PassphraseUnfit as error:
+            raise LedgerError("B07", f"{error.args[0]}; give it with --passphrase-env") from None
     if environment not in os.environ:
         raise LedgerError("B07", f"the environment has no {environment}")
     return os.environ[environment]

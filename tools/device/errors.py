@@ -225,7 +225,7 @@ class KeyFileForeign(DeviceError):
 class PassphraseUnfit(DeviceError):
     """Too short, mistyped, or not where it should be."""
 
-    code, title, exit_code = "D14", "Passphrase cannot be used", 2
+    code, title, exit_code = "D14", "Passphrase cannot be used", 7
     next_step = "Choose at least 12 characters and type them twice alike."
 
 

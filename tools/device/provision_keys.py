@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tools.device import components, secret_store
+from tools.device.errors import PassphraseUnfit
 from tools.device.output import Output
 from tools.device.provision_errors import SecretsMissing
 from tools.device.secret_store import GROUP, KEYS, SecretStore, key_name
 from tools.device.secrets_cli import passphrase, passphrase_options
 from tools.device.terminal_file import Entry, TerminalFile
+from tools.device.typed import hidden
 from tools.issuer.keyfile import check_value
 
 _PATH = click.Path(dir_okay=False, path_type=Path)
@@ -24,8 +27,14 @@ _FILE_MAX = 4096
 
 
 def asked(text: str) -> str:
-    """Typed without echo."""
-    return str(click.prompt(text, hide_input=True, err=True))
+    """Typed without echo; without a terminal one line of what is piped in. Raises SecretsMissing."""
+    try:
+        return hidden(text, "")
+    except PassphraseUnfit:
+        line = sys.stdin.readline() if sys.stdin is not None else ""
+        if not line:
+            raise SecretsMissing(f"{text}: nobody types it", "Run this at a terminal, or pipe a line in.") from None
+        return line.rstrip("\r\n")
 
 
 def of_file(file: TerminalFile, environment: str | None, descriptor: int | None) -> SecretStore:

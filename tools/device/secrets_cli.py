@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from tools.device import typed
 from tools.device.errors import DeviceError, KeyFileMissing, KeyFileNotWritten, PassphraseUnfit
 from tools.device.output import Output
 from tools.issuer import keyfile
@@ -24,6 +25,7 @@ from tools.issuer.keys import IssuerKeys
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PASSPHRASE_MAX = 1024
+_OPTIONS = "Give it with --passphrase-env or --passphrase-fd, or run this at a terminal."
 
 
 def passphrase_options(command: F) -> F:
@@ -49,10 +51,7 @@ def passphrase(environment: str | None, descriptor: int | None, *, twice: bool =
                 return file.readline(_PASSPHRASE_MAX).rstrip(b"\r\n").decode()
         except (OSError, UnicodeDecodeError):
             raise PassphraseUnfit(f"descriptor {descriptor} gives none", "Name one that is open.") from None
-    first = click.prompt("Passphrase", hide_input=True, err=True)
-    if twice and click.prompt("The same again", hide_input=True, err=True) != first:
-        raise PassphraseUnfit("the two differ")
-    return first
+    return typed.passphrase(_OPTIONS, twice=twice)
 
 
 def opened(path: Path, environment: str | None, descriptor: int | None) -> IssuerKeys:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import click
 
+from tools.device import typed
 from tools.device.errors import DeviceError
 from tools.release import by_hand, signing
 from tools.release.program import ROOT_BODY, ROOT_MAGIC, ProgramError, root_body
+
+_OPTION = "Give it with --passphrase-env, or run this at a terminal."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -101,9 +104,9 @@ def sign(path: Path, root_path: Path, key_path: Path, passphrase_env: str | None
 
 
 def passphrase(environment: str | None, *, confirm: bool = False) -> str:
-    """From the environment variable named, else asked for."""
+    """From the environment variable named, else asked for. Raises PassphraseUnfit."""
     if environment is None:
-        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
+        return typed.passphrase(_OPTION, twice=confirm)
     if environment not in os.environ:
         raise click.ClickException(f"the environment has no {environment}")
     return os.environ[environment]
