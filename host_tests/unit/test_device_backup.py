@@ -89,6 +89,19 @@ def test_a_backup_holds_the_journal_and_the_files_and_no_key(bench: Bench, tmp_p
     assert TMK not in raw and TMK.hex().encode() not in raw
 
 
+@pytest.mark.parametrize("sold", [0, 3])
+def test_a_journal_is_empty_when_it_never_held_a_record(bench: Bench, tmp_path: Path, sold: int) -> None:
+    bench.nor.image[: 8 * 4096] = b"\xff" * (8 * 4096)
+    journal = bench.journal()
+    if sold:
+        journal.continue_above(0)
+        bench.sell(journal, sold)
+        journal.settle_all([t.seq for t in journal.pending()])
+    bench.back_up(tmp_path / "saved.zip")
+    counts = archives.read(tmp_path / "saved.zip").counts
+    assert (counts.empty, counts.unsettled, counts.high) == (not sold, 0, 0)
+
+
 def kept_names(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()

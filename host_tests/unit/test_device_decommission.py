@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from host_tests.unit.test_device_backup import Bench
 from host_tests.unit.test_device_replace import old
 from host_tests.unit.test_device_wipe import NAME, TMK
 from tools.device import archive as archives
-from tools.device import cli, contact, decommission
+from tools.device import backup, cli, contact, decommission
 from tools.device.erase_on_terminal import Erasing
 from tools.device.errors import TerminalProgram
 from tools.device.probing import Answers, Found
@@ -83,7 +84,9 @@ class Leaving:
         pass
 
     def tool(self, *options: str) -> tuple[Result, dict[str, Any]]:
-        result = CliRunner().invoke(cli.main, ["decommission", "--json", *self.yes, "--timeout", "0.1", *options])
+        result = CliRunner().invoke(
+            cli.main, ["decommission", "--json", *self.yes, "--timeout", "0.1", *options], input="n\n"
+        )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result, json.loads(result.stdout.splitlines()[-1])
@@ -161,12 +164,53 @@ def test_a_till_is_not_stopped_before_somebody_agreed(leaving: Leaving) -> None:
     assert result.exit_code == 5 and '"D15"' in result.stdout and leaving.calls == []
 
 
-def test_a_store_with_nothing_unsettled_goes_without_a_number(leaving: Leaving, tmp_path: Path) -> None:
-    journal = leaving.till.journal()
-    journal.settle_all([t.seq for t in journal.pending()])
+def anew(leaving: Leaving, sold: int) -> None:
+    """Another journal: so many sales, all of them settled."""
     leaving.till.nor.image[: 8 * 4096] = b"\xff" * (8 * 4096)
+    journal = leaving.till.journal()
+    journal.continue_above(0)
+    for _ in range(sold):
+        leaving.till.sell(journal, 1)
+        journal.settle_all([t.seq for t in journal.pending()])
+
+
+@pytest.mark.parametrize("sold", [1, 400])
+def test_a_journal_whose_sales_are_all_settled_is_saved_and_goes_without_a_number(
+    leaving: Leaving, tmp_path: Path, sold: int
+) -> None:
+    anew(leaving, sold)
+    before = bytes(leaving.till.nor.image[: 8 * 4096])
     result, last = leaving.tool("--to", str(tmp_path / "last.zip"))
-    assert result.exit_code == 0 and last["erased"], result.output
+    assert result.exit_code == 0 and last["erased"] and blank(leaving), result.output
+    kept = archives.read(tmp_path / "last.zip")
+    assert kept.regions["txlog"] == before and not kept.counts.empty and kept.counts.unsettled == 0
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_journal_that_never_held_a_record_is_not_saved(leaving: Leaving, tmp_path: Path, opened: bool) -> None:
+    leaving.till.nor.image[: 8 * 4096] = b"\xff" * (8 * 4096)
+    if opened:
+        leaving.till.journal()
+        assert not backup.never_held(b"\0" * 4096)
+    result, last = leaving.tool("--to", str(tmp_path / "last.zip"))
+    assert result.exit_code == 0 and last["erased"] and "never held a record" in result.stderr, result.output
+    assert not (tmp_path / "last.zip").exists()
+
+
+def test_what_it_advises_are_options_it_has(leaving: Leaving, tmp_path: Path) -> None:
+    has = {option for parameter in decommission.decommission.params for option in parameter.opts}
+    for _ in range(2):
+        _, last = leaving.tool("--to", str(tmp_path / "last.zip"))
+        assert set(re.findall(r"--[a-z]+", last["next"])) <= has and "--discard" in last["next"]
+        (leaving.till.folder / "config" / "keys.json").unlink(missing_ok=True)
+        leaving.till.nor.image[16 * 4096 : 22 * 4096] = b"\xff" * (6 * 4096)  # no keys: nobody can count it
+
+
+def test_a_place_that_takes_no_file_is_told_before_the_till_is_stopped(leaving: Leaving, tmp_path: Path) -> None:
+    leaving.state, leaving.yes = Answers.APPLICATION, []
+    (tmp_path / "file").write_text("")
+    result, last = leaving.tool("--to", str(tmp_path / "file" / "last.zip"))
+    assert (result.exit_code, last["code"]) == (9, "D68") and leaving.calls == [] and "Stop it" not in result.output
 
 
 @pytest.mark.parametrize("cut", ["wiping.wipe", "erasing.files"])
@@ -189,4 +233,19 @@ def test_files_that_were_half_erased_are_finished_and_a_store_that_holds_somethi
     assert result.exit_code == 5 and last["code"] == "D61"
     assert (bytes(leaving.till.nor.image), bytes(leaving.files.image)) == before
     leaving.till.nor.image[:] = b"\xff" * len(leaving.till.nor.image)
+    leaving.yes = []
+    assert leaving.tool()[1]["code"] == "D15" and bytes(leaving.files.image) == before[1], "it is somebody's, perhaps"
+    leaving.yes = ["--yes"]
     assert leaving.tool()[0].exit_code == 0 and blank(leaving)
+
+
+def test_what_is_gone_is_told_as_gone(leaving: Leaving, tmp_path: Path) -> None:
+    assert leaving.tool("--discard", str(leaving.till.lost), "--to", str(tmp_path / "1.zip"))[0].exit_code == 0
+    # A start makes a file system, and the interpreter's note.
+    leaving.files.image[: 2 * 4096] = b"superblock".ljust(4096, b"\xff") * 2
+    note = b"# This file is executed on every boot (including wake-boot from deepsleep)"
+    leaving.files.image[3 * 4096 : 3 * 4096 + len(note)] = note
+    leaving.calls, leaving.yes = [], []  # and nobody is asked
+    result, last = leaving.tool()
+    assert result.exit_code == 0 and last["erased"] and "nothing left to do" in result.stderr, result.output
+    assert not [call for call in leaving.calls if call.startswith("erasing.files")]

@@ -17,7 +17,9 @@ from typing import Protocol
 
 import click
 
+from firmware.store.frames import FRAMES_AT, is_blank, parse_header
 from tools.device import archive as archives
+from tools.device import new_file
 from tools.device import regions_on_terminal as regions_there
 from tools.device import wipe_on_terminal as wipe_there
 from tools.device.archive import SECTOR, ArchiveUnfit, Backup, Counts
@@ -32,6 +34,7 @@ PROGRAM = Path(wipe_there.__file__)  # counts what waits; the other program come
 SETUP = (
     "from firmware.board import this_board\nwiping = Wipe(this_board(), print)\nregions = Regions(this_board(), print)"
 )
+FOLDER = Path("build/backups")
 _REGION_MAX = 2 * 1024 * 1024
 _FILE_MAX = 256 * 1024
 FOLDERS = ("config", "")
@@ -159,10 +162,22 @@ class _Taking:
         return bytes(self._room), self._unread
 
 
-def counts_of(state: State) -> Counts:
-    """What a wipe counted, as an archive keeps it."""
-    empty = not state.code and not state.high and not state.lost
+def counts_of(state: State, raw: bytes, unread: int) -> Counts:
+    """What a wipe counted, as an archive keeps it. What is settled is counted nowhere: whether there ever was anything,
+    only the region tells."""
+    empty = not unread and never_held(raw)
     return Counts(state.waiting, state.unanswered, state.dead, state.high, state.gaps, state.code, empty)
+
+
+def never_held(raw: bytes) -> bool:
+    """Whether no record ever stood in this region: it is blank but for the header of its first generation."""
+    for at in range(0, len(raw), SECTOR):
+        sector = raw[at : at + SECTOR]
+        header = parse_header(sector)
+        first = is_blank(sector, 0, FRAMES_AT) or (header is not None and header.generation == 1)
+        if not first or not is_blank(sector, FRAMES_AT, SECTOR):
+            return False
+    return True
 
 
 def taken(session: Session, say: Callable[[str], object], now_utc: int) -> Backup:
@@ -178,7 +193,7 @@ def taken(session: Session, say: Callable[[str], object], now_utc: int) -> Backu
         copier.serial,
         copier.board,
         now_utc,
-        counts_of(state),
+        counts_of(state, raw, unread),
         {"txlog": raw},
         files,
         {"txlog": unread},
@@ -206,6 +221,7 @@ def backup(contact: Contact, maintenance: bool, path: Path | None) -> None:
     if contact.dry_run:
         _told_beforehand(contact, found, path)
         return
+    new_file.tried(path or FOLDER / "backup")
     if maintenance:
         contact.may_stop(found, ", save its journal, and have it sell again")
     session = at_prompt(contact, maintenance=maintenance)
@@ -242,7 +258,7 @@ def _told_beforehand(contact: Contact, found: Found, path: Path | None) -> None:
 def default_path(made: Backup) -> Path:
     """By terminal and time."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(made.taken_utc))
-    return Path("build/backups") / f"{file_name(made.terminal or made.serial)}-{stamp}.zip"
+    return FOLDER / f"{file_name(made.terminal or made.serial)}-{stamp}.zip"
 
 
 def told(contact: Contact, made: Backup, target: Path) -> None:

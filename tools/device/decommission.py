@@ -17,20 +17,21 @@ import click
 
 from tools.device import archive as archives
 from tools.device import erase_on_terminal as erasing_there
+from tools.device import new_file
 from tools.device import wipe_on_terminal as wipe_there
 from tools.device.archive import Backup
 from tools.device.asking import Terminal, asked
-from tools.device.backup import Session, at_prompt, default_path, taken
+from tools.device.backup import FOLDER, Session, at_prompt, default_path, taken
 from tools.device.contact import Contact, contact_options
 from tools.device.errors import TerminalProgram, TerminalSilent
-from tools.device.partition import regions
+from tools.device.partition import Region, regions
 from tools.device.probing import Answers, Found
 from tools.device.secrets_cli import Declined
 from tools.device.terminal import prompt
 from tools.device.wipe import FlashNotErased, OtherTerminal, UnsentWouldBeLost, Wiper, decided
+from tools.sim.layout import LAYOUTS
 
 SETUP = "erasing = Erasing(print)"
-_STORE = ("txlog", "members", "vault")
 _BETWEEN_S = 1.0
 _NO_PROGRAM = "ImportError"
 
@@ -85,8 +86,10 @@ def erased(contact: Contact, discard: str, serial: str, target: Path | None, *, 
             return made
         if not contact.agreed(f"Erase {state.name or state.unique} for good?"):
             raise Declined(f"{state.name or state.unique} is as it was")
-        path = target or default_path(made)
-        if not made.counts.empty:
+        if made.counts.empty:
+            say("it never held a record: there is no journal to save")
+        else:
+            path = target or default_path(made)
             archives.write(path, made)
             say(f"journal saved in {path}")
         wiper.wipe(wipe_there.ALL, agreed, high)
@@ -99,16 +102,24 @@ def erased(contact: Contact, discard: str, serial: str, target: Path | None, *, 
 
 def erase_files(session: Session, board: str, say: Callable[[str], object]) -> None:
     """The file system of a device whose store is empty. Raises StoreNotEmpty, FlashNotErased."""
-    places = {region.name: region for region in regions(board)}
-    for name in _STORE:
-        region = places[name]
-        said = _said(session, f"erasing.look({name!r}, {region.start}, {region.size})")
-        if said[-1][2] != "0":
-            raise StoreNotEmpty(f"{name} holds {said[-1][2]} sectors")
-    vfs = places["vfs"]
+    store_is_empty(session, board)
+    vfs = _file_system(board)
     said = _said(session, f"erasing.files('vfs', {vfs.start}, {vfs.size})", say)
     if said[-1] != ["over", "0"]:
         raise FlashNotErased(f"{said[-1][-1]} sectors of the file system")
+
+
+def store_is_empty(session: Session, board: str) -> None:
+    """Raises StoreNotEmpty."""
+    for region in regions(board):
+        if region.name != "vfs":
+            said = _said(session, f"erasing.look({region.name!r}, {region.start}, {region.size})")
+            if said[-1][2] != "0":
+                raise StoreNotEmpty(f"{region.name} holds {said[-1][2]} sectors")
+
+
+def _file_system(board: str) -> Region:
+    return next(region for region in regions(board) if region.name == "vfs")
 
 
 def _said(session: Session, call: str, say: Callable[[str], object] | None = None) -> list[list[str]]:
@@ -144,6 +155,7 @@ def decommission(contact: Contact, discard: str, serial: str, path: Path | None)
             would = "it would send what waits, be stopped, its journal saved, then keys, store and files erased"
             contact.told_only(found, would)
             return
+        new_file.tried(path or FOLDER / "decommission")
         contact.may_stop(found, " for good, once all is sent")
         with asked(contact) as terminal:
             left = uploaded(terminal, contact.output.say, contact.timeout_s)
@@ -151,24 +163,38 @@ def decommission(contact: Contact, discard: str, serial: str, path: Path | None)
             raise UnsentWouldBeLost(f"{left} transactions are not settled with the switch")
     made = erased(contact, discard, serial, path, maintenance=found.answers is Answers.APPLICATION)
     if made is None:
-        # Its file system went in an earlier try, or part of it.
-        if not found.board:
+        without_program(contact, found)
+    elif not contact.dry_run:
+        _told(contact, made.terminal, made.serial)
+
+
+def without_program(contact: Contact, found: Found) -> None:
+    """A bare interpreter: its file system went in an earlier try, or part of it. Raises as `erase_files`, Declined."""
+    say = contact.output.say
+    if contact.dry_run:
+        contact.output.event("result", dry_run=True)
+        say("dry run: its program is gone already; what may be left of its files would be erased")
+        return
+    session = prompt(found.port, Path(erasing_there.__file__), SETUP, maintenance=False)
+    try:
+        said = _said(session, "erasing.about()")[-1]
+        if len(said) != 3 or said[1] not in LAYOUTS:
             raise TerminalSilent("it does not say which board it is")
-        if contact.dry_run:
-            contact.output.event("result", dry_run=True)
-            contact.output.say("dry run: its program is gone already; what is left of its files would be erased")
-            return
-        session = prompt(found.port, Path(erasing_there.__file__), SETUP, maintenance=False)
-        try:
-            erase_files(session, found.board, contact.output.say)
-        finally:
-            session.close()
-    if not contact.dry_run:
-        _told(contact, found, made)
+        board, serial = said[1:]
+        store_is_empty(session, board)
+        files = _file_system(board)
+        if _said(session, f"erasing.left('vfs', {files.start}, {files.size})")[-1][2] == "0":
+            say("There is nothing left to do: no program, no keys, no journal, no files of the shop.")
+        elif contact.agreed(f"{serial} has no program of ours and an empty store. Erase its files for good?"):
+            erase_files(session, board, say)
+        else:
+            raise Declined(f"{serial} is as it was")
+    finally:
+        session.close()
+    _told(contact, "", serial)
 
 
-def _told(contact: Contact, found: Found, made: Backup | None) -> None:
-    name = made.terminal if made is not None else found.terminal
-    contact.output.event("result", terminal=name, serial=made.serial if made else found.serial, erased=True)
+def _told(contact: Contact, name: str, serial: str) -> None:
+    contact.output.event("result", terminal=name, serial=serial, erased=True)
     contact.output.say("Nothing of the shop is left on it.")
     contact.output.say(f"At the switch: `terminal block {name or 'ID'}`, unless another device took its place.")

@@ -5,7 +5,7 @@ its label (ESP32-S3), or by where it lies (Pico). Says lines `words... sum`; sum
 PC imports it, too: its tests run it on a modelled flash.
 """
 
-from binascii import crc32
+from binascii import crc32, hexlify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ _SECTOR = 4096
 _LOOK = 256
 _BLANK = b"\xff" * _LOOK
 _ZEROS = bytes(_LOOK)
+_NOTE = b"# This file is executed on every boot"  # what MicroPython writes itself, as boot.py
 
 
 class Erasing:
@@ -30,11 +31,35 @@ class Erasing:
         self._device_of = device_of or _device
         self._unmount = unmount or _unmount
 
+    def about(self) -> None:
+        """Which board this is: the port of a bare interpreter need not say."""
+        from machine import unique_id
+
+        try:
+            import rp2  # noqa: F401 (its being there is the answer)
+
+            board = "pico"
+        except ImportError:
+            board = "s3"
+        self._tell("board {} {}".format(board, hexlify(unique_id()).decode()))
+
     def look(self, name: str, start: int, size: int) -> None:
-        """How many sectors hold anything but FF or zeros."""
+        """How many sectors hold anything but FF or zeros; none where there is no such region."""
         device = self._device_of(name, start, size)
-        used = [n for n in range(device.ioctl(4, 0)) if not self._empty(device, n)]
+        used = [n for n in range(device.ioctl(4, 0)) if not self._empty(device, n)] if device else []
         self._tell("holds {} {}".format(name, len(used)))
+
+    def left(self, name: str, start: int, size: int) -> None:
+        """How many sectors of the file system hold more than a start makes of an empty one: its own two, and the note
+        of an interpreter. The first two are erased first, so the others tell of them."""
+        device = self._device_of(name, start, size)
+        piece = bytearray(len(_NOTE))
+        left = 0
+        for number in range(2, device.ioctl(4, 0) if device else 0):
+            if not self._empty(device, number):
+                device.readblocks(number, piece, 0)
+                left += piece != _NOTE
+        self._tell("holds {} {}".format(name, left))
 
     def files(self, name: str, start: int, size: int) -> None:
         """Take the file system away and erase all of its flash, the first sector first: what is left of a cut is no
@@ -82,7 +107,8 @@ def _device(name: str, start: int, size: int) -> "Any":
     except ImportError:
         from esp32 import Partition
 
-        return Partition.find(Partition.TYPE_DATA, label=name)[0]
+        found = Partition.find(Partition.TYPE_DATA, label=name)
+        return found[0] if found else None
 
 
 def _unmount() -> None:
