@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tools.device import board_seen, flash_chip, flash_plan, flash_store, images
+from tools.device import board_seen, flash_chip, flash_plan, flash_store, images, new_file
 from tools.device import files as filing
 from tools.device.board_seen import Seen
 from tools.device.built import built
@@ -82,6 +82,7 @@ class Flashing:
         """A selling terminal is asked first, and only told about in a dry run."""
         if found.answers is not Answers.APPLICATION or self._contact.dry_run:
             return found
+        new_file.tried(flash_store.FOLDER / "store")
         self._contact.may_stop(found)
         session = prompt_with(found.port, "pass\n", maintenance=True, stay=True)
         self._stopped = found  # from here on nobody but us has it sell again

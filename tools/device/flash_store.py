@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.device import archive, board_seen, esp_image
+from tools.device import archive, board_seen, esp_image, new_file
 from tools.device import backup as backups
 from tools.device import wipe_on_terminal as wipe_there
 from tools.device.board_seen import Seen
@@ -126,8 +126,7 @@ def _unreadable(allowed: Allowed, name: str, why: str) -> None:
 
 def _keep_raw(contact: Contact, name: str, raw: bytes) -> Path:
     path = FOLDER / f"{name or 'board'}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.raw"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(raw)
+    new_file.save({path: raw})
     contact.output.event("saved", file=str(path))
     contact.output.say(f"saved in {path}")
     return path
