@@ -222,6 +222,9 @@ def test_the_wifi_of_a_terminal_changes_on_site_without_any_file(shop: Shop) -> 
     before = shop.board.vault().load()
     done = shop.run("provision", "--wifi", "shop-c", "--yes", type="short\n")
     assert done.exit_code == 9 and shop.board.vault().load() == before
+    assert "type it anew" in done.stderr and "secrets" not in done.stderr, "no file of secrets is in play"
+    done = shop.run("provision", "--wifi", "open", type="\nn\n")
+    assert done.exit_code == 5 and "to open, which has no password?" in done.stderr, done.output
     done = shop.run("provision", "--wifi", "shop-c", "--yes", type="a third word\n")
     assert done.exit_code == 0 and "a third word" not in done.output, done.output
     assert shop.board.vault().load() == {**before, "wifi_psk": b"a third word"}

@@ -93,6 +93,12 @@ def test_parts_that_let_one_person_know_the_key_are_refused(one: bytes, other: b
         components.combined(one, other)
 
 
+@pytest.mark.parametrize("command", ["set", "inject", "generate"])
+def test_a_misspelt_name_is_refused_before_anything_is_asked(file: Path, command: str) -> None:
+    done = CliRunner().invoke(cli.main, ["secrets", command, str(file), "wifi.shop-a.pks"], input=PASSPHRASE + "\n" * 3)
+    assert done.exit_code == 9 and "[D81]" in done.stderr and "Passphrase" not in done.stderr, done.output
+
+
 def test_two_people_inject_a_key_and_see_check_values_only(file: Path) -> None:
     key = bytes(a ^ b for a, b in zip(ONE, OTHER, strict=True))
     done = run("inject", file, "card_group", type=f"{ONE.hex().upper()}\n{OTHER.hex()}\n")

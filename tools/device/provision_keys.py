@@ -29,12 +29,21 @@ _FILE_MAX = 4096
 def asked(text: str) -> str:
     """Typed without echo; without a terminal one line of what is piped in. Raises SecretsMissing."""
     try:
-        return hidden(text, "")
+        return hidden(text, "", empty=True)
     except PassphraseUnfit:
         line = sys.stdin.readline() if sys.stdin is not None else ""
         if not line:
             raise SecretsMissing(f"{text}: nobody types it", "Run this at a terminal, or pipe a line in.") from None
         return line.rstrip("\r\n")
+
+
+def value_of(name: str, text: str = "") -> str:
+    """A secret as a person types it now. Raises SecretsMissing: an unfit one is no fault of any file."""
+    value = asked(text or name)
+    try:
+        return secret_store.checked(name, value)
+    except SecretsMissing as error:
+        raise SecretsMissing(str(error.args[0]), "Nothing was written: run again and type it anew.") from None
 
 
 def of_file(file: TerminalFile, environment: str | None, descriptor: int | None) -> SecretStore:
@@ -43,7 +52,7 @@ def of_file(file: TerminalFile, environment: str | None, descriptor: int | None)
     if file.secrets_file is not None:
         secret_store.looked_at(file.secrets_file)
         store = secret_store.opened(file.secrets_file, passphrase(environment, descriptor))
-    typed = {name: secret_store.checked(name, asked(name)) for name in file.prompted}
+    typed = {name: value_of(name) for name in file.prompted}
     return store.with_typed(typed)
 
 
@@ -117,8 +126,9 @@ def secrets_set(output: Output, file: Path, name: str, passphrase_env: str | Non
 
     It is typed without echo. NAME is wifi.SSID.psk, or tid.TID.kid.
     """
+    secret_store.named(name)
     store = _opened(file, passphrase_env, passphrase_fd)
-    store.put({name: asked(name)})
+    store.put({name: value_of(name)})
     output.say(f"{name}: kept")
 
 
@@ -134,6 +144,7 @@ def secrets_inject(
 
     NAME is card_group, tid.TID.tmk ...; the key is kept in FILE.
     """
+    secret_store.named(name)
     store = _opened(file, passphrase_env, passphrase_fd)
     store.put({name: components.injected(name, asked, output.say).hex()})
     output.event("injected", secret=name, check=_check(store, name))
@@ -151,6 +162,7 @@ def secrets_generate(
 
     NAME is card_group, tid.TID.tmk ...; it must not be there.
     """
+    secret_store.named(name)
     store = _opened(file, passphrase_env, passphrase_fd)
     if store.has(name):
         raise SecretsMissing(f"{name} is there already", "A key in use is not replaced; name another.")

@@ -44,8 +44,17 @@ def wifi_name(ssid: str) -> str:
     return f"wifi.{ssid}.psk"
 
 
+def named(name: str) -> None:
+    """That there can be a secret of this name. Raises SecretsMissing."""
+    if not any(form.fullmatch(name) for form in (_KEY_NAME, _WIFI_NAME, _KID_NAME)):
+        raise SecretsMissing(
+            f"{name!r} is no name of a secret", "Names: card_group, wifi.SSID.psk, tid.TID.tmk and the like."
+        )
+
+
 def checked(name: str, value: str) -> str:
     """The value as it is kept. Raises SecretsMissing, which names the secret and never its value."""
+    named(name)
     if _KEY_NAME.fullmatch(name):
         if not re.fullmatch("[0-9a-fA-F]{32}", value) or not any(bytes.fromhex(value)):
             raise SecretsMissing(f"{name} is no key of 32 hexadecimal digits, not all zero")
@@ -54,13 +63,9 @@ def checked(name: str, value: str) -> str:
         if value and not (8 <= len(value) <= 64 and value.isascii() and value.isprintable()):
             raise SecretsMissing(f"{name} has 8 to 64 ASCII characters, or none for an open network")
         return value
-    if _KID_NAME.fullmatch(name):
-        if not value.isdecimal() or not 0 <= int(value) <= 255:
-            raise SecretsMissing(f"{name} is a number of 0 to 255")
-        return str(int(value))
-    raise SecretsMissing(
-        f"{name!r} is no name of a secret", "Names: card_group, wifi.SSID.psk, tid.TID.tmk and the like."
-    )
+    if not value.isdecimal() or not 0 <= int(value) <= 255:
+        raise SecretsMissing(f"{name} is a number of 0 to 255")
+    return str(int(value))
 
 
 class SecretStore:

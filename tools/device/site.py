@@ -14,26 +14,27 @@ from tools.device import provision_on_terminal, running
 from tools.device.contact import Contact
 from tools.device.probing import Answers
 from tools.device.provision_errors import NotTaken
-from tools.device.provision_keys import asked
+from tools.device.provision_keys import value_of
 from tools.device.provision_session import SETUP, ProvisioningSession
-from tools.device.secret_store import checked, wifi_name
+from tools.device.secret_store import wifi_name
 from tools.device.secrets_cli import Declined
 from tools.device.terminal import prompt
 
 
 def change_wifi(contact: Contact, ssid: str) -> None:
-    """Raises SecretsMissing, NotTaken, TerminalSells, and what contact raises."""
+    """Raises SecretsMissing, NotTaken, Declined, TerminalSells, and what contact raises."""
     name = next(setting for setting in declared_settings() if setting.name == "wifi_ssid")
     try:
         name.checked(ssid)
     except SettingsError as error:
         raise NotTaken(str(error), "Write the access point's name as the router shows it.") from None
     found = contact.one(Answers.APPLICATION, Answers.PROMPT)
-    password = checked(wifi_name(ssid), asked(f"Password of {ssid}")) if ssid else ""
+    password = value_of(wifi_name(ssid), f"Password of {ssid} (none: Enter)") if ssid else ""
     if contact.dry_run:
         contact.output.say(f"would write: wifi_ssid {ssid}, wifi_psk")
         return
-    if not contact.agreed(f"Change the Wi-Fi of {found.name} to {ssid}?"):
+    how = ", which has no password" if ssid and not password else ""
+    if not contact.agreed(f"Change the Wi-Fi of {found.name} to {ssid}{how}?"):
         raise Declined()
     session = ProvisioningSession(prompt(found.port, Path(provision_on_terminal.__file__), SETUP, maintenance=True))
     try:

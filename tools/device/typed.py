@@ -10,12 +10,13 @@ import click
 from tools.device.errors import PassphraseUnfit
 
 
-def hidden(text: str, instead: str) -> str:
-    """Raises PassphraseUnfit without a terminal; `instead` is what to do then."""
+def hidden(text: str, instead: str, *, empty: bool = False) -> str:
+    """Raises PassphraseUnfit without a terminal; `instead` is what to do then. `empty`: nothing is an answer, too."""
+    default = "" if empty else None
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)  # it comes before anything is read
         try:
-            return str(click.prompt(text, hide_input=True, err=True))
+            return str(click.prompt(text, default, hide_input=True, show_default=False, err=True))
         except getpass.GetPassWarning:
             click.echo(err=True)
             raise PassphraseUnfit("there is no terminal to type it at", instead) from None
