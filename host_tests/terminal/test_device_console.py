@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -55,3 +56,38 @@ def test_a_terminal_that_somebody_left_at_its_prompt_sells_again_after_the_next_
     stage.run(2000)
     keys(stage, "OK")
     shown(stage, "READY")
+
+
+def test_what_the_terminal_refuses_is_an_exit_code_and_a_test_is_waited_for(stage: Stage) -> None:
+    port = stage.terminal.serial_path
+
+    def typed(*words: str, live: Callable[[], object] = lambda: stage.run(20)) -> tuple[int, str]:
+        code, events, told = tool("console", "--port", port, *words, live=live)
+        return code, "\n".join([event["text"] for event in events if event["event"] == "line"]) + told
+
+    assert typed("frobnicate")[0] == 2
+    assert typed("queue", "show", "x")[0] == 2
+    code, said = typed("queue", "show", "999999")
+    assert code == 4 and "1004" in said
+    for words in ("test screen", "config get"):
+        code, said = typed(*words.split())
+        assert code == 7 and "K04" in said, said
+    assert typed("right", "support")[0] == 0
+    code, said = typed("answer", "12345678")
+    assert code == 7 and "K05" in said, said
+    assert typed("health")[0] == typed("status")[0] == typed("log", "3")[0] == 0
+    assert stage.console_right("support")
+    keys(stage, "1")
+    code, said = typed("test", "screen")
+    assert code == 4 and "in use" in said, said
+    keys(stage, "CANCEL OK")
+    code, said = typed("test", "screen")
+    assert code == 0 and "seen" in said, said
+
+    def paced() -> None:
+        """As long for the terminal as for the tool."""
+        time.sleep(0.02)
+        stage.run(20)
+
+    code, said = typed("test", "screen", "--timeout", "1", live=paced)
+    assert code == 4 and "may still go on" in said, said

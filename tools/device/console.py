@@ -2,7 +2,7 @@
 
 Words go out as they are typed; the terminal's own `help` says which there are. What opens a right, names a card or may
 be a secret is not kept in the history. With words behind the command, or lines on standard input that is no keyboard,
-it sends those, prints the answers and ends.
+it sends those, prints the answers and ends, with the exit code of what was refused.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,15 @@ _ANSWER_S = 1.0
 _HELP_S = 1.5
 _LEAST = ("help", "status", "log", "export", "maintenance", "right", "answer", "letters")
 _PRIVATE_WORDS = ("answer", "forget", "zeroise", "right", "rights", "clock")
+# Seconds, code and text: a line of the log, which comes when something happens and answers nothing; but what needs a
+# right and got none is told by the log alone.
+_LOGGED = re.compile(r"\d+ ([A-Z]\d\d) (\w+)")
+_REFUSED = re.compile(r"(-?\d{4,5}|[A-Z]\d\d) ")
+_UNTOLD = ("log", "export")  # words that are answered by lines which look like others
+_BUSY, _UNKNOWN = ("busy: ", "not now: "), "unknown command"
+_RIGHTS = ("K04", "K05", "K06", "K07", "1002", "1003")
+_USAGE = ("-32601", "-32602")
+_REST_S = 0.3  # longer than between two lines of one answer
 _PRIVATE = re.compile(r"[0-9A-Fa-f]{6,}|[{}\"]")  # digits that open something, UIDs, requests
 
 
@@ -133,33 +143,77 @@ class Shell:
             raise CableLost(self._failed)
 
 
-def _sent(contact: Contact, line: Line, words: str, seconds: float) -> None:
-    for text in line.type(words, seconds):
+def refusal(first: str, lines: list[str]) -> int:
+    """The exit code of an answer to this first word: 0 when it is no refusal, else as docs/support.md lists them."""
+    logged = [found for found in map(_LOGGED.match, lines) if found]
+    told = [line for line in lines if not _LOGGED.match(line)]
+    codes = [found[1] for found in logged if found[2] == first and found[1] != "I00"]
+    if len(told) == 1:
+        if told[0].startswith(_UNKNOWN):
+            return 2
+        found = _REFUSED.match(told[0])
+        codes += [found[1]] if found else ["1001"] * told[0].startswith(_BUSY)
+    if not codes:
+        return 0
+    return 7 if codes[0] in _RIGHTS else 2 if codes[0] in _USAGE else 4
+
+
+def _unanswered(first: str, lines: list[str]) -> bool:
+    return first not in _UNTOLD and not refusal(first, lines) and all(map(_LOGGED.match, lines))
+
+
+def _shown(contact: Contact, line: Line, told: list[str]) -> bool:
+    """Show what has come and put it to what was told; whether there was anything."""
+    came = line.said()
+    for text in came:
         if contact.output.as_json:
             contact.output.event("line", text=text)
         else:
             click.echo(text)
+    told += came
+    return bool(came)
+
+
+def _sent(contact: Contact, line: Line, words: str, seconds: float) -> int:
+    """Type words and show what comes until they are answered as a whole; the exit code. Raises CableLost."""
+    first, _, _ = words.partition(" ")
+    told: list[str] = []
+    end = time.monotonic() + max(contact.timeout_s, seconds)
+    try:
+        line.said()
+        line.send(words)
+        line.wait(seconds)
+        # What a person has to look at is answered when they have.
+        while (_shown(contact, line, told) or _unanswered(first, told)) and time.monotonic() < end:
+            line.wait(_REST_S)
+    except OSError as error:
+        _shown(contact, line, told)
+        if _unanswered(first, told):  # else it said that it restarts
+            raise CableLost(str(error.strerror or error)) from None
+    if _unanswered(first, told):
+        contact.output.say(f"no answer to `{words}` yet; it may still go on: the terminal shows its end")
+        return 4
+    return refusal(first, told)
 
 
 @click.command()
 @click.argument("words", nargs=-1)
-@click.option("--wait", "wait_s", type=float, default=_ANSWER_S, show_default=True, help="Seconds for an answer.")
+@click.option("--wait", "wait_s", type=float, default=_ANSWER_S, show_default=True, help="Seconds to listen at least.")
 @contact_options
 def console(contact: Contact, words: tuple[str, ...], wait_s: float) -> None:
     """Type a running terminal's words.
 
-    `help` lists them, Ctrl-D leaves. The terminal goes on selling.
+    `help` lists them, Ctrl-D leaves. The terminal goes on selling. With WORDS it types those and waits for their
+    answer, at most --timeout; exit code 2: unknown words, 4: not now or no answer, 7: a right is missing.
     """
     found = contact.one()
     if found.answers is Answers.PROMPT:
         contact.output.say(f"{found.name} is at its Python prompt: use repl, or restart it")
         raise SystemExit(5)
     with Line(opened(found.port, read_s=0)) as line:
-        if words:
-            _sent(contact, line, " ".join(words), wait_s)
-        elif not sys.stdin.isatty():
-            for typed in sys.stdin:
-                _sent(contact, line, typed.strip(), wait_s)
-        else:
-            contact.output.say(f"{found.name}: help lists the words, Tab completes them, Ctrl-D leaves")
-            Shell(line).run(kept_history())
+        if words or not sys.stdin.isatty():
+            given = [" ".join(words)] if words else map(str.strip, sys.stdin)
+            codes = [_sent(contact, line, typed, wait_s) for typed in given if typed]
+            sys.exit(next(filter(None, codes), 0))
+        contact.output.say(f"{found.name}: help lists the words, Tab completes them, Ctrl-D leaves")
+        Shell(line).run(kept_history())
