@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from tools.device import cli, label
+from tools.device import cli, findings, label
 from tools.device.backup import default_path
 from tools.device.provision_errors import FileUnfit
 from tools.device.terminal_file import LABEL_FIELDS, Label
@@ -30,7 +30,12 @@ FACTS: dict[str, object] = {
 def test_the_code_says_the_fields_and_the_check_value() -> None:
     said = label.spelt(FACTS, ("tid", "serial", "board", "fw"))
     assert said == "VAFA1;tid=00014201;serial=f412fa4a8b68;board=s3;fw=1.4.0;check=A1770C"
-    assert label.lines(FACTS, ("tid",)) == ["ID 00014201", "KCV A1 77 0C"]
+    assert label.lines(FACTS, ("tid",)) == ["ID 00014201", "KCV A1770C"]
+
+
+def test_health_says_the_check_value_as_the_label_does() -> None:
+    said = {"code": "K28", "text": "keys", "state": "ok", "value": "a1770c", "unit": "check value"}
+    assert findings.checks_of({"checks": [said]})[0].measured == "A1770C check value"
 
 
 @pytest.mark.parametrize("size", [(62, 29), (40, 30), (30, 30), (100, 50)])

@@ -80,6 +80,9 @@ def test_keys_are_made_here_kept_sealed_entered_at_the_switch_and_given_to_the_t
     books.close()
     assert (row.terminal_id, row.merchant_id, row.kid) == ("00014201", "M0142", 1)
     assert (row.mac_out, row.mac_in) == (keys["mac_out"], keys["mac_in"])
+    assert f"(check {keyfile.check_value(bytes.fromhex(keys['tmk']))})" in " ".join(done.stderr.split()), (
+        "as on its label"
+    )
     kept = shop.board.vault().load()
     assert kept["tmk"].hex() == keys["tmk"] and kept["mac_in"].hex() == keys["mac_in"]
     assert not any(key in done.output for key in keys.values())

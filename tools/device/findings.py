@@ -21,6 +21,7 @@ OK, WARN, FAIL, NOT_RUN = "ok", "warn", "fail", "not run"
 STATES = (FAIL, WARN, NOT_RUN, OK)  # the worst first
 _SECTION = re.compile(r"^### ([A-Z]\d\d) ([^\n]+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 _POINT = re.compile(r"\* \*\*(Symptom|Cause|What to do)\*\*: (.*?)(?=\n\* \*\*|\Z)", re.DOTALL)
+_CHECK_VALUE = "check value"
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 _VERDICTS = {
@@ -66,7 +67,10 @@ def checks_of(told: Any) -> list[Check]:
     found = []
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict) and re.fullmatch(r"[A-Z]\d\d", str(row.get("code"))):
-            measured = _text([row.get("value"), row.get("unit")]) if row.get("value") is not None else ""
+            value = row.get("value")
+            if row.get("unit") == _CHECK_VALUE:  # compared with label and file, which have capitals
+                value = _text(value).upper()
+            measured = _text([value, row.get("unit")]) if value is not None else ""
             found.append(Check(row["code"], _state(row.get("state")), measured.strip(), _text(row.get("text"))))
     return found
 

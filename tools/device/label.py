@@ -51,12 +51,7 @@ def _escaped(value: str) -> str:
 def lines(facts: dict[str, object], fields: tuple[str, ...]) -> list[str]:
     """The rows of text beside it."""
     names = dict.fromkeys((*fields, "check"))
-    return [f"{_NAMES[name]} {_shown(name, str(facts.get(name) or '-'))}" for name in names]
-
-
-def _shown(name: str, value: str) -> str:
-    """A check value in pairs, as on the component's paper."""
-    return " ".join(value[at : at + 2] for at in range(0, len(value), 2)) if name == "check" else value
+    return [f"{_NAMES[name]} {facts.get(name) or '-'}" for name in names]
 
 
 def _matrix(text: str) -> list[list[bool]]:
