@@ -16,6 +16,7 @@ from firmware.settings import declared_keys
 from host_tests.patience import PATIENCE_S
 from host_tests.unit.bench_cards import AUTH, OFFICE, SDM, SUN_CARD, sun
 from host_tests.unit.bench_client import ALI, KEY_IN, KEY_OUT, TERMINAL, Client, accrual, bench, inquiry, network
+from host_tests.unit.update_kit import update
 from tools.bench_switch import Ledger
 from tools.bench_switch.cli import main
 from tools.bench_switch.errors import CODES
@@ -394,3 +395,14 @@ def test_a_new_terminals_keys_are_a_whole_keys_json_and_all_terminals_read_the_s
     )
     assert "card-group.hex does not hold" in output
     assert "SHOP0003" not in run("terminal", "list")
+
+
+def test_a_program_is_offered_to_a_terminal_that_exists_and_the_line_says_to_which(run, tmp_path):
+    path = tmp_path / "s3.vfu"
+    path.write_bytes(update())
+    run("terminal", "add", "VAFA0001", "--merchant", "SHOP", "--keys", keys_file(tmp_path))
+    refused = run("program", "publish", str(path), "--terminal", "NOSUCH01", code=1)
+    assert "no terminal 'NOSUCH01'" in refused and "B30" in refused
+    assert "0 files" in run("program", "list")
+    assert "terminal VAFA0001 loads it" in run("program", "publish", str(path), "--terminal", "VAFA0001")
+    assert "every terminal loads it" in run("program", "publish", str(path))

@@ -14,7 +14,7 @@ from firmware import version
 from firmware.core.errors import StoreError
 from firmware.service import builds, install, slots
 from firmware.store.slots import Slots
-from host_tests.unit.bench_client import NOW
+from host_tests.unit.bench_client import KEY_IN, KEY_OUT, MERCHANT, NOW
 from host_tests.unit.download_kit import Office, Terminal
 from host_tests.unit.update_kit import Place, root_body, update
 from tools.bench_switch.errors import LedgerError
@@ -197,6 +197,7 @@ def test_small_values_that_fail_once_refuse_no_build(
 
 def test_another_boards_program_and_another_terminals_are_not_even_told(office: Office, place: Place) -> None:
     publish(office, update(board="pico"))
+    office.ledger.add_terminal("99999999", MERCHANT, KEY_OUT, KEY_IN)
     publish(office, update(), "99999999")
     one = terminal(office, place)
     assert not play(one, lambda: bool(office.asked), 120)
@@ -253,5 +254,8 @@ def test_the_switch_takes_a_file_once_and_nothing_that_is_none(office: Office) -
         with pytest.raises(LedgerError) as refused:
             publish(office, content)
         assert refused.value.code == code
+    with pytest.raises(LedgerError) as refused:
+        publish(office, update(), "NOSUCH01")
+    assert refused.value.code == "B30"
     assert office.ledger.withdraw_program(BUILD, "s3") == 1
     assert not office.ledger.programs()

@@ -25,7 +25,8 @@ def program_publish(database: str, path: Path, terminal: str) -> None:
     with books_of(database) as books:
         found = books.publish_program(path.read_bytes(), terminal, wall_clock())
     what = f"root {found.build}" if found.role == ROOT else f"build {found.build} for {found.board}"
-    click.echo(f"{what} published; terminals load it at their next sign-on or echo")
+    whom = f"terminal {terminal} loads it at its" if terminal else "every terminal loads it at its"
+    click.echo(f"{what} published: {whom} next sign-on or echo")
 
 
 @program.command("withdraw")

@@ -92,6 +92,8 @@ class Programs(Published):
         )
         try:
             with self._session() as session:
+                if terminal and session.get(TerminalRow, terminal) is None:
+                    raise LedgerError("B30", f"no terminal {terminal!r}")
                 session.add(row)
         except IntegrityError as error:
             raise LedgerError("B90", f"build {said.build} is published; give this one a higher number") from error
