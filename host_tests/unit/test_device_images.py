@@ -9,12 +9,14 @@ import struct
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from host_tests.terminal import flash_kit as kit
 from tools.device import esp_image, flash_plan, images, uf2, wiring
 from tools.device.built import built
 from tools.device.errors import ImageUnfit, ImageUnknown, PlanUnfit, WrongBoard
 from tools.device.flash_plan import Piece, Plan
+from tools.device.output import Output
 from tools.sim.layout import LAYOUTS
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,16 @@ def image(tmp_path: Path, raw: bytes, name: str = "image.bin") -> images.Image:
     path = tmp_path / name
     path.write_bytes(raw)
     return images.read(path)
+
+
+def test_the_list_shows_each_name_and_hash_as_a_whole_in_a_narrow_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    images.own_list().parent.mkdir()
+    images.own_list().write_text('{"file": "mine.bin", "sha256": "%s"}\n{"file": "no-hash.bin"}\n' % ("5a" * 32))
+    shown = CliRunner().invoke(images.images, ["list"], obj=Output(as_json=False))
+    assert shown.exit_code == 0, shown.output
+    for row in [*images.stock(), {"file": "mine.bin", "sha256": "5a" * 32}]:
+        assert f"{row['file']}\n  sha256 {row['sha256']}\n" in shown.output
 
 
 # --- ESP32-S3 -----------------------------------------------------------------------------------------------------

@@ -112,9 +112,13 @@ def list_images(output: Output) -> None:
     """Show the pinned images."""
     rows = [("tool", row) for row in stock()] + [("technician", row) for row in own()]
     for by, row in rows:
-        output.event("image", pinned=by, file=row.get("file", ""), board=row.get("board", ""), sha256=row["sha256"])
-    cells = [(by, *(str(row.get(name, "")) for name in ("board", "version", "file", "note"))) for by, row in rows]
-    output.table("pinned images", ("by", "board", "version", "file", ""), cells)
+        names = ("file", "board", "version", "note", "sha256")
+        file, board, version, note, sha256 = (str(row.get(name, "")) for name in names)
+        output.event("image", pinned=by, file=file, board=board, sha256=sha256)
+        # No table: names and hashes are compared letter by letter, whatever the window's width.
+        output.say(file)
+        output.say(f"  sha256 {sha256}")
+        output.say(f"  {board}, MicroPython {version}, pinned by the {by}" + (f": {note}" if note else ""))
 
 
 @images.command("show")
