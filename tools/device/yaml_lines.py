@@ -115,8 +115,9 @@ class Text:
         for a text."""
         if isinstance(self.node, yaml.SequenceNode):
             return [one.counted() for one in self.items()]
-        value = self.value()
-        if isinstance(value, str) and self.node.style is None and value.isdecimal():
+        value, node = self.value(), self.node
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        if plain and isinstance(value, str) and value.isdecimal():
             return Text(self.path, self.name, _as_number(self.node, latin(value))).value()
         return value
 
