@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import zipfile
@@ -221,6 +222,36 @@ def test_every_check_has_words_in_both_languages() -> None:
         assert findings.advice(code).next_step, code
         known = findings.advice(code, "fa")
         assert re.search("[آ-ی]", known.title) and re.search("[آ-ی]", known.next_step), code
+
+
+def _words_beside_figures() -> set[str]:
+    """What the checks of the firmware say beside their figures."""
+    found: set[str] = set()
+    for name in ("checks.py", "deep_checks.py"):
+        for node in ast.walk(ast.parse((ROOT / "firmware/service" / name).read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("check", "judged"):
+                said = [part for argument in node.args[2:5] for part in ast.walk(argument)]
+                found |= {part.value for part in said if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+    return found - {"", "safe", "{:02X}", "release", "config", ", ", " ", "block"} | {"safe"}
+
+
+def test_what_was_measured_is_told_in_persian_but_for_units_and_check_values() -> None:
+    words = _words_beside_figures()
+    assert {"a day", "days", "silent", "ms, worst {} {}"} <= words
+    for word in words:
+        said = findings.measured_of(Check("R01", "ok", word.replace("{}", "7")), "fa")
+        assert not re.search("[A-Za-z]", said.replace("dBm", "")), (word, said)
+    told = [Check("L02", "ok", "-52 dBm"), Check("K28", "ok", "123456 check value"), Check("F01", "ok", "a")]
+    assert [findings.measured_of(one, "fa") for one in told] == ["-۵۲ dBm", "123456 مقدار کنترل", "a"]
+    assert [findings.measured_of(one, "en") for one in told] == [one.measured for one in told]
+
+
+def test_health_and_bundle_are_persian_wherever_the_language_is_named(fake: Fake, tmp_path: Path) -> None:
+    for words in (["health", "--port", "P", "--lang", "fa"], ["--lang", "fa", "health", "--port", "P"]):
+        said = run(*words)[0].stderr
+        assert "اندازه" in said and "measured" not in said and "خراب" in said
+    said = run("bundle", "--port", "P", "--lang", "fa", "--to", str(tmp_path / "b.zip"))[0].stderr
+    assert "ذخیره شد" in said and "saved in" not in said
 
 
 @pytest.mark.parametrize(

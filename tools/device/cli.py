@@ -25,7 +25,7 @@ from tools.device.batch import Batch
 from tools.device.batch_terminals import batch as batch_command
 from tools.device.card_kinds import FAMILIES, Stage
 from tools.device.console import console
-from tools.device.contact import DEBUG, Contact
+from tools.device.contact import DEBUG, LANGUAGES, Contact
 from tools.device.crash import crash
 from tools.device.decommission import decommission
 from tools.device.ecr_test import ecr_test
@@ -108,8 +108,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the terminal's texts.")
 @click.pass_context
-def main(context: click.Context, as_json: bool, debug: bool) -> None:
+def main(context: click.Context, as_json: bool, debug: bool, lang: str) -> None:
     """Work with a terminal that is connected to this computer.
 
     Begin with `list`. COMMAND --help tells what a command does to a terminal that sells; a line that ends in a code
@@ -117,6 +118,7 @@ def main(context: click.Context, as_json: bool, debug: bool) -> None:
     """
     context.meta[DEBUG] = debug
     context.obj = Output(as_json)
+    context.default_map = {name: {"lang": lang} for name in main.commands}
 
 
 main.add_command(accept)

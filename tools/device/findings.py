@@ -80,7 +80,18 @@ def name_of(check: Check, lang: str) -> str:
     return NAMES_FA.get(check.name, check.name) if lang == "fa" else check.name
 
 
-def number(value: int, lang: str) -> str:
+def measured_of(check: Check, lang: str) -> str:
+    """What was measured. A check value stays as label and file have it, and a word nobody translated as it came."""
+    if lang != "fa":
+        return check.measured
+    if check.measured in _ALONE_FA:
+        return _ALONE_FA[check.measured]
+    text = _MEASURED.sub(lambda found: MEASURED_FA[found[0]], check.measured)
+    as_it_is = any(word in check.measured for word in (_CHECK_VALUE, "version"))
+    return text if as_it_is else _WHOLE.sub(lambda found: number(found[0], lang), text)
+
+
+def number(value: int | str, lang: str) -> str:
     """In the digits of the language."""
     text = str(value)
     return text.translate(str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")) if lang == "fa" else text
@@ -199,3 +210,53 @@ NAMES_FA = {
     "watchdog": "نگهبان",
     "wi-fi": "وای‌فای",
 }
+
+# What it says of them beside figures.
+MEASURED_FA = {
+    "% read": "٪ خوانده‌شده",
+    "% torn": "٪ پاره",
+    "%": "٪",
+    "KB": "کیلوبایت",
+    "a day": "در روز",
+    "all": "همه",
+    "an hour": "در ساعت",
+    "answers": "پاسخ",
+    "built in": "درونی",
+    "check value": "مقدار کنترل",
+    "clashes": "تکرار",
+    "closed": "بسته",
+    "days left": "روز مانده",
+    "days": "روز",
+    "erases": "بار پاک‌شدن",
+    "failed": "خراب",
+    "follows": "کار می‌کند",
+    "h": "ساعت",
+    "in 10 min": "در ۱۰ دقیقه",
+    "is below": "کمتر است از",
+    "loses its registers": "تنظیم خود را از دست می‌دهد",
+    "missing or altered": "گم یا دست‌خورده",
+    "ms": "میلی‌ثانیه",
+    "no": "نیست:",
+    "normal": "عادی",
+    "not signed on": "وارد مرکز نشده",
+    "of": "از",
+    "one copy": "یک نسخه",
+    "quality": "کیفیت",
+    "s": "ثانیه",
+    "safe": "ایمن",
+    "sectors to read": "قطعه مانده",
+    "self-test": "خودآزمایی",
+    "silent": "بی‌پاسخ",
+    "stands the field": "میدان را تاب می‌آورد",
+    "stopped once": "یک بار ایستاد",
+    "taps": "بار کارت زدن",
+    "there": "هست",
+    "version": "نسخه",
+    "worst": "بدترین",
+    "wrong of 100": "نادرست از ۱۰۰",
+}
+_ALONE_FA = {"answers": "پاسخ می‌دهد"}
+_MEASURED = re.compile(
+    r"(?<![\w-])(" + "|".join(sorted(map(re.escape, MEASURED_FA), key=len, reverse=True)) + r")(?![\w-])"
+)
+_WHOLE = re.compile(r"(?<!\w)-?\d+(?!\w)")

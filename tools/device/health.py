@@ -16,6 +16,7 @@ from tools.device.contact import Contact, contact_options
 from tools.device.findings import Check
 
 _COLOURS = {findings.OK: "green", findings.WARN: "yellow", findings.FAIL: "red", findings.NOT_RUN: "bright_black"}
+_COLUMNS = {"en": ("code", "state", "measured", "what"), "fa": ("کد", "وضع", "اندازه", "چه")}
 _STATES_FA = {findings.OK: "خوب", findings.WARN: "هشدار", findings.FAIL: "خراب", findings.NOT_RUN: "انجام نشد"}
 
 
@@ -51,15 +52,13 @@ def show(contact: Contact, checks: list[Check]) -> None:
         (
             check.code,
             state_word(check.state, lang),
-            check.measured,
+            findings.measured_of(check, lang),
             what(check, lang),
         )
         for check in findings.ordered(checks)
     ]
     if rows:
-        output.table(
-            "", ("code", "state", "measured", "what"), rows, [_COLOURS[c.state] for c in findings.ordered(checks)]
-        )
+        output.table("", _COLUMNS[lang], rows, [_COLOURS[c.state] for c in findings.ordered(checks)])
     bad = [check.code for check in findings.ordered(checks) if check.state in (findings.WARN, findings.FAIL)]
     for code in dict.fromkeys(bad):
         known = findings.advice(code, lang)

@@ -34,6 +34,10 @@ from tools.device.redaction import (
 )
 
 FOLDER = Path("build/support")
+_SAVED = {
+    "en": "saved in {}: {}. Open report.html first.",
+    "fa": "در {} ذخیره شد: {}. نخست report.html را باز کنید.",
+}
 LOG_LINES = 200
 _SILENT_MAX = 2  # questions without an answer before no more is asked
 KEPT = 64  # lines the terminal keeps, and gives in one answer
@@ -200,4 +204,4 @@ def bundle(contact: Contact, path: Path | None) -> None:
     contact.output.say(document["verdict"])
     for finding in document["findings"]:
         contact.output.say(f"{finding['code']} {finding['title']}: {finding['next']}")
-    contact.output.say(f"saved in {target}: {', '.join(parts)}. Open report.html first.")
+    contact.output.say(_SAVED[contact.lang].format(target, ", ".join(parts)))
