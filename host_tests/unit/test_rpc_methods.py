@@ -57,6 +57,7 @@ def test_the_queue_is_counted_listed_in_pages_and_shown_masked(wire: Wire, rooms
     shown = wire.line.call("queue.show", {"seq": seqs[2]})
     assert (shown["card"], shown["amount"], shown["points"], shown["state"]) == ("****9B32", 1250, 12, "approved")
     assert refused(wire, "queue.show", {"seq": 99}) == 1004
+    assert any("STAN less 1" in line for line in wire.type("queue show 99")), "a receipt shows no SEQ"
     assert wire.type("queue")[0] == "waiting 12"
     assert len(wire.type("queue list 10")) == 3
     assert any("9C599B32" in line for line in wire.type("queue list")) is False

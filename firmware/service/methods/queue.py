@@ -58,7 +58,7 @@ def show(rooms: "Any", params: "dict[str, object]") -> "dict[str, object]":
     seq = whole(params, "seq", 1, _LAST_SEQ)
     entry = _read(rooms).find(seq)
     if entry is None:
-        raise RpcError(1004, "no transaction has this SEQ")
+        raise RpcError(1004, "no transaction has this SEQ: a receipt's STAN less 1")
     found = told(entry.transaction, "")
     found["state"] = _STATES[entry.state]
     found["offline"] = bool(entry.transaction.mode)
