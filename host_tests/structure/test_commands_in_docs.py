@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,3 +39,10 @@ def test_no_page_shows_a_command_that_needs_another_python(path: Path) -> None:
 def test_no_tool_prints_a_command_that_needs_another_python(path: Path) -> None:
     found = printed(ast.parse(path.read_text(encoding="utf-8")))
     assert [(node.lineno, node.value) for node in found if BARE.search(str(node.value))] == []
+
+
+def test_what_the_commands_of_the_pages_leave_in_the_folder_is_not_committed_by_mistake() -> None:
+    named = "one.key config.key office-1.keys office.keys release-keys.bin config-keys.bin root-2.bin s3.vfu"
+    left = [*named.split(), "register-books.json", "register-books.new"]
+    ignored = subprocess.run(["git", "check-ignore", *left], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ignored.stdout.split() == left

@@ -35,9 +35,14 @@ def test_a_development_build_becomes_a_release_by_two_signatures() -> None:
         by_hand.signed_program(update(), ROOT, ONE)
 
 
-def test_the_same_key_again_adds_nothing() -> None:
+def test_the_same_key_again_is_told_and_adds_nothing() -> None:
     content, _ = by_hand.signed_program(by_hand.prepared(update(), ROOT), ROOT, ONE)
-    assert by_hand.signed_program(content, ROOT, ONE) == (content, 1)
+    with pytest.raises(program.ProgramError, match="stands in it already; still missing: 1"):
+        by_hand.signed_program(content, ROOT, ONE)
+    body = program.root_body(2, [key.modulus for key in (FOUR, TWO, THREE)])
+    content, _ = by_hand.signed_root(body, root_body(), TWO)
+    with pytest.raises(program.ProgramError, match="stands in it already; still missing: 2"):
+        by_hand.signed_root(content, root_body(), TWO)
 
 
 def test_a_key_that_stays_signs_for_both_root_files() -> None:
@@ -58,15 +63,17 @@ def test_the_command_line_does_it_with_keys_under_passphrases(tmp_path: Path, mo
     keys, build = str(tmp_path / "release-keys.bin"), tmp_path / "s3.vfu"
     build.write_bytes(update())
 
-    def run(*words: str) -> str:
+    def run(*words: str, code: int = 0) -> str:
         result = CliRunner().invoke(main, list(words))
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == code, result.output
         return result.output
 
     run("root", *names, "--version", "1", "--out", keys, "--passphrase-env", "PASS")
     run("prepare", str(build), "--root", keys)
-    assert "1 signatures are missing" in run(
+    assert "signatures still missing: 1" in run(
         "sign", str(build), "--root", keys, "--key", names[2], "--passphrase-env", "PASS"
     )
+    again = run("sign", str(build), "--root", keys, "--key", names[2], "--passphrase-env", "PASS", code=1)
+    assert "stands in it already" in again
     assert "signed" in run("sign", str(build), "--root", keys, "--key", names[0], "--passphrase-env", "PASS")
     assert manifest.opened(build.read_bytes()[:2048], manifest.root_of(Path(keys).read_bytes())).channel == b"release"

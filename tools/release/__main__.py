@@ -81,7 +81,7 @@ def prepare(path: Path, root_path: Path, until: int) -> None:
         path.write_bytes(by_hand.prepared(path.read_bytes(), root_path.read_bytes(), until))
     except ProgramError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{path}: 2 signatures are missing")
+    click.echo(f"{path}: signatures still missing: 2")
 
 
 @main.command()
@@ -100,7 +100,7 @@ def sign(path: Path, root_path: Path, key_path: Path, passphrase_env: str | None
     except (DeviceError, ProgramError) as error:
         raise click.ClickException(str(error)) from error
     path.write_bytes(done)
-    click.echo(f"{path}: {missing} signatures are missing" if missing else f"{path}: signed")
+    click.echo(f"{path}: signatures still missing: {missing}" if missing else f"{path}: signed")
 
 
 def passphrase(environment: str | None, *, confirm: bool = False) -> str:

@@ -24,6 +24,7 @@ from tools.release.program import (
 _SEAL = 1 + SIZE
 _KEYS_AT = 18
 _CHANNEL, _UNTIL, _ROOT = 0x04, 0x0C, 0x0D
+_TWICE = "the signature of this key stands in it already; still missing: {}"
 
 
 def prepared(content: bytes, root: bytes, until_utc: int = 0) -> bytes:
@@ -43,7 +44,10 @@ def signed_program(content: bytes, root: bytes, signer: SignsAsKey) -> tuple[byt
     manifest, seals = _manifest(content), _seals(content)
     if dict(_values(manifest))[_ROOT] != root[4:6]:
         raise ProgramError("the program names another root file than the one given")
-    seals[_place(root, signer)] = signer.sign(SIGNED_AS, manifest)
+    place = _place(root, signer)
+    if place in seals:
+        raise ProgramError(_TWICE.format(NEEDED - len(seals)))
+    seals[place] = signer.sign(SIGNED_AS, manifest)
     if len(seals) > NEEDED:
         raise ProgramError(f"{NEEDED} signatures are there already")
     return _head(manifest, seals) + content[HEAD:], NEEDED - len(seals)
@@ -59,6 +63,8 @@ def signed_root(content: bytes, before: bytes, signer: SignsAsKey) -> tuple[byte
     places = [kind | place for kind, keys in ((0, before), (NEW, body)) for place in _places(keys, signer)]
     if not places:
         raise ProgramError("this key stands in neither root file")
+    if all(place in seals for place in places):
+        raise ProgramError(_TWICE.format(2 * NEEDED - len(seals)))
     for place in places:
         same = [one for one in seals if one & NEW == place & NEW and one != place]
         if len(same) < NEEDED:
