@@ -14,7 +14,8 @@ from firmware.text import catalogue
 
 PAGE = Path(__file__).parents[2] / "docs" / "menu-tree.txt"
 HEAD = """\
-The keys of the idle screen and the tree of MENU, as the firmware has them (.venv/bin/python -m tools.menu_tree writes this file).
+The keys of the idle screen and the tree of MENU, as the firmware has them
+(.venv/bin/python -m tools.menu_tree writes this file).
 
 An item is a digit and its words, in English and in Persian. In brackets the right it needs where clerks work
 (docs/staff.md); [letters] is the operator's answer. {} is filled in. CANCEL leaves at every place.
