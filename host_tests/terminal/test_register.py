@@ -137,6 +137,9 @@ def at_the_example(till: Till, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr("builtins.input", lambda _ask: till.code())
     monkeypatch.setattr(example, "CashRegister", lambda _port, token, name: till.register(token))
 
+    drawn = iter(("book", "other"))
+    monkeypatch.setattr(example.secrets, "token_hex", lambda _size: next(drawn, "more"))
+
     def run(amount: int, *more: str) -> int | str:
         monkeypatch.setattr(sys, "argv", ["example", "port", str(amount), *more])
         return example.main()
@@ -152,7 +155,7 @@ def test_the_example_pairs_sells_and_goes_on_where_it_was_cut_off(
     assert stat.S_IMODE(example.BOOKS.stat().st_mode) == 0o600
     books = example.load()
     [receipt] = books["booked"]
-    assert (receipt["ref"], receipt["points"], books["open"]) == ("TILL1-000001", POINTS, None)
+    assert (receipt["ref"], receipt["points"], books["open"]) == ("TILL1-book-000001", POINTS, None)
     # It ended before it wrote the outcome down.
     books["open"] = {"ref": receipt["ref"], "amount": AMOUNT, "use": "earn"}
     example.keep(books)
@@ -161,6 +164,19 @@ def test_the_example_pairs_sells_and_goes_on_where_it_was_cut_off(
     assert alike(again) == alike(receipt)
     assert booked(till) == POINTS
     assert at_the_example(AMOUNT) == 0
+    assert booked(till) == 2 * POINTS
+
+
+def test_books_that_were_lost_begin_anew_and_the_next_sale_is_sold(
+    till: Till, at_the_example: Callable[..., int | str]
+) -> None:
+    till.on_slice = lambda: customer(till)
+    assert at_the_example(AMOUNT) == 0
+    token = example.load()["token"]
+    example.BOOKS.unlink()
+    example.keep({**example.load(), "token": token})
+    assert at_the_example(AMOUNT) == 0
+    assert example.load()["booked"][0]["ref"] == "TILL1-other-000001"
     assert booked(till) == 2 * POINTS
 
 
@@ -185,20 +201,20 @@ def test_an_order_left_open_is_followed_to_its_end_and_never_sold_in_place_of_an
 
     till.on_slice = interrupts
     assert at_the_example(40_000) == 130
-    assert "TILL1-000001 stays on the terminal" in capsys.readouterr().out
+    assert "TILL1-book-000001 stays on the terminal" in capsys.readouterr().out
     till.on_slice = lambda: customer(till) if any("125,000" in row for row in till.stage.screen_lines()) else None
     assert at_the_example(AMOUNT) == 0
     first, second = example.load()["booked"]
-    assert (first["outcome"], second["ref"], second["points"]) == ("cancelled", "TILL1-000002", POINTS)
-    assert "TILL1-000001 cancelled" in capsys.readouterr().out
+    assert (first["outcome"], second["ref"], second["points"]) == ("cancelled", "TILL1-book-000002", POINTS)
+    assert "TILL1-book-000001 cancelled" in capsys.readouterr().out
     assert booked(till) == POINTS
     # The terminal has forgotten an order that came to nothing; and one that was sold is said to be.
     example.keep({**example.load(), "open": {"ref": "TILL1-000777", "amount": 40_000, "use": "earn"}})
     assert at_the_example(AMOUNT) == 0
     assert "TILL1-000777 not taken" in capsys.readouterr().out
-    example.keep({**example.load(), "open": {"ref": "TILL1-000002", "amount": 40_000, "use": "earn"}})
+    example.keep({**example.load(), "open": {"ref": "TILL1-book-000002", "amount": 40_000, "use": "earn"}})
     assert at_the_example(AMOUNT) == 0
-    assert "TILL1-000002 approved" in capsys.readouterr().out
+    assert "TILL1-book-000002 approved" in capsys.readouterr().out
     assert booked(till) == 3 * POINTS
 
 

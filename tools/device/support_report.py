@@ -140,7 +140,7 @@ def found_rows(checks: list[Check], lang: str) -> list[dict[str, str]]:
                 "state": check.state,
                 "state_word": _WORDS[lang][check.state],
                 "state_class": check.state.replace(" ", "-"),
-                "measured": check.measured,
+                "measured": findings.measured_of(check, lang),
                 "title": known.title if needs and known.title else findings.name_of(check, lang),
                 "checked": findings.name_of(check, lang),
                 "cause": known.cause if needs else "",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,8 @@ BOOKS = Path("register-books.json")  # a real register has a data base
 def load() -> dict[str, Any]:
     """What this register has kept: its token, the receipt that is open, the receipts that are booked."""
     if not BOOKS.exists():
-        return {"token": "", "next": 1, "open": None, "booked": []}
+        # Books that were lost must not begin at a number that stands for a sale of before.
+        return {"token": "", "series": secrets.token_hex(3), "next": 1, "open": None, "booked": []}
     books: dict[str, Any] = json.loads(BOOKS.read_text())
     return books
 
@@ -76,7 +78,7 @@ def sale(register: CashRegister, books: dict[str, Any], wanted: dict[str, Any]) 
     elif found is not None:
         print(f"{found['ref']} of {found['amount']} was left open and goes on")
     if books["open"] is None:
-        books["open"] = {"ref": f"TILL1-{books['next']:06d}", **wanted}
+        books["open"] = {"ref": f"TILL1-{books['series']}-{books['next']:06d}", **wanted}
         books["next"] += 1
         keep(books)
     return finish(register, books, lambda ref: register.sell(ref, **wanted, on_state=print))
