@@ -1,5 +1,7 @@
 """Who works here on the panel: number, PIN, waits, the list. Pure. A PIN is shown as stars, in every screen."""
 
+from micropython import const
+
 from firmware.screen.lines import BIG, GAP, HINT, NOTE, SPARE, TEXT, TITLE, WRAP, ends, fitting, pair
 from firmware.text import digits
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from firmware.screen.lines import Line
     from firmware.text.catalogue import Catalogue
 
+_STEP_S = const(5)
 ROWS = 5
 ROLES = ("staff_roles_1", "staff_roles_2", "staff_roles_3")
 
@@ -37,9 +40,9 @@ def checking(text: "Catalogue", title: str) -> "list[Line]":
 
 
 def paused(text: "Catalogue", code: str, left_s: int) -> "list[Line]":
-    """Too many wrong PINs: how long nothing is checked."""
+    """Too many wrong PINs: how long nothing is checked. The figure stands still: whole steps, never too short."""
     what, next_step = text.error(code)
-    left = digits.plain(left_s)
+    left = digits.plain(-(-left_s // _STEP_S) * _STEP_S)
     lines = [(BIG, text.get("big_not_done")), (NOTE, what), (TEXT, text.get("staff_wait", left))]
     return lines + [(WRAP, next_step), (HINT, pair(text.get("hint_next"), code))]
 

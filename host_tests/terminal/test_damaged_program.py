@@ -80,6 +80,6 @@ def test_copying_the_bundle_again_makes_it_good(terminal: Terminal, tmp_path: Pa
     assert LINE in started(terminal)
     path = tmp_path / "slot_a.vfu"
     path.write_bytes(whole)
-    assert mpremote(terminal, "fs", "cp", str(path), ":slot_a.vfu", timeout_s=90).returncode == 0
+    assert mpremote(terminal, "fs", "cp", str(path), ":slot_a.vfu").returncode == 0
     terminal.power_off()
     assert "# K01" in started(terminal)

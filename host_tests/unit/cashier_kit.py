@@ -103,7 +103,7 @@ class FakeJournal:
         self.entries: dict[int, JournalEntry] = {}
         self.high = 100
         self.room = 10**6
-        self.dead = False  # the flash takes no answer
+        self.deaf = False  # the flash takes no answer
         self.sent: set[int] = set()  # advices that may have been
         self.void_references: dict[str, int] = {}
 
@@ -132,7 +132,7 @@ class FakeJournal:
             self.entries[transaction.original_seq] = JournalEntry(original.transaction, REVERSED, original.result)
 
     def append_result(self, result: Result) -> None:
-        if self.dead:
+        if self.deaf:
             raise StoreError("the flash failed")
         self.calls.append(f"result {result.rc}")
         intent = self.entries[result.seq]

@@ -6,6 +6,8 @@ import pytest
 
 from firmware.cashier.login import pause_s
 from firmware.core.types import Reply
+from firmware.screen import staff as screens
+from firmware.text import catalogue
 from host_tests.unit.cashier_kit import START_UTC
 from host_tests.unit.staff_kit import PINS, SHOP, Till
 
@@ -104,8 +106,14 @@ def test_wrong_pin_and_unknown_number_are_told_counted_and_paused_alike(till):
         await till.sees("P91")
 
     till.play(story)
-    assert seen[4] == seen[77] != []
+    assert seen[4] == seen[77] == ["Wait 30 s"]
     assert abs(seen[4, "s"] - seen[77, "s"]) < 0.1
+
+
+@pytest.mark.parametrize(("left_s", "told"), [(1, "5"), (28, "30"), (30, "30"), (31, "35"), (3600, "3600")])
+def test_a_pause_is_told_in_whole_steps_and_never_too_short(left_s: int, told: str) -> None:
+    text = catalogue.load("en")
+    assert f"Wait {told} s" in [line[1] for line in screens.paused(text, "P91", left_s)]
 
 
 @pytest.mark.parametrize("number", [0, 255, 256, 999])

@@ -182,7 +182,7 @@ def test_a_journal_that_fills_up_before_the_reversal_is_put_right_when_it_has_ro
 def test_an_answer_that_cannot_be_written_leaves_the_sale_in_doubt_and_no_other() -> None:
     world = World()
     world.switch.replies = [YES]
-    world.journal.room, world.journal.dead = 1, True
+    world.journal.room, world.journal.deaf = 1, True
 
     async def story(w: World) -> None:
         await _sell_125(w)
