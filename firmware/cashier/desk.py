@@ -11,7 +11,7 @@ from micropython import const
 
 from firmware.cashier.menu import menu
 from firmware.cashier.sale import sale
-from firmware.core.errors import Cancelled, CardError, ReaderDead, Refused, TimedOut, VafaError
+from firmware.core.errors import Cancelled, CardError, ReaderDead, Refused, StoreError, TimedOut, VafaError
 from firmware.core.refusals import DISPLAY_DARK, TILL_LOCKED, WRONG_KEY
 from firmware.core.types import OPEN, REVERSED
 from firmware.core.visiting import visit
@@ -209,10 +209,20 @@ class Desk:
         except VafaError as error:
             counter.log.error(error, "story")
             counter.books.recover_if_due()
-            doubt = counter.books.in_doubt()
-            if doubt != doubted:  # the switch may have booked it: no code that says nothing was
-                return await counter.teller.outcome(counter.books.outcome(doubt))
-            return await counter.teller.refusal(error.code)
+            return await self._failed(error, doubted)
+
+    async def _failed(self, error: VafaError, doubted: int) -> int:
+        """Tell a fault; of a sale that was sent, the switch may have booked it, no code that says nothing was. What was
+        in doubt before this story is not its own."""
+        books = self._counter.books
+        doubt = books.in_doubt()
+        if doubt > doubted:
+            try:
+                told = books.outcome(doubt)
+            except StoreError as unread:  # its code says nothing of what is booked
+                return await self._counter.teller.refusal(unread.code)
+            return await self._counter.teller.outcome(told)
+        return await self._counter.teller.refusal(error.code)
 
     async def _read_journal(self) -> None:
         """After a start: all the journal holds, a sector at a time, then what a cut left open. No story before."""

@@ -1,10 +1,20 @@
 """A sale, whatever the person, the card, the line and the store do."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from firmware.core.errors import BadAnswer, CardLeft, CardUnreadable, LinkDown, NoAnswer, TwoCards
+from firmware.core.errors import (
+    BadAnswer,
+    CardLeft,
+    CardUnreadable,
+    FlashUnreadable,
+    LinkDown,
+    NoAnswer,
+    StoreFull,
+    TwoCards,
+)
 from firmware.core.types import (
     ACCRUAL,
     AUTH_UID,
@@ -16,6 +26,7 @@ from firmware.core.types import (
     REVERSAL,
     CardData,
     Reply,
+    Transaction,
 )
 from firmware.switch.session import SwitchUnable
 from host_tests.unit.cashier_kit import ALI, START_UTC, World, member
@@ -200,6 +211,48 @@ def test_an_answer_that_cannot_be_written_leaves_the_sale_in_doubt_and_no_other(
     world.play(story)
     assert world.order("request") == ["request"]
     assert world.order("append") == ["append accrual online", "append reversal"]
+
+
+def test_a_doubt_that_ends_while_another_sale_fails_is_no_outcome_of_it() -> None:
+    world = World()
+    world.switch.replies = [YES]
+    world.journal.room, world.journal.deaf = 1, True
+    append = world.journal.append
+
+    def only_reversals(transaction: Transaction) -> None:
+        """An acknowledgement has made room: for what must follow, not yet for new value."""
+        if transaction.verb != REVERSAL:
+            raise StoreFull()
+        world.journal.room = 1
+        append(transaction)
+
+    async def story(w: World) -> None:
+        await _sell_125(w)
+        await w.sees("CHECKING")
+        await w.keys("OK")
+        w.journal.append = only_reversals
+        await _sell_125(w)
+        await w.sees("SAME SALE AGAIN?")
+        await w.keys("OK")
+        await w.sees("Memory is full")
+        assert w.books.in_doubt() == 0
+
+    world.play(story)
+
+
+def test_a_flash_that_does_not_even_read_says_so_and_nothing_of_the_sale() -> None:
+    world = World()
+    world.switch.replies = [YES]
+
+    def silent(*_: object) -> Any:
+        raise FlashUnreadable("sector 3")
+
+    async def story(w: World) -> None:
+        w.journal.append_result = w.journal.unanswered = w.journal.find = silent
+        await _sell_125(w)
+        await w.sees("Memory is silent")
+
+    world.play(story)
 
 
 def test_keys_that_do_not_fit_get_one_line_and_lose_nothing() -> None:

@@ -58,9 +58,9 @@ def finish(register: CashRegister, books: dict[str, Any], end: Callable[[str], O
     books["booked"].append(outcome.raw)
     books["open"] = None
     keep(books)
-    register.booked(ref)
-    if outcome.approved:
-        with contextlib.suppress(Refused):  # the sale stands, with paper or without
+    with contextlib.suppress(Refused, NoAnswer, OSError):  # the sale stands, with paper or without, cable or none
+        register.booked(ref)
+        if outcome.approved:
             print("\n".join(register.receipt(ref)))
     return outcome.approved
 
