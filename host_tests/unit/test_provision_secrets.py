@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tools.device import cli, components, secret_store
-from tools.device.errors import KeyFileDamaged, KeyFileForeign, WrongPassphrase
+from tools.device import cli, components, provision_keys, secret_store
+from tools.device.errors import KeyFileDamaged, KeyFileForeign, PassphraseUnfit, WrongPassphrase
 from tools.device.provision_errors import PartsRefused, SecretsMissing
 from tools.issuer import keyfile
 
@@ -97,6 +98,31 @@ def test_parts_that_let_one_person_know_the_key_are_refused(one: bytes, other: b
 def test_a_misspelt_name_is_refused_before_anything_is_asked(file: Path, command: str) -> None:
     done = CliRunner().invoke(cli.main, ["secrets", command, str(file), "wifi.shop-a.pks"], input=PASSPHRASE + "\n" * 3)
     assert done.exit_code == 9 and "[D81]" in done.stderr and "Passphrase" not in done.stderr, done.output
+
+
+@pytest.mark.parametrize("at_a_terminal", [True, False])
+def test_enter_alone_is_no_password_unless_the_command_says_so(
+    file: Path, monkeypatch: pytest.MonkeyPatch, at_a_terminal: bool
+) -> None:
+    if not at_a_terminal:
+
+        def nobody(_text: str, _instead: str, *, empty: bool = False) -> str:
+            raise PassphraseUnfit("there is no terminal")
+
+        monkeypatch.setattr(provision_keys, "hidden", nobody)
+    name = "wifi.shop-a.psk"
+    done = run("set", file, name, type="\n\n")
+    assert done.exit_code != 0 and "kept" not in done.stderr, done.output
+    assert at_a_terminal or (done.exit_code == 9 and "[D81]" in done.stderr)
+    assert secret_store.opened(file, PASSPHRASE).value(name) == "a wifi word"
+    assert run("set", file, name, type="\nanother word\n").exit_code == 0
+    assert secret_store.opened(file, PASSPHRASE).value(name) == "another word"
+    assert run("set", file, name, "--open").exit_code == 0
+    assert secret_store.opened(file, PASSPHRASE).value(name) == ""
+    assert run("set", file, "tid.00014201.kid", "--open").exit_code == 9
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    if not at_a_terminal:
+        assert provision_keys.value_of(name, "Password (none: Enter)", empty=True) == ""
 
 
 def test_two_people_inject_a_key_and_see_check_values_only(file: Path) -> None:

@@ -26,20 +26,23 @@ _PATH = click.Path(dir_okay=False, path_type=Path)
 _FILE_MAX = 4096
 
 
-def asked(text: str) -> str:
-    """Typed without echo; without a terminal one line of what is piped in. Raises SecretsMissing."""
+def asked(text: str, *, empty: bool = False) -> str:
+    """Typed without echo; without a terminal a line of what is piped in. Raises SecretsMissing.
+
+    `empty`: Enter alone is an answer, which the question says; else it is asked again.
+    """
     try:
-        return hidden(text, "", empty=True)
+        return hidden(text, "", empty=empty)
     except PassphraseUnfit:
-        line = sys.stdin.readline() if sys.stdin is not None else ""
-        if not line:
-            raise SecretsMissing(f"{text}: nobody types it", "Run this at a terminal, or pipe a line in.") from None
-        return line.rstrip("\r\n")
+        for line in sys.stdin or ():
+            if empty or line.rstrip("\r\n"):
+                return line.rstrip("\r\n")
+        raise SecretsMissing(f"{text}: nobody types it", "Run this at a terminal, or pipe a line in.") from None
 
 
-def value_of(name: str, text: str = "") -> str:
+def value_of(name: str, text: str = "", *, empty: bool = False) -> str:
     """A secret as a person types it now. Raises SecretsMissing: an unfit one is no fault of any file."""
-    value = asked(text or name)
+    value = asked(text or name, empty=empty)
     try:
         return secret_store.checked(name, value)
     except SecretsMissing as error:
@@ -119,16 +122,19 @@ def secrets_show(output: Output, file: Path, passphrase_env: str | None, passphr
 @secrets_group.command("set")
 @click.argument("file", type=_PATH)
 @click.argument("name")
+@click.option("--open", "is_open", is_flag=True, help="An access point without a password: nothing is asked.")
 @passphrase_options
 @click.pass_obj
-def secrets_set(output: Output, file: Path, name: str, passphrase_env: str | None, passphrase_fd: int | None) -> None:
+def secrets_set(
+    output: Output, file: Path, name: str, is_open: bool, passphrase_env: str | None, passphrase_fd: int | None
+) -> None:
     """Ask for the value of NAME and keep it in FILE.
 
     It is typed without echo. NAME is wifi.SSID.psk, or tid.TID.kid.
     """
-    secret_store.named(name)
+    secret_store.checked(name, "") if is_open else secret_store.named(name)
     store = _opened(file, passphrase_env, passphrase_fd)
-    store.put({name: value_of(name)})
+    store.put({name: "" if is_open else value_of(name)})
     output.say(f"{name}: kept")
 
 

@@ -29,7 +29,7 @@ def change_wifi(contact: Contact, ssid: str) -> None:
     except SettingsError as error:
         raise NotTaken(str(error), "Write the access point's name as the router shows it.") from None
     found = contact.one(Answers.APPLICATION, Answers.PROMPT)
-    password = value_of(wifi_name(ssid), f"Password of {ssid} (none: Enter)") if ssid else ""
+    password = value_of(wifi_name(ssid), f"Password of {ssid} (none: Enter)", empty=True) if ssid else ""
     if contact.dry_run:
         contact.output.say(f"would write: wifi_ssid {ssid}, wifi_psk")
         return
