@@ -282,7 +282,8 @@ def test_what_is_saved_first_is_all_of_it(terminal: Till, tmp_path: Path, spoil:
         spoil(terminal)
     path = tmp_path / "saved.txt"
     result, last = terminal.tool("--save", str(path))
-    assert result.exit_code == 5 and "--save" not in last["next"] and "--discard" in last["next"]
+    assert result.exit_code == 5 and "--save FILE" not in last["next"] and "leave --save out" in last["next"]
+    assert "--discard" in last["next"]
     assert "--save FILE" in terminal.tool()[1]["next"]
     taken = captures.read(path)
     assert taken.complete and taken.image() == terminal.nor.image[: 8 * 4096]
@@ -300,6 +301,58 @@ def test_a_file_that_cannot_be_written_is_told_and_nothing_is_wiped(terminal: Ti
     result, last = terminal.tool("--save", str(taken), "--discard", "13")
     assert (result.exit_code, last["code"]) == (9, "D68") and not terminal.blank("txlog")
     assert taken.read_text() == "the only copy"
+
+
+def test_lines_that_were_lost_leave_no_file_and_the_same_command_works(
+    terminal: Till, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, run = tmp_path / "saved.txt", terminal.run
+    for broken in (lambda line: line[:-1], lambda line: "" if " end " in line else line):
+        with monkeypatch.context() as patched:
+            noisy = lambda call, heard, broken=broken: run(  # noqa: E731
+                call, lambda line: heard(broken(line) if call == "wiping.save()" else line)
+            )
+            patched.setattr(terminal, "run", noisy)
+            for discard in ([], ["--discard", "13"]):
+                result, last = terminal.tool("--save", str(path), *discard)
+                assert (result.exit_code, last["code"]) == (8, "D51") and "cable" in last["next"], result.output
+                assert not path.exists() and not terminal.blank("txlog")
+    assert terminal.tool("--save", str(path), "--discard", "13")[0].exit_code == 0
+    assert captures.read(path).complete and terminal.blank("txlog")
+
+
+def test_places_the_flash_does_not_give_leave_what_it_gave(
+    terminal: Till, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, parsed = tmp_path / "saved.txt", captures.parsed
+
+    def worn(raw: bytes) -> list[captures.Capture]:
+        found = parsed(raw)
+        found[-1].unread = 2
+        return found
+
+    monkeypatch.setattr(captures, "parsed", worn)
+    result, last = terminal.tool("--save", str(path), "--discard", "13")
+    assert (result.exit_code, last["code"]) == (8, "D51") and "without --save" in last["next"]
+    assert path.exists() and not terminal.blank("txlog")
+    assert terminal.tool("--discard", "13")[0].exit_code == 0
+
+
+def test_a_line_that_is_refused_is_mended_and_given_again(terminal: Till, tmp_path: Path) -> None:
+    path = tmp_path / "saved.txt"
+    result, last = terminal.tool("--save", str(path), "--discard", "7")
+    assert (result.exit_code, last["code"]) == (5, "D61") and "--discard 13" in last["next"] and not path.exists()
+    terminal.asks = True
+    assert terminal.tool("--save", str(path), "--discard", "13")[1]["code"] == "D15" and not path.exists()
+    terminal.asks = False
+    assert terminal.tool("--save", str(path), "--discard", "13")[0].exit_code == 0
+    assert captures.read(path).complete and terminal.blank("txlog")
+
+
+def test_saved_in_one_command_and_wiped_in_the_next(terminal: Till, tmp_path: Path) -> None:
+    path = tmp_path / "saved.txt"
+    assert terminal.tool("--save", str(path))[1]["code"] == "D61" and captures.read(path).complete
+    assert terminal.tool("--discard", "13")[0].exit_code == 0 and terminal.blank("txlog")
 
 
 def test_a_store_that_holds_nothing_needs_no_number(terminal: Till) -> None:

@@ -45,6 +45,7 @@ class StoreDoesNotOpen(DeviceError):
 
 
 SAVE_FIRST = "Save it first: --save FILE. "
+SAVED = "It is saved: leave --save out. "
 
 
 class OtherTerminal(DeviceError):
@@ -58,7 +59,7 @@ class WipeUnfinished(DeviceError):
     """An earlier wipe was cut short, and this command asks for something else."""
 
     code, title, exit_code = "D64", "An earlier wipe was not finished", 5
-    next_step = "Give the command again as it was given then; it goes on where it stopped."
+    next_step = "Give the command again as it was given then, without --save; it goes on where it stopped."
 
 
 class FlashNotErased(DeviceError):
@@ -143,10 +144,18 @@ class Wiper:
         lines: list[str] = []
         self._session.run("wiping.save()", lines.append)
         raw = ("\n".join(lines) + "\n").encode("ascii", "replace")
-        new_file.save({path: raw})
         taken = captures.parsed(raw)
-        if not taken or not taken[-1].complete:
-            raise CaptureIncomplete(f"{path} does not hold the whole region, so nothing was wiped")
+        if not taken or not taken[-1].ended or taken[-1].missing:  # the next try brings them, under the same name
+            raise CaptureIncomplete(
+                "lines of it did not come: nothing was saved or wiped", "Look at the cable and run again."
+            )
+        new_file.save({path: raw})
+        if taken[-1].unread:  # the flash does not give them: there is no more to be had
+            raise CaptureIncomplete(
+                f"{taken[-1].unread} places of the flash could not be read; the rest is in {path}, nothing was wiped",
+                "Keep the file; to wipe, give the command without --save.",
+            )
+        self._say(f"journal saved in {path}; `journal` reads it with the terminal's keys")
 
     def wipe(self, what: tuple[str, ...], agreed: str, high: int) -> None:
         """Erase, telling how far it is. Raises FlashNotErased, TerminalSilent."""
@@ -281,12 +290,19 @@ def wipe(
             output.event("result", dry_run=True, unsettled=state.lost)
             output.say(f"dry run: would be erased{'' if state.code else needs}: {', '.join(what)}")
             return
-        if save_path is not None:
-            wiper.save(save_path)
-            output.say(f"journal saved in {save_path}; `journal` reads it with the terminal's keys")
-        agreed, high = decided(state, what, discard, serial, "" if save_path else SAVE_FIRST)
+        first = SAVE_FIRST if save_path is None else "" if discard else SAVED
+        try:
+            agreed, high = decided(state, what, discard, serial, first)
+        except DeviceError:
+            # Without a number this is the first of two commands. With a wrong one the same line is mended and given
+            # again, so no file may stand in its way.
+            if save_path is not None and not discard:
+                wiper.save(save_path)
+            raise
         if not contact.agreed(f"Erase {', '.join(what)} of {state.name or state.unique}?"):
             raise Declined("nothing was erased")
+        if save_path is not None:
+            wiper.save(save_path)
         wiper.wipe(what, agreed, high)
     finally:
         session.close()
