@@ -112,6 +112,31 @@ def test_a_flash_that_could_not_save_the_store_stops_no_till(
     assert (result.exit_code, last["code"]) == (9, "D68") and list(tmp_path.iterdir()) == [], result.output
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, "flash"])
+def test_no_file_of_a_default_folder_is_in_the_way(
+    till: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("backups", "exports/export", "support"):
+        (tmp_path / "build" / folder).mkdir(parents=True)
+        for name in ("backup", "decommission", "bundle", "store", "journal.csv"):
+            (tmp_path / "build" / folder / name).write_text("")
+    words = COMMANDS.get(command, ["flash", "--yes", "--to"])[:-1]
+    with pytest.raises(AssertionError, match="it was disturbed"):
+        tool(*words)
+
+
+@pytest.mark.parametrize("name", ["journal.csv", "journal.json", "verdict.txt", "capture.txt"])
+def test_each_name_of_an_export_is_tried_before_the_journal_is_read(till: None, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("of last year")
+    result, last = tool(*COMMANDS["export"], str(tmp_path))
+    assert (result.exit_code, last["code"]) == (9, "D68") and f"{name} exists" in last["why"], result.output
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    if name == "capture.txt":  # what was recorded into this folder is read there
+        _, last = tool(*COMMANDS["export"], str(tmp_path), "--capture", str(tmp_path / name))
+        assert last["code"] != "D68"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_can_be_written_is_not_in_the_way(till: None, tmp_path: Path, command: str) -> None:
     with pytest.raises(AssertionError, match="it was disturbed"):

@@ -221,7 +221,7 @@ def backup(contact: Contact, maintenance: bool, path: Path | None) -> None:
     if contact.dry_run:
         _told_beforehand(contact, found, path)
         return
-    new_file.tried(path or FOLDER / "backup")
+    new_file.tried(path or new_file.unnamed(FOLDER))
     if maintenance:
         contact.may_stop(found, ", save its journal, and have it sell again")
     session = at_prompt(contact, maintenance=maintenance)

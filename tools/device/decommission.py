@@ -155,7 +155,7 @@ def decommission(contact: Contact, discard: str, serial: str, path: Path | None)
             would = "it would send what waits, be stopped, its journal saved, then keys, store and files erased"
             contact.told_only(found, would)
             return
-        new_file.tried(path or FOLDER / "decommission")
+        new_file.tried(path or new_file.unnamed(FOLDER))
         contact.may_stop(found, " for good, once all is sent")
         with asked(contact) as terminal:
             left = uploaded(terminal, contact.output.say, contact.timeout_s)

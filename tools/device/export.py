@@ -37,6 +37,8 @@ from tools.device.probing import Answers, opened
 
 FORMAT = 1
 FOLDER = Path("build/exports")
+PARTS = ("journal.csv", "journal.json", "verdict.txt")
+RECORDED = "capture.txt"  # of a terminal; another source is there already
 COLUMNS = (
     "seq",
     "time",
@@ -234,7 +236,9 @@ def export(
     """
     if capture_path is not None and backup_path is not None:
         raise click.UsageError("--capture and --backup exclude each other")
-    new_file.tried((folder or FOLDER / "export") / "journal.csv")  # what a full journal sends takes minutes
+    live = capture_path is None and backup_path is None
+    trial = folder or new_file.unnamed(FOLDER)  # what a full journal sends takes minutes
+    new_file.tried(*(trial / name for name in (*PARTS, *([RECORDED] if live else []))))
     raw = b""
     if capture_path is not None:
         taken = captures.read(capture_path)
@@ -253,12 +257,12 @@ def export(
     made = verified(taken, key_file, terminal)
     target = folder or FOLDER / f"{file_name(made.terminal)}-{time.strftime('%Y%m%d-%H%M%S')}"
     parts = {
-        "journal.csv": b"\xef\xbb\xbf" + made.table(full=full).encode(),  # the mark is for spreadsheets
-        "journal.json": json.dumps(made.document(full=full), indent=1, ensure_ascii=False).encode() + b"\n",
-        "verdict.txt": "\n".join(made.words()).encode() + b"\n",
+        PARTS[0]: b"\xef\xbb\xbf" + made.table(full=full).encode(),  # the mark is for spreadsheets
+        PARTS[1]: json.dumps(made.document(full=full), indent=1, ensure_ascii=False).encode() + b"\n",
+        PARTS[2]: "\n".join(made.words()).encode() + b"\n",
     }
     if raw:
-        parts["capture.txt"] = raw
+        parts[RECORDED] = raw
     save(target, parts)
     summary = summary_of(made.found, taken)
     contact.output.event("result", folder=str(target), proven=made.problem is None, **summary)

@@ -82,7 +82,7 @@ class Flashing:
         """A selling terminal is asked first, and only told about in a dry run."""
         if found.answers is not Answers.APPLICATION or self._contact.dry_run:
             return found
-        new_file.tried(flash_store.FOLDER / "store")
+        new_file.tried(new_file.unnamed(flash_store.FOLDER))
         self._contact.may_stop(found)
         session = prompt_with(found.port, "pass\n", maintenance=True, stay=True)
         self._stopped = found  # from here on nobody but us has it sell again

@@ -72,7 +72,13 @@ def save(parts: dict[Path, bytes]) -> None:
             file.keep()
 
 
-def tried(path: Path) -> None:
-    """Whether a file of this name could be written now, the largest there is. Raises FileNotWritten."""
-    with NewFile(path) as file:
-        file.fill(bytes(ROOM))
+def tried(*paths: Path) -> None:
+    """Whether a file of each name could be written now, the largest there is. Raises FileNotWritten."""
+    for path in paths:
+        with NewFile(path) as file:
+            file.fill(bytes(ROOM))
+
+
+def unnamed(folder: Path) -> Path:
+    """To try in place of a name that only the terminal tells: nothing that is there already is called so."""
+    return folder / f"new-{secrets.token_hex(8)}"

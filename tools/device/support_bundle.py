@@ -188,7 +188,7 @@ def bundle(contact: Contact, path: Path | None) -> None:
 
     Findings in plain words, log, faults and settings of a running terminal, which goes on selling.
     """
-    new_file.tried(path or FOLDER / "bundle")
+    new_file.tried(path or new_file.unnamed(FOLDER))
     redactor = Redactor()
     with asked(contact) as terminal:
         facts = collected(terminal, redactor)
