@@ -39,6 +39,8 @@ class Board:
         os.close(near)
         self.state, self.after = "selling", "prompt"
         self.in_use = 0  # times it does not stop when asked
+        self.stops = 0  # times it was asked to stop
+        self.leaves_late = False  # says once more that it runs, and restarts
         self.deaf = 0  # questions it does not answer
         self.asked = 0
         self.said_meanwhile = b""  # in place of an answer
@@ -75,6 +77,7 @@ class Board:
                 self._say(self.said_meanwhile)
             return b""
         if self.state == "selling" and b"maintenance\r" in heard:
+            self.stops += 1
             if self.in_use:
                 self.in_use -= 1
                 self._say(b"# not now: the till is in use; end what is on the screen, then type maintenance again\r\n")
@@ -84,6 +87,8 @@ class Board:
             return b""
         if self.state == "selling" and b"\x01" in heard:
             self._say(b"# Vafa is running. Python prompt: type maintenance\r\n")
+            if self.leaves_late:
+                self.state = self.after
             return b""
         if self.state == "prompt":
             return self._at_prompt(heard)
@@ -166,16 +171,34 @@ def test_a_till_in_use_is_waited_for_as_long_as_the_command_says(
     assert ("waiting" in result.stderr) == (patience != "0") and (board.in_use == 999) == (patience == "0")
 
 
+@pytest.mark.parametrize("then", ["in use", "free", "on its way out"])
+def test_ctrl_c_while_a_till_in_use_is_waited_for_asks_it_for_nothing_more(
+    board: Board, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(terminal, "_AGAIN_S", 0.05)
+    board.in_use = 1000
+
+    def interrupted(*_said: object, **_options: object) -> None:
+        board.in_use = 999 if then == "in use" else 0
+        board.leaves_late = then == "on its way out"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(terminal.click, "echo", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        terminal.prompt_with(board.path, "pass", maintenance=True)
+    assert board.stops == 1 and sells(board) and bool(board.ran) == (then == "on its way out")
+
+
 def test_a_command_that_ends_while_the_terminal_restarts_has_it_sell_again(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     after, calls = terminal._after_restart, []
 
-    def interrupted(*way: object) -> object:
+    def interrupted(*way: object, **how: object) -> object:
         calls.append(way)
         if len(calls) == 1:
             raise KeyboardInterrupt
-        return after(*way)  # type: ignore[arg-type]
+        return after(*way, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(terminal, "_after_restart", interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -240,9 +240,10 @@ def _as_it_was_on_failure(port: str, transport: SerialTransport, asked: bool) ->
 
 
 def _sell_again(port: str) -> None:
-    """A terminal that stands at its prompt, or is on its way there, because of a command that ended early."""
-    with contextlib.suppress(CableLost, PortMissing, SafeMode, TerminalSilent):
-        transport = _after_restart(port, _opened(port))
+    """A terminal that stands at its prompt, or is on its way there, because of a command that ended early. One that
+    still sells is not asked for anything."""
+    with contextlib.suppress(CableLost, PortMissing, SafeMode, TerminalSells, TerminalSilent):
+        transport = _after_restart(port, _opened(port), ask=False)
         with _closed_on_failure(transport), _cable():
             transport.enter_raw_repl(soft_reset=False, timeout_overall=_ENTER_S)
             transport.exec_raw_no_follow(_RESET)
@@ -328,10 +329,10 @@ def _ask_for_prompt(line: Any, patience_s: float = 0.0) -> None:
         time.sleep(_AGAIN_S)
 
 
-def _after_restart(port: str, transport: SerialTransport) -> SerialTransport:
-    """The same terminal at its prompt. A port of its own USB goes away and comes back. Raises SafeMode,
-    TerminalSilent."""
-    until = time.monotonic() + _RESTART_S
+def _after_restart(port: str, transport: SerialTransport, *, ask: bool = True) -> SerialTransport:
+    """The same terminal at its prompt. A port of its own USB goes away and comes back. Raises SafeMode, TerminalSilent;
+    TerminalSells for one that goes on selling, which with `ask` is asked for its prompt again before."""
+    until, sold = time.monotonic() + _RESTART_S, False
     try:
         time.sleep(0.5)
         while True:
@@ -341,7 +342,12 @@ def _after_restart(port: str, transport: SerialTransport) -> SerialTransport:
                     heard = _heard(transport.serial, (_PROMPT, _SELLS), _PROBE_S)
                 if heard == _PROMPT:
                     return transport
-                if heard == _SELLS:  # something began at the counter before it left
+                if heard == _SELLS and not ask:
+                    if sold:
+                        raise TerminalSells()
+                    sold = True
+                    time.sleep(_AGAIN_S)  # it may have answered on its way out
+                elif heard == _SELLS:  # something began at the counter before it left
                     with contextlib.suppress(TerminalSilent):  # it leaves just now
                         _ask_for_prompt(transport.serial)
             except CableLost:
