@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from host_tests.patience import PATIENCE_S, wait_for
 from tools.device import cli, flash_chip, probing, terminal
 from tools.device.contact import Contact
-from tools.device.errors import SafeMode, TerminalSilent
+from tools.device.errors import DeviceError, SafeMode, TerminalSilent
 from tools.device.flash import Flashing
 from tools.device.flash_store import Allowed
 from tools.device.output import Output
@@ -137,13 +137,14 @@ def sells(board: Board) -> bool:
 
 @pytest.mark.parametrize(("after", "error"), [("safe", SafeMode), ("silent", TerminalSilent)])
 def test_a_terminal_that_comes_back_elsewhere_is_named_by_where_it_is(
-    board: Board, after: str, error: type, monkeypatch: pytest.MonkeyPatch
+    board: Board, after: str, error: type[DeviceError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board.after = after
     if after == "silent":
         monkeypatch.setattr(probing, "_HELLO_S", (0.3, 0.3))
-    with pytest.raises(error):
+    with pytest.raises(error) as raised:
         terminal.prompt_with(board.path, "pass", maintenance=True)
+    assert ("Press RESET" in raised.value.next_step) == (after == "silent"), "it stands where nobody sees why"
 
 
 def test_the_page_of_a_start_is_waited_for(

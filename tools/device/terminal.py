@@ -33,6 +33,7 @@ _RESET = "import machine; machine.reset()"
 _WHEN_IN_USE = (
     "End what is on its screen (OK or CANCEL), then run again. After a start it shows the last sale: 20 s, or until OK."
 )
+_WHEN_STOPPED = "It may stand at its prompt now. Press RESET (not BOOT) or plug it in anew: then it sells again."
 _PROBE_S = 2.0
 _QUIET_S = 25.0  # the page with the last sale stands for 20 s after a start; who takes longer stands at the till
 _AGAIN_S = 1.0
@@ -268,6 +269,9 @@ def _at_prompt(port: str, *, maintenance: bool) -> tuple[SerialTransport, bool]:
             with contextlib.suppress(OSError):
                 transport.close()
             _sell_again(port)
+            raise
+        except (CableLost, TerminalSilent) as error:  # it was told to stop, and may still do so
+            error.next_step = _WHEN_STOPPED
             raise
 
 
