@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from prompt_toolkit.history import InMemoryHistory
@@ -15,6 +18,8 @@ from host_tests.unit.rooms_kit import Rooms
 from host_tests.unit.rpc_kit import Wire
 from tools.device import console
 from tools.device.console import Discreet, Shell, kept_history, private, words_of
+from tools.device.contact import Contact
+from tools.rpc.client import Line
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,49 @@ def test_what_opens_a_right_or_names_a_card_is_not_kept(line: str, tmp_path: Pat
     assert line not in kept and "queue show 12" in kept and "log 20" in kept
     assert line not in history.get_strings()
     assert (tmp_path / "deep" / "history").stat().st_mode & 0o077 == 0
+
+
+class Flow:
+    """A line of a terminal that sends these lines, one at each look, then nothing."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = ["", *lines]
+
+    def said(self) -> list[str]:
+        line = self.lines.pop(0) if self.lines else ""
+        return [line] if line else []
+
+    def send(self, _words: str) -> None: ...
+
+    def wait(self, _seconds: float) -> None:
+        time.sleep(0.02)
+
+
+PIECES = [f"J{number:x} 0.1.{number:x} AAAA 00000000" for number in range(20)]
+WHOLE, RING = "J14 end 20 20 0 00000000", "J14 stopped 00000000"
+
+
+@pytest.mark.parametrize(
+    ("words", "lines", "code"),
+    [
+        ("export", [*PIECES, WHOLE], 0),
+        ("export", [*PIECES[:3], "", "", "7 S20 sync", *PIECES[3:], WHOLE], 0),
+        ("export", PIECES, 4),
+        ("export", [*PIECES, RING], 4),
+        ("export", [*PIECES, "export stopped: the port was not read"], 4),
+        ("export", ["unknown command; help lists them"], 2),
+        ("export", [], 4),
+        ("log 3", ["7 S20 sync"], 0),
+        ("log 3", ["7 S20 sync"] * 50, 4),
+    ],
+    ids=["whole", "a pause", "silence", "overtaken", "stopped", "refused", "nothing", "a log", "a log cut off"],
+)
+def test_only_what_came_to_its_end_is_told_as_whole(words: str, lines: list[str], code: int) -> None:
+    told: list[str] = []
+    output = SimpleNamespace(as_json=True, event=lambda *_what, **_how: None, say=told.append)
+    contact = cast("Contact", SimpleNamespace(output=output, timeout_s=0.2))
+    assert console._sent(contact, cast("Line", Flow(*lines)), words, 0.1) == code
+    assert bool(told) == (code == 4) and all("did not come to its end" in text for text in told)
 
 
 def test_the_words_to_complete_are_those_of_the_terminals_help() -> None:

@@ -39,10 +39,12 @@ _PRIVATE_WORDS = ("answer", "forget", "zeroise", "right", "rights", "clock")
 # right and got none is told by the log alone.
 _LOGGED = re.compile(r"\d+ ([A-Z]\d\d) (\w+)")
 _REFUSED = re.compile(r"(-?\d{4,5}|[A-Z]\d\d) ")
-_UNTOLD = ("log", "export")  # words that are answered by lines which look like others
+_UNTOLD = ("log",)  # a word that is answered by lines which look like others
 _BUSY, _UNKNOWN = ("busy: ", "not now: "), "unknown command"
 _RIGHTS = ("K04", "K05", "K06", "K07", "1002", "1003")
 _USAGE = ("-32601", "-32602")
+_EXPORTED = re.compile(r"J[0-9a-f]+ ")
+_ENDED = re.compile(r"J[0-9a-f]+ (end|stopped) |export stopped")
 _REST_S = 0.3  # longer than between two lines of one answer
 _PRIVATE = re.compile(r"[0-9A-Fa-f]{6,}|[{}\"]")  # digits that open something, UIDs, requests
 
@@ -159,11 +161,19 @@ def refusal(first: str, lines: list[str]) -> int:
 
 
 def _unanswered(first: str, lines: list[str]) -> bool:
+    if first == "export":
+        return not refusal(first, lines) and not any(map(_ENDED.match, lines))
     return first not in _UNTOLD and not refusal(first, lines) and all(map(_LOGGED.match, lines))
 
 
-def _shown(contact: Contact, line: Line, told: list[str]) -> bool:
-    """Show what has come and put it to what was told; whether there was anything."""
+def _torn(first: str, lines: list[str]) -> bool:
+    """Whether an export ended otherwise than whole."""
+    ends = [found for found in map(_ENDED.match, lines) if found]
+    return first == "export" and not refusal(first, lines) and not (ends and ends[0][1] == "end")
+
+
+def _shown(contact: Contact, line: Line, told: list[str]) -> list[str]:
+    """Show what has come and put it to what was told."""
     came = line.said()
     for text in came:
         if contact.output.as_json:
@@ -171,25 +181,32 @@ def _shown(contact: Contact, line: Line, told: list[str]) -> bool:
         else:
             click.echo(text)
     told += came
-    return bool(came)
+    return came
 
 
 def _sent(contact: Contact, line: Line, words: str, seconds: float) -> int:
     """Type words and show what comes until they are answered as a whole; the exit code. Raises CableLost."""
     first, _, _ = words.partition(" ")
     told: list[str] = []
-    end = time.monotonic() + max(contact.timeout_s, seconds)
+    patience = max(contact.timeout_s, seconds)
+    end = time.monotonic() + patience
+    came: list[str] = []
     try:
         line.said()
         line.send(words)
-        line.wait(seconds)
-        # What a person has to look at is answered when they have.
-        while (_shown(contact, line, told) or _unanswered(first, told)) and time.monotonic() < end:
+        line.wait(_REST_S if first == "export" else seconds)  # more lines of one would come than are kept
+        # What a person has to look at is answered when they have; an export ends with its last line, minutes later.
+        while ((came := _shown(contact, line, told)) or _unanswered(first, told)) and time.monotonic() < end:
+            if first == "export" and any(map(_EXPORTED.match, came)):
+                end = time.monotonic() + patience
             line.wait(_REST_S)
     except OSError as error:
         _shown(contact, line, told)
         if _unanswered(first, told):  # else it said that it restarts
             raise CableLost(str(error.strerror or error)) from None
+    if _torn(first, told) or (first in _UNTOLD and came):
+        contact.output.say(f"`{words}` did not come to its end: what came is not whole")
+        return 4
     if _unanswered(first, told):
         contact.output.say(f"no answer to `{words}` yet; it may still go on: the terminal shows its end")
         return 4
@@ -204,7 +221,8 @@ def console(contact: Contact, words: tuple[str, ...], wait_s: float) -> None:
     """Type a running terminal's words.
 
     `help` lists them, Ctrl-D leaves. The terminal goes on selling. With WORDS it types those and waits for their
-    answer, at most --timeout; exit code 2: unknown words, 4: not now or no answer, 7: a right is missing.
+    answer, at most --timeout, and for the end of an `export` while its lines come; exit code 2: unknown words, 4: not
+    now, no answer or half of one, 7: a right is missing.
     """
     found = contact.one()
     if found.answers is Answers.PROMPT:
