@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -43,6 +42,10 @@ class Flow:
 
     def __init__(self, *lines: str) -> None:
         self.lines = ["", *lines]
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
 
     def said(self) -> list[str]:
         line = self.lines.pop(0) if self.lines else ""
@@ -50,8 +53,8 @@ class Flow:
 
     def send(self, _words: str) -> None: ...
 
-    def wait(self, _seconds: float) -> None:
-        time.sleep(0.02)
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
 
 
 PIECES = [f"J{number:x} 0.1.{number:x} AAAA 00000000" for number in range(20)]
@@ -73,11 +76,15 @@ WHOLE, RING = "J14 end 20 20 0 00000000", "J14 stopped 00000000"
     ],
     ids=["whole", "a pause", "silence", "overtaken", "stopped", "refused", "nothing", "a log", "a log cut off"],
 )
-def test_only_what_came_to_its_end_is_told_as_whole(words: str, lines: list[str], code: int) -> None:
+def test_only_what_came_to_its_end_is_told_as_whole(
+    words: str, lines: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
+    flow = Flow(*lines)
+    monkeypatch.setattr(console, "time", flow)
     output = SimpleNamespace(as_json=True, event=lambda *_what, **_how: None, say=told.append)
-    contact = cast("Contact", SimpleNamespace(output=output, timeout_s=0.2))
-    assert console._sent(contact, cast("Line", Flow(*lines)), words, 0.1) == code
+    contact = cast("Contact", SimpleNamespace(output=output, timeout_s=2.0))
+    assert console._sent(contact, cast("Line", flow), words, 0.1) == code
     assert bool(told) == (code == 4) and all("did not come to its end" in text for text in told)
 
 
